@@ -1,0 +1,181 @@
+# greentrack: `make help` lists the targets, ARCHITECTURE.md tells what stands where.
+# O= where things are built, V=1 shows the commands, PREFIX= and DESTDIR= for install; CC, CFLAGS and LDFLAGS are yours.
+
+O ?= build
+V ?= 0
+PREFIX ?= /usr/local
+DESTDIR ?=
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+CFLAGS ?= -O2 -g
+
+Q := $(if $(filter 1,$(V)),,@)
+VERSION := 0.1.0
+WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wno-missing-field-initializers
+# After the user's flags, so that these win: without them LTO, -Bsymbolic-functions or -fno-semantic-interposition lose the hooks.
+HOOK_CFLAGS := -fsemantic-interposition
+HOOK_LDFLAGS := -Wl,-Bno-symbolic
+CFLAGS_ALL = -std=c11 -D_GNU_SOURCE -DGT_VERSION='"$(VERSION)"' -I. -I$(O)/gen $(WARN) -fPIC -fvisibility=hidden -MMD -MP $(CFLAGS) \
+  $(HOOK_CFLAGS)
+
+src = $(sort $(wildcard $(1)/*.c))
+obj = $(patsubst %.c,$(O)/%.o,$(1))
+
+MODULES := core energy sqlite reports
+RUNTIME_SRC := $(call src,runtime)
+RUNTIME_OBJ := $(call obj,$(RUNTIME_SRC)) $(O)/gen/onnx.pb-c.o
+PLUGIN_OBJ := $(call obj,$(filter-out plugin/nop.c,$(call src,plugin)))
+TRACKER_OBJ := $(call obj,$(call src,tracker))
+TEST_SRC := $(call src,tests/unit)
+TESTS := $(patsubst tests/unit/%.c,$(O)/tests/unit/%,$(TEST_SRC))
+HOSTS := $(patsubst tests/host/%.c,$(O)/tests/host/%,$(call src,tests/host))
+
+# What each module's users link with, in the order that DESIGN's include directions give.
+LIBS_core := $(O)/libcore.a
+LIBS_energy := $(O)/libenergy.a $(LIBS_core)
+LIBS_sqlite := $(O)/libsqlite.a $(LIBS_core)
+LIBS_reports := $(O)/libreports.a $(LIBS_sqlite)
+LIBS_tracker := $(O)/libtracker.a $(O)/libreports.a $(O)/libsqlite.a $(LIBS_energy)
+LIBS_runtime := $(O)/libgtcnn-objects.a
+LIBS_plugin := $(O)/libplugin.a $(LIBS_energy)
+EXT_core := -lm
+EXT_energy := -lm
+EXT_sqlite := -lsqlite3 -lm
+EXT_reports := -lsqlite3 -ljansson -lm
+EXT_tracker := -lsqlite3 -ljansson -lcrypto -lm
+EXT_runtime := -lprotobuf-c -lcrypto -lz -lm -pthread
+EXT_plugin := -pthread -lm
+
+PRODUCTS := $(O)/libgtcnn.so $(O)/gtcnn $(O)/libgreentrack.so $(O)/libgreentrack-nop.so $(O)/greentrack
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: all help deps demo check check-unit check-cli check-host check-peers lint format asan tsan ubsan bench fuzz install uninstall clean
+
+## all: the libraries and the commands
+all: deps $(PRODUCTS)
+
+## help: this list
+help:
+	$(Q)sed -n 's/^## \([a-z-]*\): \(.*\)/  \1@\2/p' $(MAKEFILE_LIST) | awk -F@ '{ printf "%-14s %s\n", $$1, $$2 }'
+
+deps: ; $(Q)CC='$(CC)' ./tests/packages-present
+
+## demo: run the reference networks over real images with the plugin preloaded, print the report for b3 and its family
+demo: all
+	$(Q)O='$(O)' ./tests/demo
+
+## check: every test that needs no special hardware
+check: all $(TESTS) $(HOSTS)
+	$(Q)O='$(abspath $(O))' CC='$(CC)' ./tests/run $(T)
+
+## check-peers: run exported models in ONNX Runtime where it is installed, and compare
+check-peers: all
+	$(Q)O='$(abspath $(O))' ./tests/peers/run
+
+## lint: formatting, static analysis, include directions, symbol versions, man pages
+lint: all
+	$(Q)O='$(abspath $(O))' ./tests/lint
+
+## format: rewrite all sources in the house's format
+format:
+	$(Q)clang-format -i $$(git ls-files --cached --others --exclude-standard '*.c' '*.h')
+
+## asan: the tests under AddressSanitizer and UndefinedBehaviorSanitizer
+asan:
+	$(Q)SANITIZER=address $(MAKE) check O=$(O)/asan CFLAGS='-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined'
+
+## tsan: the tests under ThreadSanitizer
+tsan:
+	$(Q)SANITIZER=thread $(MAKE) check O=$(O)/tsan CFLAGS='-O1 -g -fno-omit-frame-pointer -fsanitize=thread'
+
+## bench: speed and memory, as ratios measured side by side
+bench: all
+	$(Q)O='$(abspath $(O))' ./tests/bench/run
+
+## clean: remove what was built
+clean:
+	$(Q)rm -rf '$(O)'
+
+# --- objects ---------------------------------------------------------------------------------------------------------------------
+
+$(O)/%.o: %.c
+	@mkdir -p $(@D)
+	$(if $(Q),@echo '  CC      $<')
+	$(Q)$(CC) $(CFLAGS_ALL) -c -o $@ $<
+
+$(O)/gen/onnx.pb-c.c: /usr/include/onnx/onnx.proto
+	@mkdir -p $(@D)
+	$(Q)protoc-c --c_out=$(@D) -I/usr/include/onnx onnx.proto
+
+$(O)/gen/onnx.pb-c.h: $(O)/gen/onnx.pb-c.c ;
+
+$(O)/gen/onnx.pb-c.o: $(O)/gen/onnx.pb-c.c
+	$(Q)$(CC) $(CFLAGS_ALL) -Wno-error -c -o $@ $<
+
+$(filter $(O)/runtime/onnx%,$(RUNTIME_OBJ)): | $(O)/gen/onnx.pb-c.c
+
+define static_library
+$(O)/lib$(1).a: $$(call obj,$$(call src,$(1)))
+	$$(Q)rm -f $$@ && $(AR) rcs $$@ $$^
+endef
+$(foreach m,$(MODULES),$(eval $(call static_library,$(m))))
+
+# The tracker without its main(), for tests.
+$(O)/libtracker.a: $(filter-out $(O)/tracker/main.o,$(TRACKER_OBJ))
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(O)/libgtcnn-objects.a: $(RUNTIME_OBJ)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(O)/libplugin.a: $(PLUGIN_OBJ)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+# --- products --------------------------------------------------------------------------------------------------------------------
+
+LINK = $(CC) $(CFLAGS) $(LDFLAGS)
+
+$(O)/libgtcnn.so: $(RUNTIME_OBJ)
+	$(Q)$(LINK) $(HOOK_CFLAGS) -shared -Wl,-soname,libgtcnn.so.1 $(HOOK_LDFLAGS) -Wl,-z,defs,-z,now -o $(O)/libgtcnn.so.1 $^ $(EXT_runtime)
+	$(Q)ln -sf libgtcnn.so.1 $@
+
+$(O)/gtcnn: $(call obj,$(call src,runtime/cli)) $(O)/libgtcnn.so
+	$(Q)$(LINK) -Wl,-rpath,'$$ORIGIN:$$ORIGIN/../lib' -o $@ $(filter %.o,$^) -L$(O) -lgtcnn -lz -lm -pthread
+
+PLUGIN_LDFLAGS := -shared -Wl,-z,defs,-z,nodelete,-z,now -Wl,--exclude-libs,ALL
+
+$(O)/libgreentrack.so: $(PLUGIN_OBJ) $(LIBS_energy)
+	$(Q)$(LINK) $(PLUGIN_LDFLAGS) -Wl,-soname,libgreentrack.so -o $@ $^ -pthread -lm
+
+$(O)/libgreentrack-nop.so: $(O)/plugin/nop.o
+	$(Q)$(LINK) $(PLUGIN_LDFLAGS) -Wl,-soname,libgreentrack-nop.so -o $@ $^
+
+$(O)/greentrack: $(O)/tracker/main.o $(LIBS_tracker) $(O)/libgtcnn.so
+	$(Q)$(LINK) -Wl,-rpath,'$$ORIGIN:$$ORIGIN/../lib' -o $@ $(filter %.o %.a,$^) -L$(O) -lgtcnn $(EXT_tracker) -pthread
+
+# --- tests -----------------------------------------------------------------------------------------------------------------------
+
+# tests/unit/<module>_<what>.c links the module that its name begins with, and tests/sim where it exists.
+module_of = $(firstword $(subst _, ,$(notdir $(1))))
+SIM_OBJ := $(call obj,$(call src,tests/sim))
+
+define unit_test
+$(O)/tests/unit/$(1): $(O)/tests/unit/$(1).o $(SIM_OBJ) $(LIBS_$(call module_of,$(1)))
+	$$(Q)$$(LINK) -o $$@ $$(filter %.o %.a,$$^) $$(EXTRA_$(call module_of,$(1))) -lcmocka $(EXT_$(call module_of,$(1))) -pthread
+endef
+$(foreach t,$(notdir $(basename $(TEST_SRC))),$(eval $(call unit_test,$(t))))
+
+$(filter $(O)/tests/unit/tracker_%,$(TESTS)): $(O)/libgtcnn.so
+EXTRA_tracker = -L$(O) -lgtcnn -Wl,-rpath,$(abspath $(O))
+
+$(O)/tests/host/%: tests/host/%.c $(O)/libgtcnn.so
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $< $(LDFLAGS) -L$(O) -lgtcnn -Wl,-rpath,$(abspath $(O)) -ldl -pthread
+
+## check-unit: the unit tests of one module (M=core)
+check-unit: $(filter $(O)/tests/unit/$(M)_%,$(TESTS))
+	$(Q)for t in $^; do $$t || exit 1; done
+
+-include $(shell find $(O) -name '*.d' 2>/dev/null)
