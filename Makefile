@@ -99,6 +99,25 @@ bench: all
 clean:
 	$(Q)rm -rf '$(O)'
 
+## install: commands, libraries, headers and man pages below DESTDIR and PREFIX
+install: all
+	$(Q)install -d $(foreach d,bin lib/greentrack include share/man/man1 share/man/man7 share/bash-completion/completions,'$(DESTDIR)$(PREFIX)/$(d)')
+	$(Q)install -m 755 $(O)/greentrack $(O)/gtcnn '$(DESTDIR)$(PREFIX)/bin'
+	$(Q)install -m 644 $(O)/libgtcnn.so.1 '$(DESTDIR)$(PREFIX)/lib'
+	$(Q)ln -sf libgtcnn.so.1 '$(DESTDIR)$(PREFIX)/lib/libgtcnn.so'
+	$(Q)install -m 644 $(O)/libgreentrack.so $(O)/libgreentrack-nop.so '$(DESTDIR)$(PREFIX)/lib/greentrack'
+	$(Q)install -m 644 runtime/gtcnn.h plugin/greentrack.h '$(DESTDIR)$(PREFIX)/include'
+	$(Q)install -m 644 $(MAN1) '$(DESTDIR)$(PREFIX)/share/man/man1'
+	$(Q)install -m 644 $(MAN7) '$(DESTDIR)$(PREFIX)/share/man/man7'
+	$(Q)install -m 644 $(O)/completion/greentrack '$(DESTDIR)$(PREFIX)/share/bash-completion/completions/greentrack'
+
+## uninstall: remove what install put there
+uninstall:
+	$(Q)rm -f $(foreach f,bin/greentrack bin/gtcnn lib/libgtcnn.so lib/libgtcnn.so.1 lib/greentrack/libgreentrack.so \
+	  lib/greentrack/libgreentrack-nop.so include/gtcnn.h include/greentrack.h share/bash-completion/completions/greentrack \
+	  $(addprefix share/man/man1/,$(notdir $(MAN1))) $(addprefix share/man/man7/,$(notdir $(MAN7))),'$(DESTDIR)$(PREFIX)/$(f)')
+	$(Q)rmdir '$(DESTDIR)$(PREFIX)/lib/greentrack' 2>/dev/null || true
+
 # --- objects ---------------------------------------------------------------------------------------------------------------------
 
 $(O)/%.o: %.c
