@@ -160,7 +160,7 @@ $(O)/libgtcnn.so: $(RUNTIME_OBJ)
 	$(Q)$(LINK) $(HOOK_CFLAGS) -shared -Wl,-soname,libgtcnn.so.1 $(HOOK_LDFLAGS) -Wl,-z,defs,-z,now -o $(O)/libgtcnn.so.1 $^ $(EXT_runtime)
 	$(Q)ln -sf libgtcnn.so.1 $@
 
-$(O)/gtcnn: $(call obj,$(call src,runtime/cli)) $(O)/libgtcnn.so
+$(O)/gtcnn: $(call obj,$(call src,runtime/cli)) $(O)/runtime/escape.o $(O)/libgtcnn.so
 	$(Q)$(LINK) -Wl,-rpath,'$$ORIGIN:$$ORIGIN/../lib' -o $@ $(filter %.o,$^) -L$(O) -lgtcnn -lz -lm -pthread
 
 PLUGIN_LDFLAGS := -shared -Wl,-z,defs,-z,nodelete,-z,now -Wl,--exclude-libs,ALL

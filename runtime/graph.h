@@ -77,13 +77,15 @@ struct gtcnn_attr {
     uint32_t axis_count;
     int axes[GTCNN_MAX_RANK]; /* ReduceMean, Squeeze, Unsqueeze; axis_count 0: all */
     bool keepdims;
-    int perm[GTCNN_MAX_RANK];         /* Transpose */
-    int64_t pads[2 * GTCNN_MAX_RANK]; /* Pad: begins of all axes, then ends */
+    int perm[GTCNN_MAX_RANK]; /* Transpose; perm[0] -1: axes reversed, until shape inference spells it out */
+    /* Pad: begins of all axes, then ends. Until shape inference, of target_rank axes: the ones listed in `axes`, else all */
+    int64_t pads[2 * GTCNN_MAX_RANK];
     float pad_value;
-    int64_t target[GTCNN_MAX_RANK]; /* Reshape: as given, with 0 and -1 */
+    int64_t target[GTCNN_MAX_RANK]; /* Reshape: as given, with 0 (copy this dimension) and -1 */
     uint32_t target_rank;
     bool allow_zero;
-    bool softmax_flat; /* opset < 13: Softmax over all axes from `axis` on, as one */
+    bool softmax_flat; /* opset < 13: Softmax over all axes from `axis` on, as one. Shape inference clears it where
+                          at most one of those axes is longer than 1, and moves `axis` there */
 };
 
 struct gtcnn_node {
@@ -105,7 +107,10 @@ struct gtcnn_graph {
     uint32_t tensor_count, node_count;
     struct gtcnn_tensor *tensors; /* owned */
     struct gtcnn_node *nodes;     /* owned */
-    int input, output;            /* tensor indices: one image-like input, one output */
+    int input, output;            /* tensor indices: one image-like input, one output; -1 until set */
+    bool batch_dynamic;           /* the batch was -1 before shape inference bound it; what is written has it dynamic */
+    uint32_t tensor_capacity, node_capacity, bucket_count; /* graph.c's own: room, and the hash of names */
+    int *buckets;
 };
 
 /* Life cycle: gtcnn_graph_new -> add ... -> gtcnn_graph_free. NULL when memory is out. */
@@ -120,12 +125,24 @@ int gtcnn_graph_find_tensor(const struct gtcnn_graph *graph, const char *name);
 int gtcnn_graph_add_node(struct gtcnn_graph *graph, enum gtcnn_op op, const char *name, const int *inputs, uint32_t input_count,
                          int output);
 
+/*
+ * Drops tensors that no node and neither end of the graph refers to, and renumbers the rest in order. Tensor pointers and
+ * indices held elsewhere become invalid. GTCNN_E_NOMEM leaves the graph as it was.
+ */
+enum gtcnn_status gtcnn_graph_prune(struct gtcnn_graph *graph);
+/*
+ * A copy of graph, tensors and nodes whose tensors have no data of their own: `data` is NULL throughout (shapes are kept).
+ * NULL when memory is out.
+ */
+struct gtcnn_graph *gtcnn_graph_outline(const struct gtcnn_graph *graph);
+
 /* Elements of the shape; -1 when a dimension is unknown or negative, or the product overflows. */
 int64_t gtcnn_shape_count(const struct gtcnn_shape *shape);
 
 /*
  * Binds the batch (0: keep the file's, 1 where dynamic), resolves padding, and infers and checks every shape.
- * Errors name node, operator and both shapes. Idempotent.
+ * Errors name node, operator and both shapes. Idempotent; a batch that was dynamic may be bound anew. Of the tensors that no
+ * node computes, only `data`'s presence counts: weights must have it, the input must not.
  */
 enum gtcnn_status gtcnn_graph_infer_shapes(struct gtcnn_graph *graph, uint32_t batch, struct gtcnn_err *err);
 
@@ -136,12 +153,25 @@ char *gtcnn_shape_text(char *out, size_t size, const struct gtcnn_shape *shape);
 enum gtcnn_status gtcnn_err_set(struct gtcnn_err *err, enum gtcnn_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Reads an ONNX file into a graph (onnx_read.c). *graph is owned by the caller; its digest is filled in. */
+/*
+ * Reads an ONNX file into a graph (onnx_read.c). *graph is owned by the caller; its digest is filled in, its batch still -1
+ * where the file leaves it open, its shapes not yet inferred. The path is opened for reading without blocking, and only a
+ * regular file is read; external data is opened below its folder. Nothing of the file is mapped: a file that shrinks meanwhile
+ * is an error. Statuses: NOENT, IO, FORMAT, UNSUPPORTED, LIMIT, SHAPE, NOMEM.
+ */
 enum gtcnn_status gtcnn_onnx_read(const char *path, struct gtcnn_graph **graph, struct gtcnn_err *err);
+/*
+ * The same from an open descriptor (borrowed; read by pread only). `folder`: descriptor of the folder that external data lies
+ * in, -1: external data is refused. `label` stands for the file in errors and gives the name; NULL: "model".
+ */
+enum gtcnn_status gtcnn_onnx_read_fd(int fd, int folder, const char *label, struct gtcnn_graph **graph, struct gtcnn_err *err);
 /* Writes a graph as ONNX (onnx_write.c): to memory (*bytes owned by the caller, free), or to a file (temporary, then renamed).
  */
 enum gtcnn_status gtcnn_onnx_encode(const struct gtcnn_graph *graph, uint8_t **bytes, size_t *n, struct gtcnn_err *err);
 enum gtcnn_status gtcnn_onnx_write(const struct gtcnn_graph *graph, const char *path, struct gtcnn_err *err);
+
+/* SHA-256 of what gtcnn_onnx_write would write, without holding it in memory. */
+enum gtcnn_status gtcnn_onnx_digest(const struct gtcnn_graph *graph, uint8_t digest[GTCNN_DIGEST_BYTES], struct gtcnn_err *err);
 
 /* Builds a built-in model by name (families.c). GTCNN_E_NOENT, with the list of names in the text, for any other. */
 enum gtcnn_status gtcnn_family_build(const char *name, struct gtcnn_graph **graph, struct gtcnn_err *err);
