@@ -141,8 +141,8 @@ int64_t gtcnn_shape_count(const struct gtcnn_shape *shape);
 
 /*
  * Binds the batch (0: keep the file's, 1 where dynamic), resolves padding, and infers and checks every shape.
- * Errors name node, operator and both shapes. Idempotent; a batch that was dynamic may be bound anew. Of the tensors that no
- * node computes, only `data`'s presence counts: weights must have it, the input must not.
+ * Errors name node, operator and both shapes. Idempotent; a batch that was dynamic may be bound anew. A tensor that neither a
+ * node computes nor the caller feeds must have its shape already (weights); the elements are never looked at.
  */
 enum gtcnn_status gtcnn_graph_infer_shapes(struct gtcnn_graph *graph, uint32_t batch, struct gtcnn_err *err);
 
