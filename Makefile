@@ -27,6 +27,7 @@ RUNTIME_SRC := $(call src,runtime)
 RUNTIME_OBJ := $(call obj,$(RUNTIME_SRC)) $(O)/gen/onnx.pb-c.o
 PLUGIN_OBJ := $(call obj,$(filter-out plugin/nop.c,$(call src,plugin)))
 TRACKER_OBJ := $(call obj,$(call src,tracker))
+GTCNNCLI_OBJ := $(call obj,$(call src,runtime/cli))
 TEST_SRC := $(call src,tests/unit)
 TESTS := $(patsubst tests/unit/%.c,$(O)/tests/unit/%,$(TEST_SRC))
 HOSTS := $(patsubst tests/host/%.c,$(O)/tests/host/%,$(call src,tests/host))
@@ -38,6 +39,7 @@ LIBS_sqlite := $(O)/libsqlite.a $(LIBS_core)
 LIBS_reports := $(O)/libreports.a $(LIBS_sqlite)
 LIBS_tracker := $(O)/libtracker.a $(O)/libreports.a $(O)/libsqlite.a $(LIBS_energy)
 LIBS_runtime := $(O)/libgtcnn-objects.a
+LIBS_gtcnncli := $(O)/libgtcnncli.a $(LIBS_runtime)
 LIBS_plugin := $(O)/libplugin.a $(LIBS_energy)
 EXT_core := -lm
 EXT_energy := -lm
@@ -45,6 +47,7 @@ EXT_sqlite := -lsqlite3 -lm
 EXT_reports := -lsqlite3 -ljansson -lm
 EXT_tracker := -lsqlite3 -ljansson -lcrypto -lm
 EXT_runtime := -lprotobuf-c -lcrypto -lz -lm -pthread
+EXT_gtcnncli := $(EXT_runtime)
 EXT_plugin := -pthread -lm
 
 PRODUCTS := $(O)/libgtcnn.so $(O)/gtcnn $(O)/libgreentrack.so $(O)/libgreentrack-nop.so $(O)/greentrack
@@ -149,6 +152,10 @@ $(O)/libtracker.a: $(filter-out $(O)/tracker/main.o,$(TRACKER_OBJ))
 $(O)/libgtcnn-objects.a: $(RUNTIME_OBJ)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
+# The gtcnn command without its main(), for tests.
+$(O)/libgtcnncli.a: $(filter-out $(O)/runtime/cli/main.o,$(GTCNNCLI_OBJ))
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
 $(O)/libplugin.a: $(PLUGIN_OBJ)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
@@ -160,8 +167,16 @@ $(O)/libgtcnn.so: $(RUNTIME_OBJ)
 	$(Q)$(LINK) $(HOOK_CFLAGS) -shared -Wl,-soname,libgtcnn.so.1 $(HOOK_LDFLAGS) -Wl,-z,defs,-z,now -o $(O)/libgtcnn.so.1 $^ $(EXT_runtime)
 	$(Q)ln -sf libgtcnn.so.1 $@
 
-$(O)/gtcnn: $(call obj,$(call src,runtime/cli)) $(O)/runtime/escape.o $(O)/libgtcnn.so
-	$(Q)$(LINK) -Wl,-rpath,'$$ORIGIN:$$ORIGIN/../lib' -o $@ $(filter %.o,$^) -L$(O) -lgtcnn -lz -lm -pthread
+# escape.o is in the library too, but hidden there.
+$(O)/gtcnn: $(GTCNNCLI_OBJ) $(O)/runtime/escape.o $(O)/libgtcnn.so
+	$(Q)$(LINK) -Wl,-rpath,'$$ORIGIN:$$ORIGIN/../lib' -o $@ $(filter %.o,$^) -L$(O) -lgtcnn -lcrypto -lz -lm -pthread
+
+# The man page: prose, with commands and options from the tables that also feed --help.
+MAN1 += $(O)/man/gtcnn.1
+all: $(O)/man/gtcnn.1
+$(O)/man/gtcnn.1: man/gtcnn.1.in $(O)/gtcnn
+	@mkdir -p $(@D)
+	$(Q)$(O)/gtcnn help --man >$@.tables && sed -e '/^@TABLES@$$/{r $@.tables' -e 'd}' $< >$@ && rm -f $@.tables
 
 PLUGIN_LDFLAGS := -shared -Wl,-z,defs,-z,nodelete,-z,now -Wl,--exclude-libs,ALL
 
