@@ -22,7 +22,7 @@
  *   dataset_images  images in the whole split
  *   split           "test" or "train"
  *   images          rows that follow: a reader that finds another number has a truncated file
- *   classes         outputs of the model; 0 <= PREDICTION < classes. LABEL may exceed it: such an answer is wrong
+ *   classes         outputs of the model; 0 <= PREDICTION < classes, likewise LABEL
  *
  * Bytes in values that could drive a terminal are escaped as \xHH, a backslash as \\ (escape.h). PREDICTION is the index of the
  * largest output, the lowest index on a tie; an output without any number in it (all NaN) is class 0. The label column is the
