@@ -1,0 +1,102 @@
+/*
+ * Attribution: from a folded block to joules per unit, per inference and the closure of a run. A pure function.
+ *
+ * Method "time", version 1. The energy of the inference window (first inference's begin to last one's end) is split so that
+ * nothing is lost and nothing counted twice:
+ *
+ *   total = units + framework + idle + others + unattributed
+ *
+ *   measured   total: what the boundary's counters say. idle: idle power × window × cpus allowed / cpus online. others: the
+ * rest of idle, and the dynamic energy (total − idle power × window) in proportion to the CPU time of other jobs. modelled
+ * dynamic: CPU time × (full − idle) W, idle: cpus allowed × idle W × window; others are not seen (0).
+ *
+ * The job's dynamic energy is split by its CPU time inside and between inferences (unattributed); what is inside goes to units
+ * in proportion to their time, and what no unit covers is the framework's. Where idle power is unknown, idle is 0, the job's
+ * share is by CPU time of everything, and the bounds span both extremes (no idle power; all of it idle).
+ *
+ * The energy of an inference is *attributed*: units + framework + idle × (time covered by inferences / window), per item.
+ * A unit's energy is dynamic alone, so that units add up to closure.units.
+ *
+ * Floating point inside, integers of µJ out; the closure and the units sum exactly. Thread-safe.
+ */
+#ifndef GT_ENERGY_ATTRIBUTE_H
+#define GT_ENERGY_ATTRIBUTE_H
+
+#include "energy/fold.h"
+#include "energy/host.h"
+#include "energy/source.h"
+#include "energy/wattage.h"
+
+enum { GT_ATTRIBUTE_VERSION = 1 };
+#define GT_ATTRIBUTE_METHOD "time"
+
+/* Kinds of bounds; the words reach reports. */
+enum gt_bounds { GT_BOUNDS_NONE, GT_BOUNDS_CI95, GT_BOUNDS_RANGE };
+const char *gt_bounds_word(enum gt_bounds bounds); /* "none", "ci95", "range" */
+
+/* Integer microjoules with bounds: 0 <= lo <= value <= hi. */
+struct gt_uj {
+    int64_t uj, lo_uj, hi_uj;
+};
+
+struct gt_attribute_input {
+    const struct gt_block *block;      /* merged over the whole run */
+    const struct gt_source_desc *desc; /* provenance modelled: its domains are not looked at */
+    const struct gt_host *host;
+    double idle_w, idle_lo_w,
+        idle_hi_w; /* of the whole machine, from a calibration of the same source and boundary; NaN unknown */
+};
+
+/* Values sum to total exactly, bounds each on their own. */
+struct gt_closure {
+    struct gt_uj units, framework, idle, others, unattributed, total;
+    double unattributed_share; /* of units + framework + unattributed; flagged above 0.05 */
+    bool unattributed_flag;
+};
+
+struct gt_unit_energy {
+    uint32_t slot;
+    uint64_t calls, ns;
+    struct gt_uj energy; /* dynamic; all units sum to closure.units */
+    double ns_per_call;
+    double uj_per_call, lo_uj, hi_uj; /* per call */
+    double share;                     /* of closure.units' time, 0 ... 1 */
+};
+
+/* One model's inferences. */
+struct gt_infer_energy {
+    uint32_t slot; /* with GT_TRACE_SLOT_INFER */
+    uint64_t calls, items, ns;
+    double ns_per_item;
+    double uj_per_item, lo_uj, hi_uj; /* attributed, per item; 0 items: all three NaN */
+    double dynamic_uj_per_item;       /* of it, without the idle share */
+};
+
+struct gt_attribution {
+    int version;
+    const char *method;
+    enum gt_provenance provenance;
+    enum gt_bounds kind;
+    bool known;       /* false: no energy at all could be told (then every energy is 0 and kind is none) */
+    bool idle_known;  /* false: closure.idle is 0 and is part of the others */
+    bool share_known; /* false: no machine CPU time; the job is taken for the only one */
+    double cpu_share; /* the job's CPU time over the machine's busy time in the window, 0 ... 1 */
+    double gap_share; /* of the window's time that no counter covers; its energy is filled at the mean power */
+    uint64_t window_ns, covered_ns;
+    uint64_t window_cpu_ns; /* the job's */
+    struct gt_closure closure;
+    /* the whole run, sampled from its begin to its end: what the machine used, and the job's attributed part of it */
+    uint64_t run_ns, run_cpu_ns;
+    struct gt_uj run_total, run_job;
+    const struct gt_wattage *wattage; /* the row that modelled energy stands on; NULL when measured */
+    int unit_count, infer_count;      /* rows written below */
+};
+
+/*
+ * `units` and `infers` are the caller's, with room for block->head->unit_count rows each (NULL: not wanted). A run without
+ * inferences has an all-zero closure; run_total and run_job are there all the same.
+ */
+enum gt_status gt_attribute(const struct gt_attribute_input *input, struct gt_attribution *out, struct gt_unit_energy *units,
+                            struct gt_infer_energy *infers, struct gt_err *err);
+
+#endif

@@ -1,0 +1,180 @@
+/*
+ * The fold: from counter samples, CPU samples and unit rows to one small block of sums, in one streaming pass.
+ *
+ * Life cycle: gt_fold_bytes -> gt_fold_init in the caller's memory -> gt_fold_add_* ... -> gt_fold_finish -> gt_fold_take
+ * (which may also be called in between: each call hands out what came since the last one, as one BLOCK). Blocks are parsed by
+ * gt_block_parse and joined by gt_block_merge. The plugin (block-only mode) and ingest use this same code. Needs libc alone;
+ * no allocation, no locks, no stdio. One fold belongs to one thread.
+ *
+ * Time is cut into *intervals* by the source's ticks (where the source has no domain: by CPU samples). Each unit row is spread
+ * over the intervals that it overlaps, giving a vector t(k) of ns per unit in interval k, and the machine's energy ΔE(k). A
+ * block holds exact integer sums of these (128 bits for products), so that merging is associative to the last bit:
+ *
+ *   per unit l           calls, items, ns, Σ t_l ΔE, Σ t_l(k) ΔE(k+1), Σ t_l(k+1) ΔE(k), Σ t_l Δt
+ *   per pair (l, m)      Σ t_l t_m (l <= m), Σ t_l(k) t_m(k+1)          - sparse: pairs that ran in the same or next interval
+ *   per block            Σ ΔE, Σ ΔE², Σ ΔE(k) ΔE(k+1), Σ ΔE Δt, Σ Δt, Σ Δt²
+ *   per domain           unwrapped energy, in all and within the inference window, with what gaps leave unknown
+ *
+ * These are the normal equations of E = idle Δt + Σ p_l t_l, with the lag-1 products that a regression with a delayed counter
+ * or autocorrelated errors needs. Lag products across two blocks stand in the later one. Order of input: ticks and CPU samples
+ * by time; rows of any thread in any order, as long as they are no older than the intervals still kept (`intervals`; what is
+ * older counts fully in calls and ns and as `late_ns` in the equations) and no more than `tail` rows end after the last tick.
+ */
+#ifndef GT_ENERGY_FOLD_H
+#define GT_ENERGY_FOLD_H
+
+#include "core/status.h"
+#include "core/trace.h"
+#include "energy/source.h"
+
+#include <stddef.h>
+
+enum { GT_BLOCK_VERSION = 1 };
+
+/* Rows that had no place left are summed under this slot: explicit, never dropped. */
+#define GT_FOLD_SLOT_OTHER UINT32_C(0x7fffffff)
+
+/* --- the BLOCK payload: struct gt_block_head, then domains, units (sorted by slot), pairs (sorted by a, then b)
+ * ----------------- */
+
+/* An unsigned 128-bit sum. */
+struct gt_wide {
+    uint64_t low, high;
+};
+
+struct gt_block_head {
+    uint32_t version, domain_count, unit_count, pair_count;
+    uint64_t begin_ns, end_ns;               /* sampled time; both 0 when nothing was sampled */
+    uint64_t window_begin_ns, window_end_ns; /* first inference's begin, last one's end; both 0 without inference */
+    uint64_t blocks;                         /* how many were merged into this one */
+    /* CPU time; `cpu_known_ns` and `machine_known_ns` are the wall time over which the figures below it were known */
+    uint64_t cpu_known_ns, job_cpu_ns;
+    uint64_t machine_known_ns, machine_busy_ns, machine_total_ns;
+    uint64_t window_cpu_known_ns, window_job_cpu_ns;
+    uint64_t window_machine_known_ns, window_busy_ns, window_total_ns;
+    uint64_t inside_cpu_ns; /* the job's CPU time during inferences: by time within an interval */
+    uint64_t inside_cpu_lo_ns,
+        inside_cpu_hi_ns; /* its bounds: an interval that is partly covered may have spent all of it inside */
+    uint64_t covered_ns;  /* wall time covered by at least one inference (where several threads overlap
+                             partly in an interval: at most the interval) */
+    /* the equations */
+    uint64_t intervals, dt_ns, e_uj;
+    struct gt_wide dt_dt, e_dt, e_e, e_e_next;
+    /* what did not fit */
+    uint64_t late_ns;           /* unit time older than the intervals kept: in `ns`, not in the equations */
+    uint64_t unplaced_rows;     /* rows that ended after the last tick with no place to wait: put into one interval */
+    uint64_t unit_overflow;     /* rows under GT_FOLD_SLOT_OTHER */
+    uint64_t entry_overflow_ns; /* unit time that had no place in its interval's vector */
+    uint64_t pair_overflow;     /* products whose pair had no place ... */
+    struct gt_wide overflow_same, overflow_lag; /* ... and their sums */
+    uint64_t bad_ticks;                         /* ticks that went back in time: left out */
+    uint64_t source_gaps;                       /* GAP records: the source could not be read */
+    uint64_t reserved[4];
+};
+
+/* Energy of one domain over some time: `known` and the time that it does not cover, with bounds on what was used in that. */
+struct gt_block_energy {
+    uint64_t known_uj; /* unwrapped; exact to 1 µJ */
+    uint64_t known_ns;
+    uint64_t gap_ns;               /* counter went backward, stood still, or moved impossibly fast: unknown */
+    uint64_t gap_lo_uj, gap_hi_uj; /* least and most energy that the gaps may hold */
+    uint64_t edge_uj;              /* of `known_uj`, what rests on interpolation inside an interval (window edges) */
+};
+
+struct gt_block_domain {
+    struct gt_block_energy all, window;
+    uint64_t wraps, backward, stalls, impossible; /* how often */
+};
+
+struct gt_block_unit {
+    uint32_t slot, reserved; /* with GT_TRACE_SLOT_INFER: an inference row */
+    uint64_t calls, items, ns;
+    uint64_t missing_calls, missing_ns;           /* of those, counted by the exact table but without a row (ring full) */
+    struct gt_wide t_e, t_e_next, e_t_next, t_dt; /* zero for inference rows */
+};
+
+struct gt_block_pair {
+    uint32_t a, b;            /* slots */
+    struct gt_wide same, lag; /* Σ t_a t_b (only where a <= b); Σ t_a(k) t_b(k+1) */
+};
+
+/* A parsed block; arrays are borrowed from the payload. */
+struct gt_block {
+    const struct gt_block_head *head;
+    const struct gt_block_domain *domains;
+    const struct gt_block_unit *units;
+    const struct gt_block_pair *pairs;
+};
+
+/* `payload` must be 8-byte aligned and outlive *block. GT_E_FORMAT: sizes or order wrong; GT_E_VERSION. Hostile input is safe.
+ */
+enum gt_status gt_block_parse(const void *payload, size_t bytes, struct gt_block *block);
+
+/* NULL when the block has no such unit. */
+const struct gt_block_unit *gt_block_find_unit(const struct gt_block *block, uint32_t slot);
+
+/* Bytes that merging the two needs at most. */
+size_t gt_block_merge_bytes(const struct gt_block *a, const struct gt_block *b);
+
+/*
+ * Sums of both into `out` (8-byte aligned, `capacity` bytes, no overlap); *bytes gets the payload's size. Associative and
+ * commutative, as long as nothing overflows: where `capacity` is short, the pairs that do not fit go to the overflow sums.
+ * GT_E_MISMATCH: different numbers of domains; GT_E_LIMIT: not even the units fit.
+ */
+enum gt_status gt_block_merge(const struct gt_block *a, const struct gt_block *b, void *out, size_t capacity, size_t *bytes);
+
+/* --- the fold
+ * ------------------------------------------------------------------------------------------------------------------ */
+
+struct gt_fold; /* opaque, lives in the caller's memory */
+
+/* Sizes; all at least 1. */
+struct gt_fold_config {
+    uint32_t units;     /* distinct slots, inferences included */
+    uint32_t pairs;     /* distinct pairs; more go to the overflow sums */
+    uint32_t intervals; /* kept open for rows that come late */
+    uint32_t entries;   /* unit-in-interval cells over all kept intervals */
+    uint32_t tail;      /* rows that may end after the last tick */
+    uint32_t points;    /* samples kept for the window's edges, thinned with age; at least 16 */
+};
+
+/* For the plugin: some 600 kB; intervals of 10 ms are kept for 5 s. */
+extern const struct gt_fold_config gt_fold_config_small;
+/* For ingest: some 30 MB; intervals of 10 ms are kept for 80 s. */
+extern const struct gt_fold_config gt_fold_config_large;
+
+/* Bytes that a fold for `domains` domains takes; 0 when the configuration is senseless. */
+size_t gt_fold_bytes(const struct gt_fold_config *config, int domains);
+
+/* `memory`: 16-byte aligned, gt_fold_bytes large, the caller's; `desc` is copied as far as needed. GT_E_ARG, GT_E_NOMEM. */
+enum gt_status gt_fold_init(void *memory, size_t bytes, const struct gt_fold_config *config, const struct gt_source_desc *desc,
+                            struct gt_fold **fold);
+
+/* One reading of all domains. */
+void gt_fold_add_tick(struct gt_fold *fold, uint64_t t_ns, const uint64_t *raw);
+/* The source could not be read between the two times. Energy counted over it is not lost: the next tick tells. */
+void gt_fold_add_gap(struct gt_fold *fold, uint64_t t_begin_ns, uint64_t t_end_ns);
+void gt_fold_add_cpu(struct gt_fold *fold, const struct gt_trace_cpu *cpu);
+/* One row. Rows that end before they begin are ignored. */
+void gt_fold_add_event(struct gt_fold *fold, uint64_t thread, const struct gt_trace_event *event);
+/* What the exact TABLE of the threads holds beyond the rows: it enters calls, items and ns (and `missing_*`). */
+void gt_fold_add_missing(struct gt_fold *fold, uint32_t slot, uint64_t calls, uint64_t items, uint64_t ns);
+/*
+ * A block of a process: its units and pairs (slots shifted by `slot_base`), its inference window, what it covered. With
+ * `units_only`, its energy and machine time are left out: the run's own series counts those. GT_E_MISMATCH: domains differ.
+ */
+enum gt_status gt_fold_add_block(struct gt_fold *fold, const struct gt_block *block, uint32_t slot_base, bool units_only);
+
+/* Closes all intervals that are still open for late rows. The fold may go on afterwards. */
+void gt_fold_finish(struct gt_fold *fold);
+
+/* Bytes that gt_fold_take needs now, at most. */
+size_t gt_fold_take_bytes(const struct gt_fold *fold);
+
+/*
+ * Writes what was summed since the last take as one BLOCK payload (8-byte aligned) and starts anew; counters, open intervals
+ * and the window go on. GT_E_LIMIT: `capacity` is too small; nothing happened.
+ */
+enum gt_status gt_fold_take(struct gt_fold *fold, void *payload, size_t capacity, size_t *bytes);
+
+#endif
