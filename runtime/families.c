@@ -1,4 +1,5 @@
 #include "runtime/families.h"
+#include "runtime/escape.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -111,18 +112,18 @@ uint32_t gtcnn_family_squeeze_channels(uint32_t input_channels, double ratio)
     return channels > 0 ? channels : 1;
 }
 
-static enum gtcnn_status unknown_name(struct gtcnn_err *err)
+static enum gtcnn_status unknown_name(const char *name, struct gtcnn_err *err)
 {
-    char names[256] = "";
+    char names[256] = "", safe[128];
     size_t used = 0;
     for (size_t i = 0; i < MEMBER_COUNT && used < sizeof names; i++)
         used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", MEMBERS[i].name);
-    /* The caller has the name and knows how to escape it; here stands what it could have been. */
-    return gtcnn_err_set(err, GTCNN_E_NOENT, "no built-in model of that name; there are: %s", names);
+    return gtcnn_err_set(err, GTCNN_E_NOENT, "no built-in model is named \"%s\"; there are: %s",
+                         gtcnn_escape(safe, sizeof safe, name, SIZE_MAX), names);
 }
 
 enum gtcnn_status gtcnn_family_build(const char *name, struct gtcnn_graph **graph, struct gtcnn_err *err)
 {
     const struct gtcnn_member *member = gtcnn_family_find(name);
-    return member ? gtcnn_mbconv_build(member, graph, err) : unknown_name(err);
+    return member ? gtcnn_mbconv_build(member, graph, err) : unknown_name(name, err);
 }
