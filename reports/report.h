@@ -1,0 +1,169 @@
+/*
+ * `report --model b3`: everything that is known about one model and its family, as one struct, and the document made of it.
+ *
+ * Life cycle: gt_report_build (reads the store, computes) -> gt_report_document -> gt_render_document. Everything is borrowed
+ * from the caller's arena and from the store's rows copied into it; nothing needs freeing but the arena. One thread.
+ *
+ * Rules that hold throughout: what is unknown has `known == false` and is rendered as absent, never as zero; figures of
+ * different comparison groups are never joined (what was left out is listed with its reason); random weights and modelled
+ * energy are said wherever they appear; no conclusion is made without data.
+ */
+#ifndef GT_REPORTS_REPORT_H
+#define GT_REPORTS_REPORT_H
+
+#include "core/arena.h"
+#include "core/status.h"
+#include "reports/decide.h"
+#include "reports/render.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct gt_store;
+
+/* Which accuracies a report may use. Published ones belong to other weights and therefore only enter when asked for. */
+enum gt_report_accuracy_choice { GT_REPORT_ACCURACY_OWN, GT_REPORT_ACCURACY_PUBLISHED };
+
+/* The axis of cost on which the family is judged; every output names it. AUTO: joules, else 10^9 MACs. */
+enum gt_report_axis { GT_REPORT_AXIS_AUTO, GT_REPORT_AXIS_JOULES, GT_REPORT_AXIS_SECONDS, GT_REPORT_AXIS_MACS };
+
+struct gt_report_query {
+    const char *model; /* "b3", "fashion/b3" or a digest's beginning (>= 6 hex digits) */
+    enum gt_report_accuracy_choice accuracy;
+    enum gt_report_axis axis;
+};
+
+struct gt_report_accuracy {
+    bool known;
+    double pct, lo_pct, hi_pct; /* Wilson, 95 %; lo and hi are NaN where n is unknown (published) */
+    uint64_t n, correct;
+    const char *provenance; /* "measured", "user", "published" */
+    const char *dataset, *split, *precision;
+    const uint8_t *answers; /* one bit per image, least significant first; NULL: none kept */
+    uint64_t answer_count;
+};
+
+struct gt_report_energy {
+    bool known;
+    double uj, lo_uj, hi_uj; /* per inference, attributed; lo and hi are NaN when no bounds are known */
+    const char *kind;        /* of the bounds: "range", "ci95" */
+    const char *provenance, *source, *boundary;
+    const char *basis;             /* "hooks off" (rounds) or "hooked" */
+    uint32_t rounds;               /* hooks-off rounds; 0 when hooked */
+    double stat_lo_uj, stat_hi_uj; /* t-interval over rounds, 95 %; NaN below two rounds */
+    double round_sd_uj;            /* standard deviation over rounds; NaN below two */
+    double seconds_per_inference;  /* of the same runs; NaN unknown */
+    double seconds_lo, seconds_hi; /* t-interval over rounds; NaN below two */
+    double dynamic_uj, idle_uj;    /* the two parts of uj; NaN unknown */
+};
+
+struct gt_report_layer {
+    const char *name, *op;
+    const char *const *members;
+    size_t member_count;
+    uint64_t calls;
+    double ns_per_call;
+    bool energy_known;
+    double uj_per_call, lo_uj, hi_uj;
+    double share; /* of the energy of all units, or of their time where energy is unknown */
+    uint64_t macs, params;
+    bool macs_known;
+};
+
+struct gt_report_closure {
+    bool known;
+    int64_t units_uj, framework_uj, idle_uj, others_uj, unattributed_uj, total_uj;
+    const char *kind, *provenance;
+    bool unattributed_flagged; /* above GT_REPORT_UNATTRIBUTED_FLAG of the total */
+};
+
+#define GT_REPORT_UNATTRIBUTED_FLAG 0.05 /* DESIGN, truth rule 2 */
+
+/* One model of the family, in order of φ. */
+struct gt_report_row {
+    const char *name, *digest, *weights;
+    bool selected;         /* the model that was asked for */
+    double phi, phi_eff;   /* NaN unknown; phi_eff = log2(MACs / MACs of φ = 0) */
+    uint64_t macs, params; /* 0: unknown */
+    struct gt_report_accuracy accuracy;
+    struct gt_report_energy energy;
+    double cost;                                         /* on the report's axis; NaN unknown */
+    bool judged;                                         /* has accuracy and cost: takes part in the decision */
+    bool on_front, on_hull;                              /* Pareto front; hull in (E, A) */
+    bool dominated;                                      /* judged and not on the front */
+    double gain_pp_per_doubling, gain_lo_pp, gain_hi_pp; /* from the judged model before it; NaN for the first */
+};
+
+/* A consecutive pair of judged models, with the tests of SCALING.md. */
+struct gt_report_step {
+    size_t from, to; /* rows */
+    struct gt_step step;
+};
+
+/* A slope of the hull: `to` instead of `from` is optimal from here on. */
+struct gt_report_break {
+    size_t from, to;                /* rows */
+    double pp_per_unit;             /* λ: percentage points per unit of the axis */
+    double cost_per_correct_answer; /* 100 / λ, in units of the axis */
+    double kwh_per_million;         /* of the additional cost; NaN unless the axis is joules */
+};
+
+/* A slope of the hull in (log2 E, A). */
+struct gt_report_tau {
+    size_t from, to;
+    double pp_per_doubling;
+};
+
+struct gt_report {
+    /* identity */
+    const char *name, *family, *digest, *weights, *precision, *runtime;
+    double phi, phi_eff;
+    uint64_t macs, params;
+    bool macs_known, params_known;
+    /* group and provenance of the figures */
+    const char *group_text; /* one line: dataset, host class, build, precision, threads, batch, source, boundary */
+    const char *run_id;     /* of the layers and the closure; NULL none */
+    const char *host_text;
+    const char *method; /* of attribution: "time" */
+    uint32_t method_version;
+    struct gt_report_accuracy accuracy;
+    struct gt_report_energy energy;
+    struct gt_report_layer *layers; /* costliest first */
+    size_t layer_count;
+    struct gt_report_closure closure;
+    struct gt_report_row *rows;
+    size_t row_count;
+    const char *axis; /* "J", "s", "GMAC" per inference; NULL when nothing can be judged */
+    struct gt_report_step *steps;
+    size_t step_count;
+    struct gt_report_break *breaks;
+    size_t break_count;
+    struct gt_report_tau *taus;
+    size_t tau_count;
+    const char *headline;
+    const char *const *notes; /* flags, left-out models, assumptions, how to get what is missing */
+    size_t note_count;
+    const char *const *candidates; /* after GT_E_AMBIGUOUS and GT_E_NOENT: models that the store has */
+    size_t candidate_count;
+};
+
+/*
+ * Builds the report of one model. GT_E_NOENT: no such model; GT_E_AMBIGUOUS: several (candidates are filled, and named in the
+ * error's text); GT_E_NOMEM; whatever the store reports.
+ */
+enum gt_status gt_report_build(struct gt_store *store, const struct gt_report_query *query, struct gt_arena *arena,
+                               struct gt_report *report, struct gt_err *err);
+
+struct gt_report_view {
+    size_t layers; /* rows of the text table of layers; 0: GT_REPORT_LAYERS, SIZE_MAX: all. JSON and CSV always have all. */
+};
+
+enum { GT_REPORT_LAYERS = 10 };
+
+/* Lays the report out as sections. `view` NULL: defaults. */
+void gt_report_document(const struct gt_report *report, const struct gt_report_view *view, struct gt_arena *arena,
+                        struct gt_document *document);
+
+#endif
