@@ -23,8 +23,4 @@ struct gt_model_energy {
 /* Pure. cpu_ns: CPU time; wall_ns: time during which `cpus` vCPUs were reserved. */
 void gt_model_energy(const struct gt_wattage *row, uint64_t cpu_ns, uint64_t wall_ns, uint32_t cpus,
                      struct gt_model_energy *out);
-
-/* The source entry "model": no domain, always available, provenance modelled. Registered in gt_source_list. */
-extern const struct gt_energy_source gt_source_model;
-
 #endif

@@ -93,4 +93,13 @@ const struct gt_energy_source *const *gt_source_list(int *count);
 /* "powercap" or "replay:FILE"; *spec gets what follows the colon, or NULL. NULL when no source has that name. */
 const struct gt_energy_source *gt_source_find(const char *text, const char **spec);
 
+/* What "auto" means: the first of the list that its probe finds available. Never NULL ("model" always is). */
+const struct gt_energy_source *gt_source_best(const struct gt_os *os);
+
+/* Does attribution read counters of it (measured, mixed, imported), or the wattage table (modelled)? */
+bool gt_provenance_has_counters(enum gt_provenance provenance);
+enum gt_provenance gt_provenance_find(const char *word); /* GT_PROVENANCE_NONE for an unknown word */
+
+extern const struct gt_energy_source gt_source_powercap, gt_source_model, gt_source_replay, gt_source_null;
+
 #endif
