@@ -159,7 +159,7 @@ int gtcnn_graph_add_tensor(struct gtcnn_graph *graph, const char *name, enum gtc
 }
 
 /* ONNX's defaults, by the operators' specification; those that depend on the operator last. */
-static struct gtcnn_attr default_attr(enum gtcnn_op op)
+struct gtcnn_attr gtcnn_attr_default(enum gtcnn_op op)
 {
     struct gtcnn_attr attr = {
         .stride = {1, 1},
@@ -192,7 +192,7 @@ int gtcnn_graph_add_node(struct gtcnn_graph *graph, enum gtcnn_op op, const char
     if (input_count)
         memcpy(copy, inputs, input_count * sizeof *copy);
     graph->nodes[graph->node_count] = (struct gtcnn_node){
-        .op = op, .name = own, .attr = default_attr(op), .input_count = input_count, .inputs = copy, .output = output};
+        .op = op, .name = own, .attr = gtcnn_attr_default(op), .input_count = input_count, .inputs = copy, .output = output};
     return (int)graph->node_count++;
 }
 

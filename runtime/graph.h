@@ -136,6 +136,9 @@ enum gtcnn_status gtcnn_graph_prune(struct gtcnn_graph *graph);
  */
 struct gtcnn_graph *gtcnn_graph_outline(const struct gtcnn_graph *graph);
 
+/* What ONNX gives the operator's attributes when a node has none. */
+struct gtcnn_attr gtcnn_attr_default(enum gtcnn_op op);
+
 /* Elements of the shape; -1 when a dimension is unknown or negative, or the product overflows. */
 int64_t gtcnn_shape_count(const struct gtcnn_shape *shape);
 

@@ -107,6 +107,8 @@ static enum gtcnn_status slide(const struct infer *in, int axis, int64_t size, i
     int64_t stride = attr->stride[axis], extent = ((int64_t)attr->kernel[axis] - 1) * attr->dilation[axis] + 1;
     if (attr->kernel[axis] == 0 || stride == 0 || attr->dilation[axis] == 0)
         return fail(in, GTCNN_E_SHAPE, "kernel, stride and dilation must be at least 1");
+    if (extent > INT32_MAX)
+        return fail(in, GTCNN_E_LIMIT, "the dilated window covers %lld, at most 2147483647 are supported", (long long)extent);
     if (attr->auto_pad != GTCNN_PAD_EXPLICIT) {
         int64_t total = ((size + stride - 1) / stride - 1) * stride + extent - size;
         total = total > 0 ? total : 0;
