@@ -25,6 +25,8 @@ struct gt_point {
  */
 size_t gt_decide_pareto(const struct gt_point *points, size_t n, bool *on_front);
 
+enum { GT_DECIDE_KNEE_POINTS = 5 }; /* SCALING.md, "Few points" */
+
 /* The axis on which a hull is taken. */
 enum gt_decide_scale { GT_DECIDE_LINEAR, GT_DECIDE_LOG2 };
 
@@ -75,7 +77,7 @@ struct gt_step {
     enum gt_verdict verdict; /* at 95 %, after Holm */
 };
 
-/* Tests all steps of a family at once. `out` has room for n. */
+/* Tests all steps of a family at once. `out` has room for n <= GT_STATS_HOLM_MAX; more are left untouched. */
 void gt_decide_steps(const struct gt_step_data *data, size_t n, struct gt_step *out);
 
 #endif

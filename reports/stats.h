@@ -12,7 +12,7 @@ struct gt_interval {
     double lo, hi;
 };
 
-/* Standard normal: P(Z <= z), and its inverse for 0 < p < 1 (Wichura 1988, algorithm AS 241, about 1e-16 relative). */
+/* Standard normal: P(Z <= z), and its inverse for 0 < p < 1 (bisection of the former). */
 double gt_stats_normal_cdf(double z);
 double gt_stats_normal_quantile(double p);
 
