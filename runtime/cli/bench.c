@@ -113,6 +113,12 @@ static void print_text(FILE *f, const struct gtcnn_model_info *m, const struct r
             r->images_per_second, r->gmacs_per_second, m->weights);
 }
 
+static void print_heading(FILE *f)
+{
+    fprintf(f, "%-24s %5s %7s %11s %13s %11s %10s %8s  %s\n", "model", "batch", "threads", "calls", "median ms/img",
+            "mean ms/img", "images/s", "GMAC/s", "weights");
+}
+
 static void print_json(FILE *f, const struct gtcnn_model_info *m, const struct result *r, bool first)
 {
     fputs(first ? "[\n  {\"name\": " : ",\n  {\"name\": ", f);
@@ -134,7 +140,9 @@ static enum gtcnn_status bench_one(struct gtcnn_cli *cli, uint32_t index, bool j
         status = measure(model, cli->args.seconds, &r, err);
     if (!status && json)
         print_json(cli->out, gtcnn_model_info(model), &r, index == 0);
-    else if (!status)
+    else if (!status && index == 0)
+        print_heading(cli->out);
+    if (!status && !json)
         print_text(cli->out, gtcnn_model_info(model), &r);
     fflush(cli->out);
     gtcnn_model_close(model);
@@ -145,9 +153,6 @@ enum gtcnn_status gtcnn_cli_bench(struct gtcnn_cli *cli, struct gtcnn_err *err)
 {
     bool json = cli->args.format[0] == 'j';
     enum gtcnn_status status = GTCNN_OK;
-    if (!json)
-        fprintf(cli->out, "%-24s %5s %7s %11s %13s %11s %10s %8s  %s\n", "model", "batch", "threads", "calls", "median ms/img",
-                "mean ms/img", "images/s", "GMAC/s", "weights");
     for (uint32_t i = 0; i < cli->args.models.count && !status; i++)
         status = bench_one(cli, i, json, err);
     if (json && !status)

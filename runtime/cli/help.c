@@ -67,16 +67,16 @@ void gtcnn_help_verb(FILE *f, const struct gtcnn_cli_verb *verb)
     }
 }
 
-/* Text in mdoc: a sentence that begins with a full stop would be a macro, a backslash an escape. */
+/* Text in mdoc: a line that begins with a full stop would be a macro, a backslash an escape; every sentence begins a line. */
 static void print_mdoc(FILE *f, const char *text)
 {
     if (*text == '.' || *text == '\'')
         fputs("\\&", f);
-    for (; *text; text++)
+    for (const char *first = text; *text; text++)
         if (*text == '\\')
             fputs("\\e", f);
         else
-            fputc(*text, f);
+            fputc(*text == ' ' && text > first && text[-1] == '.' ? '\n' : *text, f);
 }
 
 /* Words of an argument's pattern: "NAME|FILE" is one of two. */

@@ -19,7 +19,7 @@ const struct gtcnn_cli_option GTCNN_CLI_OPTIONS[] = {
      "folder with IDX files, plain or gzip'd (default: Debian's dataset-fashion-mnist)"},
     {"split", "test|train", GTCNN_CLI_TEXT, AT(split), GTCNN_CLI_EVAL, 0, 0, 0, 0, "test|train",
      "which images of the data set"},
-    {"limit", "N", GTCNN_CLI_COUNT, AT(limit), GTCNN_CLI_EVAL, 0, 0, 1, 1e15, NULL, "only the first N images"},
+    {"limit", "N", GTCNN_CLI_COUNT, AT(limit), GTCNN_CLI_EVAL, 0, 0, 1, 1e9, NULL, "only the first N images"},
     {"predictions", "FILE", GTCNN_CLI_TEXT, AT(predictions), GTCNN_CLI_EVAL, 0, 0, 0, 0, NULL,
      "write every image's label and prediction to FILE"},
     {"input", "FILE.npy", GTCNN_CLI_TEXT, AT(input), GTCNN_CLI_RUN, GTCNN_CLI_RUN, 0, 0, 0, NULL,
