@@ -30,10 +30,10 @@ enum { GT_RING_VERSION = 1, GT_RING_NAME_BYTES = 64, GT_RING_HEADER_BYTES = 4096
 
 /* One slot's exact sums since the thread began. `lost_*`: of those, the calls that have no row. calls == 0: the row is free. */
 struct gt_ring_total {
-    uint32_t slot, reserved;
-    _Atomic uint64_t calls;
-    uint64_t items, ns;
-    uint64_t lost_calls, lost_items, lost_ns;
+    _Atomic uint32_t slot;
+    uint32_t reserved;
+    _Atomic uint64_t calls, items, ns;
+    _Atomic uint64_t lost_calls, lost_items, lost_ns;
     uint64_t padding;
 };
 
@@ -47,7 +47,7 @@ struct gt_ring {
     uint32_t capacity, table_rows;      /* both powers of 2 */
     _Atomic uint64_t thread;            /* key as in EVENTS: kernel thread id, reuse count in the upper half; 0: nobody's yet */
     _Alignas(64) _Atomic uint64_t head; /* producer: rows written */
-    uint64_t dropped;                   /* rows that found the circle full */
+    _Atomic uint64_t dropped;           /* rows that found the circle full */
     uint64_t tail_seen;                 /* producer's copy of `tail` */
     _Alignas(64) _Atomic uint64_t tail; /* consumer: rows that are whole in the trace */
     _Atomic uint64_t pending_tail;      /* what `tail` will be when record `pending_sequence` is in the trace; 0 none */
@@ -97,6 +97,8 @@ uint32_t gt_ring_waiting(const struct gt_ring *ring);
 
 /* Row i of the table as a TABLE row; false when it is free. i < ring->table_rows + 1; the last one is GT_RING_SLOT_OTHER. */
 bool gt_ring_table_row(const struct gt_ring *ring, uint32_t i, struct gt_trace_total *total);
+/* The same for the calls that have no row: `lost_*` of row i. */
+bool gt_ring_table_lost(const struct gt_ring *ring, uint32_t i, struct gt_trace_total *lost);
 
 /* --- leftovers: what ingest finds of killed processes ------------------------------------------------------------------- */
 
