@@ -152,7 +152,8 @@ struct gt_section {
     const char *empty; /* what text prints when there are no rows; NULL: nothing */
     const struct gt_column *columns;
     size_t column_count, row_count;
-    const struct gt_section_row *rows, *last_row;
+    const struct gt_section_row *rows;
+    struct gt_section_row *last_row;
 };
 
 struct gt_document {
