@@ -92,7 +92,7 @@ static int64_t count_elements(const struct gtcnn_shape *shape)
 static void convert_all(const uint8_t *bytes, const struct element *e, bool big, bool fortran, struct gtcnn_npy *array)
 {
     const struct gtcnn_shape *s = &array->shape;
-    int64_t index[GTCNN_MAX_RANK] = {0}, stride[GTCNN_MAX_RANK], step = 1, source = 0;
+    int64_t index[GTCNN_MAX_RANK] = {0}, stride[GTCNN_MAX_RANK] = {0}, step = 1, source = 0;
     for (uint32_t k = 0; k < s->rank; k++) {
         uint32_t axis = fortran ? k : s->rank - 1 - k;
         stride[axis] = step;

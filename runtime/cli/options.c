@@ -167,22 +167,15 @@ static enum gtcnn_status append(const struct gtcnn_cli_option *o, const struct g
     return parse_text(o, value, &list->item[list->count++], err);
 }
 
+/* Of every kind but a flag. */
 static enum gtcnn_status set_option(const struct gtcnn_cli_option *o, const struct gtcnn_cli_verb *verb, const char *value,
                                     struct gtcnn_cli_args *args, struct gtcnn_err *err)
 {
     void *field = (char *)args + o->offset;
-    switch (o->kind) {
-    case GTCNN_CLI_FLAG:
-        *(bool *)field = true;
-        return GTCNN_OK;
-    case GTCNN_CLI_TEXT:
+    if (o->kind == GTCNN_CLI_TEXT)
         return parse_text(o, value, field, err);
-    case GTCNN_CLI_LIST:
+    if (o->kind == GTCNN_CLI_LIST)
         return append(o, verb, value, field, err);
-    case GTCNN_CLI_COUNT:
-    case GTCNN_CLI_REAL:
-        break;
-    }
     return parse_number(o, value, field, err);
 }
 
@@ -197,8 +190,10 @@ static enum gtcnn_status parse_option(const struct gtcnn_cli_verb *verb, int arg
         return unknown_option(verb, name, n, err);
     if (o->kind == GTCNN_CLI_FLAG && value)
         return gtcnn_cli_fail(err, GTCNN_E_ARG, "--%s takes no value", o->name);
-    if (o->kind == GTCNN_CLI_FLAG)
-        return set_option(o, verb, NULL, args, err);
+    if (o->kind == GTCNN_CLI_FLAG) {
+        *(bool *)((char *)args + o->offset) = true;
+        return GTCNN_OK;
+    }
     if (value)
         return set_option(o, verb, value + 1, args, err);
     if (*i + 1 >= argc)
