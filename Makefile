@@ -137,7 +137,7 @@ $(O)/gen/onnx.pb-c.h: $(O)/gen/onnx.pb-c.c ;
 $(O)/gen/onnx.pb-c.o: $(O)/gen/onnx.pb-c.c
 	$(Q)$(CC) $(CFLAGS_ALL) -Wno-error -c -o $@ $<
 
-$(filter $(O)/runtime/onnx%,$(RUNTIME_OBJ)): | $(O)/gen/onnx.pb-c.c
+$(filter $(O)/runtime/onnx%,$(RUNTIME_OBJ)) $(addsuffix .o,$(filter $(O)/tests/unit/runtime_onnx%,$(TESTS))): | $(O)/gen/onnx.pb-c.c
 
 define static_library
 $(O)/lib$(1).a: $$(call obj,$$(call src,$(1)))
