@@ -48,6 +48,16 @@ static enum gtcnn_status open_source(struct source *s, struct gtcnn_err *err)
     return GTCNN_OK;
 }
 
+/* What zlib says about the last failure, without the name by which it knows the file ("<fd:3>: "). */
+static const char *gzip_reason(gzFile file, int *code)
+{
+    const char *text = gzerror(file, code);
+    const char *name_end = *text == '<' ? strstr(text, ">: ") : NULL;
+    if (*code == Z_ERRNO)
+        return strerror(errno);
+    return name_end ? name_end + 3 : text;
+}
+
 /* Reads exactly `n` bytes of `what`, beginning at `offset` of the uncompressed file. */
 static enum gtcnn_status read_exactly(struct source *s, uint8_t *out, uint64_t n, const char *what, uint64_t offset,
                                       struct gtcnn_err *err)
@@ -58,9 +68,9 @@ static enum gtcnn_status read_exactly(struct source *s, uint8_t *out, uint64_t n
         int got = gzread(s->file, out + have, chunk);
         if (got < 0) {
             int code;
-            const char *text = gzerror(s->file, &code);
+            const char *reason = gzip_reason(s->file, &code);
             return gtcnn_cli_fail_path(err, GTCNN_E_FORMAT, s->path, "damaged gzip data near byte %llu (%s); %s",
-                                       (unsigned long long)(offset + have), code == Z_ERRNO ? strerror(errno) : text, REMEDY);
+                                       (unsigned long long)(offset + have), reason, REMEDY);
         }
         if (got == 0)
             return gtcnn_cli_fail_path(err, GTCNN_E_FORMAT, s->path,
@@ -123,12 +133,12 @@ static enum gtcnn_status check_end(struct source *s, uint64_t end, struct gtcnn_
     uint8_t extra;
     int got = gzread(s->file, &extra, 1);
     int code = Z_OK;
-    const char *text = gzerror(s->file, &code);
+    const char *reason = gzip_reason(s->file, &code);
     if (got > 0)
         return gtcnn_cli_fail_path(err, GTCNN_E_FORMAT, s->path, "goes on after byte %llu, where its header says it ends; %s",
                                    (unsigned long long)end, REMEDY);
     if (got < 0 || (code != Z_OK && code != Z_STREAM_END))
-        return gtcnn_cli_fail_path(err, GTCNN_E_FORMAT, s->path, "damaged gzip data at its end (%s); %s", text, REMEDY);
+        return gtcnn_cli_fail_path(err, GTCNN_E_FORMAT, s->path, "damaged gzip data at its end (%s); %s", reason, REMEDY);
     return GTCNN_OK;
 }
 
