@@ -1,0 +1,253 @@
+#include "tracker/job.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Handed on to the job. SIGTSTP, SIGTTIN and SIGTTOU are left alone: they stop this process with the job. */
+static const int forwarded[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGCONT, SIGWINCH};
+
+struct job {
+    const struct gt_job_spec *spec;
+    struct gt_job_result *result;
+    pid_t child;
+    bool ended;
+    int signals, timer; /* descriptors */
+    sigset_t old_mask;
+    struct sigaction old_chld, old_pipe;
+};
+
+uint64_t gt_job_now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* SIGCHLD may have been ignored by whoever started us: waiting would fail. SIGPIPE must not end the measurement. */
+static enum gt_status take_signals(struct job *job, struct gt_err *err)
+{
+    sigset_t mask;
+    sigemptyset(&mask);
+    sigaddset(&mask, SIGCHLD);
+    for (size_t i = 0; i < sizeof forwarded / sizeof *forwarded; i++)
+        sigaddset(&mask, forwarded[i]);
+    struct sigaction plain = {.sa_handler = SIG_DFL}, ignore = {.sa_handler = SIG_IGN};
+    sigaction(SIGCHLD, &plain, &job->old_chld);
+    sigaction(SIGPIPE, &ignore, &job->old_pipe);
+    sigprocmask(SIG_BLOCK, &mask, &job->old_mask);
+    job->signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+    return job->signals < 0 ? gt_err_set_errno(err, errno, "signalfd") : GT_OK;
+}
+
+static void restore_signals(const struct job *job)
+{
+    sigaction(SIGCHLD, &job->old_chld, NULL);
+    sigaction(SIGPIPE, &job->old_pipe, NULL);
+    sigprocmask(SIG_SETMASK, &job->old_mask, NULL);
+}
+
+static enum gt_status start_timer(struct job *job, struct gt_err *err)
+{
+    uint64_t every = job->spec->interval_ns;
+    struct timespec t = {(time_t)(every / 1000000000), (long)(every % 1000000000)};
+    struct itimerspec timer = {t, t};
+    job->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (job->timer < 0 || timerfd_settime(job->timer, 0, &timer, NULL) != 0)
+        return gt_err_set_errno(err, errno, "timerfd");
+    return GT_OK;
+}
+
+/* In the child. A file without a known format goes to the shell, as execvp(3) has it. */
+static void execute(const struct job *job, char **shell_argv, int report)
+{
+    const struct gt_job_spec *spec = job->spec;
+    if (spec->enter)
+        spec->enter(spec->context);
+    restore_signals(job);
+    execve(spec->file, spec->argv, spec->envp);
+    if (errno == ENOEXEC)
+        execve("/bin/sh", shell_argv, spec->envp);
+    int failed = errno;
+    ssize_t written = write(report, &failed, sizeof failed);
+    _exit(written == (ssize_t)sizeof failed ? 127 : 126);
+}
+
+/* "sh FILE ARGUMENT ...": owned by the caller, elements borrowed. */
+static char **make_shell_argv(const struct gt_job_spec *spec)
+{
+    size_t n = 0;
+    while (spec->argv[n])
+        n++;
+    char **argv = calloc(n + 2, sizeof *argv);
+    if (!argv)
+        return NULL;
+    argv[0] = (char *)"sh";
+    argv[1] = (char *)spec->file;
+    for (size_t i = 1; i < n; i++)
+        argv[i + 1] = spec->argv[i];
+    return argv;
+}
+
+/* Waits until the child has executed the program or told why it could not. */
+static int read_report(int report)
+{
+    int failed = 0;
+    ssize_t n;
+    do
+        n = read(report, &failed, sizeof failed);
+    while (n < 0 && errno == EINTR);
+    return n == (ssize_t)sizeof failed ? failed : 0;
+}
+
+static enum gt_status launch(struct job *job, struct gt_err *err)
+{
+    int report[2] = {-1, -1};
+    enum gt_status status = GT_OK;
+    char **shell_argv = make_shell_argv(job->spec);
+    if (!shell_argv)
+        return gt_err_set(err, GT_E_NOMEM, "out of memory");
+    if (pipe2(report, O_CLOEXEC) != 0) {
+        status = gt_err_set_errno(err, errno, "pipe");
+        goto out;
+    }
+    job->result->begin_ns = gt_job_now_ns();
+    job->child = fork();
+    if (job->child < 0) {
+        status = gt_err_set_errno(err, errno, "fork");
+        goto out;
+    }
+    if (job->child == 0)
+        execute(job, shell_argv, report[1]);
+    close(report[1]);
+    report[1] = -1;
+    job->result->exec_errno = read_report(report[0]);
+out:
+    for (int i = 0; i < 2; i++)
+        if (report[i] >= 0)
+            close(report[i]);
+    free(shell_argv);
+    return status;
+}
+
+/* Is this process group the terminal's foreground one? Then a shell is waiting to hear that the job has stopped. */
+static bool in_foreground(void)
+{
+    int tty = open("/dev/tty", O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (tty < 0)
+        return false;
+    bool foreground = tcgetpgrp(tty) == getpgrp();
+    close(tty);
+    return foreground;
+}
+
+/* Reaps what has ended: the job, and orphans of its tree that this process adopted as subreaper. */
+static void reap(struct job *job)
+{
+    int status;
+    pid_t pid;
+    while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0) {
+        if (pid != job->child)
+            continue;
+        if (!WIFSTOPPED(status)) {
+            job->ended = true;
+            job->result->wait_status = status;
+        } else if (in_foreground()) {
+            raise(SIGSTOP); /* the shell continues the whole group */
+        }
+    }
+}
+
+/*
+ * A signal that the kernel sent (si_code > 0) came from the terminal and went to the whole process group, the job included;
+ * only a hangup goes to the session's leader alone.
+ */
+static void forward(const struct job *job, const struct signalfd_siginfo *info)
+{
+    int number = (int)info->ssi_signo;
+    bool to_group = info->ssi_code == SI_KERNEL && !(number == SIGHUP && getsid(0) == getpid());
+    bool from_job = info->ssi_code == SI_USER && (pid_t)info->ssi_pid == job->child;
+    if (!to_group && !from_job)
+        kill(job->child, number);
+}
+
+static void handle_signals(struct job *job)
+{
+    struct signalfd_siginfo info;
+    while (!job->ended && read(job->signals, &info, sizeof info) == (ssize_t)sizeof info) {
+        if (info.ssi_signo == SIGCHLD)
+            reap(job);
+        else
+            forward(job, &info);
+    }
+}
+
+static void watch(struct job *job)
+{
+    struct pollfd fds[] = {{job->signals, POLLIN, 0}, {job->timer, POLLIN, 0}};
+    uint64_t expirations;
+    while (!job->ended) {
+        if (poll(fds, 2, -1) < 0)
+            continue;
+        if (fds[1].revents && read(job->timer, &expirations, sizeof expirations) > 0)
+            job->spec->sample(job->spec->context, gt_job_now_ns());
+        if (fds[0].revents)
+            handle_signals(job);
+    }
+}
+
+enum gt_status gt_job_run(const struct gt_job_spec *spec, struct gt_job_result *result, struct gt_err *err)
+{
+    struct job job = {.spec = spec, .result = result, .signals = -1, .timer = -1};
+    *result = (struct gt_job_result){0};
+    enum gt_status status = take_signals(&job, err);
+    if (status == GT_OK)
+        status = start_timer(&job, err);
+    if (status == GT_OK)
+        spec->sample(spec->context, gt_job_now_ns());
+    if (status == GT_OK)
+        status = launch(&job, err);
+    if (status != GT_OK)
+        goto out;
+    if (result->exec_errno) {
+        waitpid(job.child, &result->wait_status, 0);
+        goto out;
+    }
+    watch(&job);
+    result->end_ns = gt_job_now_ns();
+out:
+    if (job.signals >= 0)
+        close(job.signals);
+    if (job.timer >= 0)
+        close(job.timer);
+    restore_signals(&job);
+    return status;
+}
+
+int gt_job_pass_status(int wait_status)
+{
+    if (!WIFSIGNALED(wait_status))
+        return WEXITSTATUS(wait_status);
+    int number = WTERMSIG(wait_status);
+    struct rlimit none = {0, 0};
+    sigset_t mask;
+    setrlimit(RLIMIT_CORE, &none); /* the job's own core, if any, is the one that people want */
+    prctl(PR_SET_DUMPABLE, 0);
+    signal(number, SIG_DFL);
+    sigemptyset(&mask);
+    sigaddset(&mask, number);
+    sigprocmask(SIG_UNBLOCK, &mask, NULL);
+    raise(number);
+    return 128 + number; /* not reached but for signals that cannot be raised */
+}

@@ -1,0 +1,17 @@
+/* Printing a document of reports/render.h in the format and to the place that the user chose. */
+#ifndef GT_TRACKER_OUTPUT_H
+#define GT_TRACKER_OUTPUT_H
+
+#include "reports/render.h"
+#include "tracker/tracker.h"
+
+/* Renders to standard output (or, with --output, atomically to that file). Prints what went wrong. The exit status. */
+int gt_output_document(struct gt_tracker *tracker, const struct gt_document *document);
+
+/* The same with one section alone in CSV. */
+int gt_output_section(struct gt_tracker *tracker, const struct gt_document *document, const char *csv_section);
+
+/* Is `name` the encoding of the locale's environment something other than UTF-8? Then bars and dashes are ASCII. */
+bool gt_output_is_ascii(void);
+
+#endif
