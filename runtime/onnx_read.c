@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MIN_OPSET = 11, MAX_OPSET = 23, MIN_IR = 3, MAX_IR = 12, MAX_NODES = 65536, MAX_NAME = 4096 };
+enum { MIN_OPSET = 11, MAX_OPSET = 23, MIN_IR = 3, MAX_IR = 12, MAX_NODES = 65536, MAX_NAME = 3000 };
 
 enum gtcnn_status gtcnn_onnx_fail(const struct gtcnn_onnx_reader *reader, const Onnx__NodeProto *node, enum gtcnn_status status,
                                   const char *format, ...)
