@@ -83,7 +83,9 @@ struct gt_block_energy {
 
 struct gt_block_domain {
     struct gt_block_energy all, window;
-    uint64_t wraps, backward, stalls, impossible; /* how often */
+    uint64_t wraps, backward, stalls, impossible,
+        ambiguous; /* how often; ambiguous: so long a gap that it may have wrapped unseen */
+    uint64_t reserved;
 };
 
 struct gt_block_unit {

@@ -1,0 +1,96 @@
+/* What a fold is made of; shared by fold.c (input) and fold_take.c (output) alone. */
+#ifndef GT_ENERGY_FOLD_STATE_H
+#define GT_ENERGY_FOLD_STATE_H
+
+#include "energy/curve.h"
+#include "energy/fold.h"
+#include "energy/unwrap.h"
+
+enum { NO_INDEX = -1 };
+
+/* Channels of the two curves. */
+enum { E_KNOWN, E_KNOWN_NS, E_GAP_NS, E_GAP_LO, E_GAP_HI, E_CHANNELS }; /* per domain */
+enum { C_JOB, C_JOB_NS, C_BUSY, C_TOTAL, C_MACHINE_NS, C_CHANNELS };
+
+/* A unit-in-interval cell; `next` is an index, NO_INDEX at the end. */
+struct fold_entry {
+    uint32_t unit;
+    int32_t next;
+    uint64_t ns;
+};
+
+struct fold_interval {
+    uint64_t t0, t1, e_uj, infer_ns;
+    int32_t entries; /* list */
+    bool gap;        /* some of its energy is unknown: not in the equations */
+};
+
+struct fold_unit {
+    struct gt_block_unit sum;
+    uint64_t interval; /* number of the interval where `entry` is: consecutive rows need no search */
+    int32_t entry;
+};
+
+struct fold_pair {
+    uint32_t a, b; /* indices of units; both UINT32_MAX: free */
+    struct gt_wide same, lag;
+};
+
+/* The part of a row that lies behind the last sample. */
+struct fold_tail {
+    uint32_t unit;
+    uint64_t t0, t1;
+};
+
+/* The inference window on one curve. */
+struct fold_window {
+    struct gt_curve curve;
+    uint64_t *now;             /* cumulative values at the last sample */
+    uint64_t *begin, *end;     /* values at the window's edges */
+    uint64_t *edge;            /* how far those may be off: begin's, then end's */
+    uint64_t *taken;           /* end - begin, as far as blocks have them */
+    uint64_t *taken_now;       /* `now`, as far as blocks have it */
+    bool begin_open, end_open; /* not looked up yet, or behind the last sample */
+};
+
+struct gt_fold {
+    struct gt_fold_config config;
+    uint32_t domains;
+    bool sampled;               /* a sample was seen, so that a next one closes an interval */
+    uint64_t first_ns, last_ns; /* samples that cut intervals: since the last take, and ever */
+    uint64_t window_begin_ns, window_end_ns;
+    bool has_window;
+    struct gt_unwrap *unwrap;
+    bool *additive;
+    struct gt_block_head sum;
+    struct gt_block_domain *domain_sum; /* what added blocks brought in */
+    struct gt_unwrap *unwrap_taken;     /* the state at the last take: its counts of wraps are those that blocks have */
+    struct fold_window energy, cpu;
+    struct gt_trace_cpu last_cpu;
+    bool has_cpu;
+    /* units */
+    struct fold_unit *units;
+    uint32_t unit_count, slot_mask;
+    uint32_t *slots; /* hash: index + 1 */
+    /* pairs */
+    struct fold_pair *pairs;
+    uint32_t pair_count, pair_mask;
+    /* intervals, a ring; numbers count up for ever */
+    struct fold_interval *intervals;
+    uint64_t oldest, newest;       /* numbers of the kept ones: oldest ... newest - 1 */
+    struct fold_interval previous; /* the last closed one, for lag products; its entries are still its own */
+    bool has_previous;
+    struct fold_entry *entries;
+    int32_t free_entry;
+    struct fold_tail *tail;
+    uint32_t tail_count;
+};
+
+/* Index of that slot's unit, made when it is new; the one of GT_FOLD_SLOT_OTHER when there is no place. */
+uint32_t gt_fold_unit_index(struct gt_fold *fold, uint32_t slot);
+void gt_fold_add_pair(struct gt_fold *fold, uint32_t a, uint32_t b, const struct gt_wide *same, const struct gt_wide *lag);
+void gt_fold_extend_window(struct gt_fold *fold, uint64_t t_begin_ns, uint64_t t_end_ns);
+/* Looks up the window's open edges as far as the curves reach (`clamp`: take the last sample where they do not). */
+void gt_fold_resolve_window(struct gt_fold *fold, struct fold_window *window, bool clamp);
+
+#endif
