@@ -4,9 +4,11 @@
  * Layers are named by where they stand: "stem.conv", "block2.expand", "block2.dw.bn", "block2.se.reduce", "head.fc". A node's
  * output has the node's name; parameters add ".weight", ".bias", ".gamma", ".beta", ".mean", ".variance".
  *
- * Seeded weights: convolutions get He's variance 2 / fan-in (He et al. 2015). The builder follows the second moment of the
- * activations alongside and gives each normalisation the statistics that such a network would have gathered, so that
- * activations keep their size through all depths.
+ * Seeded weights: convolutions get He's variance 2 / fan-in (He et al. 2015), squeeze-and-excite an eighth of it. The builder
+ * follows the second moment of the activations alongside and gives each normalisation the variance that such a network would
+ * have gathered. That alone is unstable: SiLU passes a larger share of a large signal than of a small one, so a deviation grows
+ * with every layer. Two things that trained networks also have hold it: offsets (beta) that do not scale with the signal, and
+ * residual branches that weigh less than what they are added to. With them the activations of all members stay near 1.
  */
 #include "runtime/families.h"
 #include "runtime/weights.h"
@@ -16,20 +18,30 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Second moment of SiLU of a standard normal value (numerical integration), and of a sigmoid's square near 0. */
-#define SILU_MOMENT 0.3557
+/* Variance of a normalisation's gain, relative to its square, and of its offset where an activation follows or not. */
+#define GAIN_VARIANCE 0.01
+#define OFFSET_VARIANCE 0.25
+#define OFFSET_VARIANCE_LINEAR 0.01
+/* Gain of a residual branch's last normalisation. */
+#define RESIDUAL_GAIN 0.5
+/* Numerators of the weights' variance: of convolutions, and of squeeze-and-excite's. */
+#define HE 2.0
+#define HE_SQUEEZE 0.25
+/* Second moment of SiLU of a normal value of variance 1 + GAIN_VARIANCE + OFFSET_VARIANCE, by numerical integration. */
+#define SILU_MOMENT 0.4665
+/* Second moment of a gate: a sigmoid near 0. */
 #define GATE_MOMENT 0.25
 
-enum { NAME_MAX_BYTES = 64 };
+enum { NAME_MAX_BYTES = 128 };
 
 /* State of one build. Once `failed`, all steps do nothing. */
 struct builder {
     struct gtcnn_graph *graph;
     const struct gtcnn_member *member;
-    char scope[NAME_MAX_BYTES / 2]; /* "block2." */
-    int x;                          /* current tensor */
-    uint32_t channels;              /* its channels */
-    double moment;                  /* its expected second moment */
+    char scope[32];    /* "block2." */
+    int x;             /* current tensor */
+    uint32_t channels; /* its channels */
+    double moment;     /* its expected second moment */
     bool failed;
 };
 
@@ -42,7 +54,7 @@ struct conv {
 
 static void full_name(const struct builder *b, char out[NAME_MAX_BYTES], const char *name, const char *suffix)
 {
-    snprintf(out, NAME_MAX_BYTES, "%s%s%s", b->scope, name, suffix);
+    snprintf(out, NAME_MAX_BYTES, "%.31s%.63s%.31s", b->scope, name, suffix);
 }
 
 static int add_parameter(struct builder *b, const char *name, const char *suffix, const struct gtcnn_shape *shape, double mean,
@@ -91,7 +103,7 @@ static struct gtcnn_attr *add_node(struct builder *b, enum gtcnn_op op, const ch
 static void add_conv(struct builder *b, const struct conv *c)
 {
     uint32_t group = c->depthwise ? b->channels : 1, per_group = b->channels / group;
-    double variance = 2.0 / ((double)per_group * c->kernel * c->kernel);
+    double variance = (c->bias ? HE_SQUEEZE : HE) / ((double)per_group * c->kernel * c->kernel);
     struct gtcnn_shape shape = {4, {c->channels, per_group, c->kernel, c->kernel}};
     int inputs[3] = {b->x, add_parameter(b, c->name, ".weight", &shape, 0, variance), -1};
     if (c->bias)
@@ -108,26 +120,27 @@ static void add_conv(struct builder *b, const struct conv *c)
     /* TensorFlow's SAME: where the padding is odd, the larger half comes last. */
     attr->auto_pad = c->kernel == 1 && c->stride == 1 ? GTCNN_PAD_EXPLICIT : GTCNN_PAD_SAME_UPPER;
     b->channels = c->channels;
-    b->moment *= 2;
+    b->moment *= HE;
 }
 
-static void add_batchnorm(struct builder *b, const char *name)
+/* `gain`: mean of gamma; `offset`: variance of beta for a gain of 1. */
+static void add_batchnorm(struct builder *b, const char *name, double gain, double offset)
 {
-    char bn[NAME_MAX_BYTES];
-    snprintf(bn, sizeof bn, "%.48s.bn", name);
+    char bn[64];
+    snprintf(bn, sizeof bn, "%.59s.bn", name);
     uint32_t n = b->channels;
-    double m = b->moment;
+    double m = b->moment, square = gain * gain;
     int inputs[5] = {
         b->x,
-        add_vector(b, bn, ".gamma", n, 1, 0.01),
-        add_vector(b, bn, ".beta", n, 0, 0.01),
+        add_vector(b, bn, ".gamma", n, gain, GAIN_VARIANCE * square),
+        add_vector(b, bn, ".beta", n, 0, offset * square),
         add_vector(b, bn, ".mean", n, 0, 0.01 * m),
         add_vector(b, bn, ".variance", n, m, 0.01 * m * m),
     };
     struct gtcnn_attr *attr = add_node(b, GTCNN_OP_BATCHNORM, bn, "", inputs, 5);
     if (attr)
         attr->epsilon = b->member->blueprint->bn_epsilon;
-    b->moment = 1;
+    b->moment = (1 + GAIN_VARIANCE + offset) * square;
 }
 
 /* ONNX has no SiLU before opset 24 but its parts: x * sigmoid(x). */
@@ -136,15 +149,14 @@ static void add_silu(struct builder *b, const char *name)
     int x = b->x;
     add_node(b, GTCNN_OP_SIGMOID, name, ".silu.sigmoid", &x, 1);
     add_node(b, GTCNN_OP_MUL, name, ".silu", (int[]){x, b->x}, 2);
-    b->moment *= SILU_MOMENT;
+    b->moment = SILU_MOMENT;
 }
 
-static void add_conv_bn(struct builder *b, const struct conv *c, bool silu)
+static void add_conv_bn_silu(struct builder *b, const struct conv *c)
 {
     add_conv(b, c);
-    add_batchnorm(b, c->name);
-    if (silu)
-        add_silu(b, c->name);
+    add_batchnorm(b, c->name, 1, OFFSET_VARIANCE);
+    add_silu(b, c->name);
 }
 
 /* Scales every channel by a gate computed from all channels' means (Hu et al. 2018). */
@@ -168,12 +180,14 @@ static void add_block(struct builder *b, const struct gtcnn_stage *stage, uint32
     int input = b->x;
     uint32_t in = b->channels, wide = in * stage->expand;
     double moment = b->moment;
+    bool residual = stride == 1 && in == channels;
     if (stage->expand != 1)
-        add_conv_bn(b, &(struct conv){"expand", wide, 1, 1, false, false}, true);
-    add_conv_bn(b, &(struct conv){"dw", wide, stage->kernel, stride, true, false}, true);
+        add_conv_bn_silu(b, &(struct conv){"expand", wide, 1, 1, false, false});
+    add_conv_bn_silu(b, &(struct conv){"dw", wide, stage->kernel, stride, true, false});
     add_squeeze_excite(b, gtcnn_family_squeeze_channels(in, b->member->blueprint->se_ratio));
-    add_conv_bn(b, &(struct conv){"project", channels, 1, 1, false, false}, false);
-    if (stride == 1 && in == channels) {
+    add_conv(b, &(struct conv){"project", channels, 1, 1, false, false});
+    add_batchnorm(b, "project", residual ? RESIDUAL_GAIN : 1, OFFSET_VARIANCE_LINEAR);
+    if (residual) {
         add_node(b, GTCNN_OP_ADD, "add", "", (int[]){b->x, input}, 2);
         b->moment += moment;
     }
@@ -252,9 +266,9 @@ static void add_network(struct builder *b)
     const struct gtcnn_blueprint *p = m->blueprint;
     uint32_t stem = gtcnn_family_round_channels(p->stem_channels, m->width, p->divisor);
     uint32_t head = gtcnn_family_round_channels(p->head_channels, m->width, p->divisor);
-    add_conv_bn(b, &(struct conv){"stem.conv", stem, 3, p->stem_stride, false, false}, true);
+    add_conv_bn_silu(b, &(struct conv){"stem.conv", stem, 3, p->stem_stride, false, false});
     add_stages(b);
-    add_conv_bn(b, &(struct conv){"head.conv", head, 1, 1, false, false}, true);
+    add_conv_bn_silu(b, &(struct conv){"head.conv", head, 1, 1, false, false});
     add_classifier(b);
     b->graph->output = b->x;
 }

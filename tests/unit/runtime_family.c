@@ -250,8 +250,8 @@ static uint64_t hash_weights(const struct gtcnn_graph *g)
 static void weights_are_the_same_everywhere(void **state)
 {
     (void)state;
-    static const uint64_t want[4] = {UINT64_C(0x5f0428d7f7c57fb6), UINT64_C(0xd36c6a4491e24d0d), UINT64_C(0xb0ebb7f57730cb51),
-                                     UINT64_C(0xbc6df65234ab436e)};
+    static const uint64_t want[4] = {UINT64_C(0xca5c0021da264297), UINT64_C(0x602b39a1dcd03594), UINT64_C(0x69436fa25423ba20),
+                                     UINT64_C(0xc420cd9382b8624e)};
     for (size_t i = 0; i < 4; i++) {
         struct gtcnn_graph *g = build(gtcnn_builtin_name(i));
         uint64_t got = hash_weights(g);
