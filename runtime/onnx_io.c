@@ -47,6 +47,12 @@ static bool stays_inside(const char *location)
     return true;
 }
 
+static bool is_link(int folder, const char *name)
+{
+    struct stat st;
+    return fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode);
+}
+
 /* The same as openat2's RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS, for kernels and sandboxes without it. Eats `path`. */
 static int open_by_component(int folder, char *path)
 {
@@ -57,7 +63,7 @@ static int open_by_component(int folder, char *path)
             *slash = '\0';
         int flags = OPEN_FLAGS | O_NOFOLLOW | (slash ? O_DIRECTORY : 0);
         int next = *path ? openat(at, path, flags) : dup(at);
-        int error = errno;
+        int error = next < 0 && errno == ENOTDIR && is_link(at, path) ? ELOOP : errno;
         close(at);
         errno = error;
         at = next;
