@@ -1,0 +1,183 @@
+/*
+ * What the store holds, as plain structs: the language between ingest, the store and the reports.
+ *
+ * Strings and arrays are borrowed: from the caller when written, from the caller's arena when read. Unknown is never zero: an
+ * integer that is not known is GT_UNKNOWN (stored as NULL), a double NaN, a string NULL. Times are nanoseconds, energies
+ * microjoules, counts integers. Identifiers are lower-case hexadecimal: runs 32 digits, models and datasets 64 (SHA-256),
+ * host classes 16.
+ */
+#ifndef GT_SQLITE_RECORDS_H
+#define GT_SQLITE_RECORDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define GT_UNKNOWN INT64_MIN
+
+/* A figure with its bounds; all three GT_UNKNOWN when nothing is known, the bounds alone when they are not. */
+struct gt_figure_uj {
+    int64_t uj, lo_uj, hi_uj;
+};
+
+/* The host class: what two machines must have in common before their joules are compared (energy/host.h makes the id). */
+struct gt_host_record {
+    const char *id, *text;
+    const char *cpu_model, *vendor, *microcode, *governor;
+    int64_t family, model, stepping, cpus_online, cpus_allowed, memory_bytes;
+    int64_t turbo, hypervisor; /* 0, 1 or GT_UNKNOWN */
+};
+
+struct gt_member_record {
+    const char *name, *op;
+    int64_t macs, params;
+};
+
+/* A unit of a model, or a region that a program named itself. */
+struct gt_unit_record {
+    int64_t index; /* position in the model */
+    const char *name, *op, *shape_in, *shape_out;
+    int64_t macs, params;
+    bool region;
+    size_t member_count;
+    const struct gt_member_record *members;
+};
+
+struct gt_model_record {
+    const char *digest;                  /* of a foreign job without a file: SHA-256 of its labels, so that it is stable */
+    const char *name, *family, *weights; /* "random", "trained", "file" */
+    double phi;
+    int64_t macs, params;
+    size_t unit_count;
+    const struct gt_unit_record *units;
+};
+
+struct gt_dataset_record {
+    const char *digest, *name, *split;
+    int64_t images;
+    const uint8_t *labels; /* one byte per image, NULL when not kept */
+    size_t label_count;
+};
+
+/* Accuracy belongs to (model digest, dataset, split, precision). */
+struct gt_accuracy_record {
+    const char *model, *dataset; /* digests; dataset NULL for published figures without one here */
+    const char *dataset_name, *split, *precision;
+    const char *provenance; /* "measured", "user", "published" */
+    int64_t n, correct;
+    double pct;                 /* as published; else 100 correct / n */
+    const uint8_t *predictions; /* one class per image, in the dataset's order; NULL when not kept */
+    size_t prediction_count;
+    const uint8_t *answers; /* one bit per image, least significant first: 1 = right; NULL when not kept */
+    size_t answer_count;    /* images, not bytes */
+    const char *run;        /* the run that measured it, or NULL */
+    const char *citation;   /* of published figures */
+    int64_t real_ns;        /* when it was stored */
+};
+
+/* One process of a run. */
+struct gt_process_record {
+    int64_t pid, ppid, begin_ns, end_ns;
+    const char *exe, *command, *state; /* "open", "crashed", "closed" */
+};
+
+/* What a unit took in a run, and what was attributed to it. */
+struct gt_unit_energy_record {
+    int64_t index; /* of the model's unit */
+    int64_t calls, ns;
+    double uj_per_call, lo_uj, hi_uj; /* NaN when no energy is known */
+    double share;                     /* of the units' energy, 0 ... 1 */
+};
+
+/* A model's part in a run: its inferences and the energy of one. */
+struct gt_run_model_record {
+    const char *model; /* digest */
+    const char *precision, *runtime, *runtime_version;
+    int64_t threads, batch;
+    int64_t inferences, calls, ns;                     /* items, batches, time inside them */
+    double uj_per_inference, lo_uj, hi_uj, dynamic_uj; /* attributed; NaN when no energy is known */
+    double seconds_per_inference;
+    size_t unit_count;
+    const struct gt_unit_energy_record *units;
+};
+
+/* A raw energy counter over a run. */
+struct gt_counter_record {
+    const char *domain;
+    int64_t parent; /* position among the run's counters; GT_UNKNOWN at the root */
+    int64_t package, die;
+    bool additive;
+    double uj_per_count;
+    int64_t wrap_count;          /* GT_UNKNOWN: never wraps */
+    int64_t first_raw, last_raw; /* as read */
+    int64_t total_uj;            /* unwrapped */
+    int64_t wraps, gaps, gap_ns;
+};
+
+/* A versioned attribution: one way of splitting a run's energy (energy/attribute.h). All or none of the closure is known. */
+struct gt_attribution_record {
+    const char *method; /* "time" */
+    int64_t version;
+    const char *kind; /* of the bounds: "ci95", "range", "none" */
+    const char *provenance;
+    int64_t window_ns, covered_ns, window_cpu_ns;
+    double cpu_share, gap_share; /* NaN unknown */
+    bool idle_known;
+    struct gt_figure_uj units, framework, idle, others, unattributed, total; /* sums exactly: total is the sum of the five */
+    bool unattributed_flag;
+    struct gt_figure_uj run_total, run_job; /* the whole run: the machine, and the job's attributed part */
+    const char *model_row;                  /* of the wattage table, with its source and year; NULL when measured */
+};
+
+/* Something lost ("ring full"), a gap, or a note ("disabled": reason). */
+struct gt_event_record {
+    const char *kind, *text;
+    int64_t count, begin_ns, end_ns;
+};
+
+struct gt_run_record {
+    const char *id, *parent, *series; /* parent and series NULL when there is none; series: the run whose rounds these are */
+    const char *link;                 /* the run that this one outlived, or NULL */
+    const char *role;                 /* "run" (greentrack run), "eval", "round", "process" (bare preload), "outlived" */
+    const char *state;                /* "open", "crashed", "closed" */
+    const char *command, *tags;
+    int64_t exit_status, exit_signal;
+    int64_t begin_real_ns, begin_ns, end_ns; /* monotonic but the first */
+    const char *boot_id;
+    struct gt_host_record host;
+    const char *source, *boundary, *provenance;
+    bool unit_hooks; /* false: GREENTRACK_UNITS=off */
+    int64_t round;   /* of a series, from 0 */
+    int64_t cpu_ns;  /* the job's CPU time */
+    int64_t machine_busy_begin_ns, machine_busy_end_ns, machine_total_begin_ns,
+        machine_total_end_ns; /* /proc/stat at both ends */
+    size_t process_count;
+    const struct gt_process_record *processes;
+    size_t model_count;
+    const struct gt_run_model_record *models;
+    size_t counter_count;
+    const struct gt_counter_record *counters;
+    size_t event_count;
+    const struct gt_event_record *events;
+    struct gt_attribution_record attribution; /* method NULL: none */
+    const uint8_t *trace;                     /* the folded trace (a BLOCK payload); NULL none */
+    size_t trace_bytes;
+};
+
+/* What a person says about a run; survives every later ingest of it. NULL, NaN and GT_UNKNOWN: not said. */
+struct gt_annotation_record {
+    const char *model, *family, *tags;
+    double phi;
+    int64_t inferences;
+};
+
+/* Idle power of a host class under a source, whole machine. */
+struct gt_calibration_record {
+    const char *host, *source, *boundary;
+    double idle_w, lo_w, hi_w; /* 95 % */
+    double busy_share, seconds;
+    int64_t real_ns;
+    bool forced;
+};
+
+#endif

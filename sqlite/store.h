@@ -1,0 +1,127 @@
+/*
+ * The store: an SQLite database of runs, models, accuracies and joules.
+ *
+ * Life cycle: gt_store_open -> put and get ... -> gt_store_close. Every put is one BEGIN IMMEDIATE transaction: all of it or
+ * nothing. Several processes may write at once (busy time-out, WAL; DELETE journal on network file systems, where WAL's shared
+ * memory does not work). Gets allocate everything from the caller's arena. One store belongs to one thread.
+ *
+ * Failures name the file and the remedy: GT_E_CORRUPT, GT_E_BUSY (locked), GT_E_PERM (read-only), GT_E_NOSPACE,
+ * GT_E_VERSION (written by a newer greentrack), GT_E_IO, GT_E_NOMEM; nothing that was stored is lost by any of them.
+ */
+#ifndef GT_SQLITE_STORE_H
+#define GT_SQLITE_STORE_H
+
+#include "core/arena.h"
+#include "core/status.h"
+#include "sqlite/records.h"
+
+enum { GT_STORE_VERSION = 1 }; /* PRAGMA user_version of what this code writes */
+
+struct gt_store; /* opaque */
+
+/* $GREENTRACK_STORE, else greentrack/store.db under $XDG_DATA_HOME, else under ~/.local/share. GT_E_NOENT: no home. */
+enum gt_status gt_store_default_path(struct gt_arena *arena, const char **path, struct gt_err *err);
+
+enum gt_store_mode { GT_STORE_READ, GT_STORE_WRITE };
+
+/*
+ * Opens the store. WRITE creates the folders (0700) and the file (0600) and migrates an older schema; READ needs an existing
+ * file (GT_E_NOENT) of the current schema. *store is owned by the caller.
+ */
+enum gt_status gt_store_open(const char *path, enum gt_store_mode mode, struct gt_store **store, struct gt_err *err);
+void gt_store_close(struct gt_store *store); /* NULL is allowed */
+
+/* --- writing */
+
+/*
+ * Stores the run with all that belongs to it, replacing what the store has under its id; models and the host class are stored
+ * or kept. A run that is stored as closed or crashed is not replaced by an open one (GT_OK, nothing happens). `models` holds
+ * the records of all models that run->models names by digest.
+ */
+enum gt_status gt_store_put_run(struct gt_store *store, const struct gt_run_record *run, const struct gt_model_record *models,
+                                size_t model_count, struct gt_err *err);
+/* Replaces an accuracy of the same model, dataset, split, precision and provenance. `dataset` NULL: none. */
+enum gt_status gt_store_put_accuracy(struct gt_store *store, const struct gt_accuracy_record *accuracy,
+                                     const struct gt_dataset_record *dataset, struct gt_err *err);
+/* Merges: what is not said keeps its earlier value. GT_E_NOENT: no such run. */
+enum gt_status gt_store_annotate(struct gt_store *store, const char *run, const struct gt_annotation_record *annotation,
+                                 struct gt_err *err);
+enum gt_status gt_store_put_calibration(struct gt_store *store, const struct gt_calibration_record *calibration,
+                                        struct gt_err *err);
+/* Deletes the run and its children; GT_E_NOENT: no such run. Models, datasets and accuracies stay. */
+enum gt_status gt_store_delete_run(struct gt_store *store, const char *run, struct gt_err *err);
+
+/* --- reading */
+
+/* One line of `list`. Annotations are applied. */
+struct gt_run_line {
+    const char *id, *parent, *series, *link, *role, *state, *command, *tags;
+    int64_t begin_real_ns, ns, exit_status, exit_signal, children;
+    const char *model, *model_digest, *weights, *family; /* of the model with the most inferences; NULL none */
+    int64_t model_count, inferences;                     /* over all models */
+    double phi;
+    struct gt_figure_uj job; /* the whole run, attributed to the job */
+    const char *kind, *provenance, *source, *boundary;
+    bool unit_hooks;
+};
+
+/* Newest first. `children`: also runs that have a parent. */
+enum gt_status gt_store_list_runs(struct gt_store *store, bool children, struct gt_arena *arena, struct gt_run_line **lines,
+                                  size_t *count, struct gt_err *err);
+
+/* The run whose id begins with `prefix` (at least 4 digits), whole, annotations applied. GT_E_NOENT, GT_E_AMBIGUOUS. */
+enum gt_status gt_store_get_run(struct gt_store *store, const char *prefix, struct gt_arena *arena, struct gt_run_record **run,
+                                struct gt_err *err);
+
+/* Ids of the runs whose parent or series is that run, oldest first. */
+enum gt_status gt_store_child_runs(struct gt_store *store, const char *run, struct gt_arena *arena, const char ***ids,
+                                   size_t *count, struct gt_err *err);
+
+/* A model by digest, with its units. Annotated labels win. GT_E_NOENT. */
+enum gt_status gt_store_get_model(struct gt_store *store, const char *digest, struct gt_arena *arena,
+                                  struct gt_model_record **model, struct gt_err *err);
+
+/*
+ * Models (without units) by label: a full name ("fashion/b3"), its last part ("b3"), or a digest's beginning (at least 6
+ * digits); NULL: all. Ordered by family, φ, name, then the most recently run first. No match: *count is 0.
+ */
+enum gt_status gt_store_find_models(struct gt_store *store, const char *label, struct gt_arena *arena,
+                                    struct gt_model_record **models, size_t *count, struct gt_err *err);
+
+/* Models (without units) of a family, by φ. */
+enum gt_status gt_store_family_models(struct gt_store *store, const char *family, struct gt_arena *arena,
+                                      struct gt_model_record **models, size_t *count, struct gt_err *err);
+
+/* Accuracies of a model, all provenances, newest first, with answers. */
+enum gt_status gt_store_get_accuracies(struct gt_store *store, const char *model, struct gt_arena *arena,
+                                       struct gt_accuracy_record **accuracies, size_t *count, struct gt_err *err);
+
+/* A published accuracy by family and name ("efficientnet/b3"); shipped with the store. GT_E_NOENT. */
+enum gt_status gt_store_published(struct gt_store *store, const char *name, struct gt_arena *arena,
+                                  struct gt_accuracy_record **accuracy, struct gt_err *err);
+
+/* A model's part in one run, with what decides the comparison group. */
+struct gt_model_run {
+    const char *run, *series, *role, *state;
+    int64_t begin_real_ns, round;
+    bool unit_hooks;
+    const char *host, *host_text, *boot_id;
+    const char *source, *boundary, *provenance, *kind;
+    const char *method;
+    int64_t method_version;
+    struct gt_run_model_record part; /* without units */
+};
+
+/* Every run in which the model made inferences, newest first. */
+enum gt_status gt_store_model_runs(struct gt_store *store, const char *digest, struct gt_arena *arena,
+                                   struct gt_model_run **runs, size_t *count, struct gt_err *err);
+
+/* The newest calibration of a host class for that source and boundary. GT_E_NOENT. */
+enum gt_status gt_store_get_calibration(struct gt_store *store, const char *host, const char *source, const char *boundary,
+                                        struct gt_arena *arena, struct gt_calibration_record **calibration, struct gt_err *err);
+
+/* A dataset by digest, or by name and split (digest NULL), with its labels. GT_E_NOENT, GT_E_AMBIGUOUS. */
+enum gt_status gt_store_get_dataset(struct gt_store *store, const char *digest, const char *name, const char *split,
+                                    struct gt_arena *arena, struct gt_dataset_record **dataset, struct gt_err *err);
+
+#endif
