@@ -53,7 +53,8 @@ enum gtcnn_status gtcnn_atomic_open(struct gtcnn_atomic *a, const char *path, st
 enum gtcnn_status gtcnn_atomic_commit(struct gtcnn_atomic *a, struct gtcnn_err *err)
 {
     errno = 0;
-    int failed = ferror(a->file) | fflush(a->file);
+    /* On the disk before the rename, or a power cut could leave an empty file under the good name. */
+    int failed = ferror(a->file) || fflush(a->file) != 0 || (fsync(fileno(a->file)) != 0 && errno != EINVAL);
     int reason = errno;
     if (fclose(a->file) != 0 && !failed) {
         failed = 1;
