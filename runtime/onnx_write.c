@@ -470,17 +470,20 @@ static enum gtcnn_status write_node(struct writer *w, const struct gtcnn_node *n
         write_flat_softmax(w, node);
         return GTCNN_OK;
     }
-    if (!emitters[node->op])
+    /* With an empty list of axes it is the identity; without a list a reader would squeeze a batch of 1 away. */
+    bool idle = (node->op == GTCNN_OP_SQUEEZE || node->op == GTCNN_OP_UNSQUEEZE) && node->attr.axis_count == 0;
+    enum gtcnn_op op = idle ? GTCNN_OP_IDENTITY : node->op;
+    if (!emitters[op])
         return fail(w, node, GTCNN_E_UNSUPPORTED, "it is no operator of opset 13");
     struct layout out = {0};
     for (uint32_t i = 0; i < node->input_count; i++)
         put_text(&out, 1, tensor_name(w, node->inputs[i]));
-    enum gtcnn_status status = emitters[node->op](w, node, &out);
+    enum gtcnn_status status = emitters[op](w, node, &out);
     if (status) {
         free_layout(&out);
         return status;
     }
-    finish_node(w, &out, node->name, gtcnn_op_name(node->op), tensor_name(w, node->output));
+    finish_node(w, &out, node->name, gtcnn_op_name(op), tensor_name(w, node->output));
     return GTCNN_OK;
 }
 
