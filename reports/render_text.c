@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GAP = 2, BAR_WIDTH = 20, ELASTIC_LEAST = 12 };
+enum { GAP = 2, BAR_WIDTH = 20, ELASTIC_LEAST = 12, LABEL_LEAST = 14 };
 
 struct text_state {
     const char **cells; /* of the current section, row by row; NULL for a column that text leaves out */
@@ -202,7 +202,7 @@ static void put_fields(struct gt_render *render)
 {
     const struct text_state *state = render->state;
     const struct gt_section *section = render->section;
-    int width = 0;
+    int width = LABEL_LEAST; /* the same for neighbours */
     for (size_t c = 0; c < section->column_count; c++) {
         int label = columns_of(title_of(render, &section->columns[c]));
         width = state->shown[c] && label > width ? label : width;

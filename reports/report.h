@@ -84,9 +84,10 @@ struct gt_report_closure {
 /* One model of the family, in order of φ. */
 struct gt_report_row {
     const char *name, *digest, *weights;
-    bool selected;         /* the model that was asked for */
-    double phi, phi_eff;   /* NaN unknown; phi_eff = log2(MACs / MACs of φ = 0) */
-    uint64_t macs, params; /* 0: unknown */
+    bool selected;       /* the model that was asked for */
+    double phi, phi_eff; /* NaN unknown; phi_eff = log2(MACs / MACs of φ = 0) */
+    uint64_t macs, params;
+    bool macs_known, params_known;
     struct gt_report_accuracy accuracy;
     struct gt_report_energy energy;
     double cost;                                         /* on the report's axis; NaN unknown */
@@ -116,6 +117,11 @@ struct gt_report_tau {
     double pp_per_doubling;
 };
 
+/* A model of the family that is not compared, and why. */
+struct gt_report_left_out {
+    const char *name, *digest, *reason;
+};
+
 struct gt_report {
     /* identity */
     const char *name, *family, *digest, *weights, *precision, *runtime;
@@ -132,16 +138,23 @@ struct gt_report {
     struct gt_report_energy energy;
     struct gt_report_layer *layers; /* costliest first */
     size_t layer_count;
+    const char *layer_provenance; /* of the layers' energy */
     struct gt_report_closure closure;
     struct gt_report_row *rows;
     size_t row_count;
-    const char *axis; /* "J", "s", "GMAC" per inference; NULL when nothing can be judged */
+    const char *axis;    /* "J", "s", "GMAC" per inference; NULL when nothing can be judged */
+    size_t judged_count; /* rows with accuracy and cost */
     struct gt_report_step *steps;
     size_t step_count;
     struct gt_report_break *breaks;
     size_t break_count;
     struct gt_report_tau *taus;
     size_t tau_count;
+    const struct gt_report_row *knee_linear, *knee_log; /* descriptions; NULL: none, or fewer than five points */
+    const struct gt_report_row *beyond;                 /* no measurable gain beyond this one; NULL: not so, or not known */
+    struct gt_report_left_out *left_out;
+    size_t left_out_count;
+    bool random_weights, modelled; /* of anything that is judged */
     const char *headline;
     const char *const *notes; /* flags, left-out models, assumptions, how to get what is missing */
     size_t note_count;
@@ -160,7 +173,7 @@ struct gt_report_view {
     size_t layers; /* rows of the text table of layers; 0: GT_REPORT_LAYERS, SIZE_MAX: all. JSON and CSV always have all. */
 };
 
-enum { GT_REPORT_LAYERS = 10 };
+enum { GT_REPORT_LAYERS = 10, GT_REPORT_FORMAT_VERSION = 1 /* of the JSON */ };
 
 /* Lays the report out as sections. `view` NULL: defaults. */
 void gt_report_document(const struct gt_report *report, const struct gt_report_view *view, struct gt_arena *arena,

@@ -145,7 +145,8 @@ static void test_mixed_document(void **state)
     (void)state;
     mixed(&d, &arena);
     char *text = rendered(&d, "text", NULL);
-    assert_non_null(strstr(text, "\nRoot\nMACs    390 M\nbegun   2026-11-24 11:28:11Z\nflag    yes\nabsent  -\n"));
+    assert_non_null(strstr(
+        text, "\nRoot\nMACs            390 M\nbegun           2026-11-24 11:28:11Z\nflag            yes\nabsent          -\n"));
     assert_non_null(strstr(text, "\nFamily\nno family\n"));
     assert_non_null(strstr(text, "\nNotes\nφ \\x1b[31mred weighs 7\n"));
     free(text);

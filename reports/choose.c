@@ -1,0 +1,59 @@
+#include "reports/facts.h"
+
+#include <string.h>
+
+const char *gt_report_group_words(enum gt_group_field field)
+{
+    static const char *const words[GT_GROUP_FIELDS] = {
+#define GT_GROUP_WORDS(name, text) [GT_GROUP_##name] = (text),
+        GT_GROUP_LIST(GT_GROUP_WORDS)
+#undef GT_GROUP_WORDS
+    };
+    return words[field];
+}
+
+enum gt_group_field gt_report_group_differs(const struct gt_facts_run *a, const struct gt_facts_run *b)
+{
+    for (int f = 0; f < GT_GROUP_FIELDS; f++)
+        if (a->group[f] && b->group[f] && strcmp(a->group[f], b->group[f]) != 0)
+            return (enum gt_group_field)f;
+    return GT_GROUP_FIELDS;
+}
+
+/* How well a run can stand for its model: energy with hooks off, energy, time alone. */
+static int rank(const struct gt_facts_run *run)
+{
+    return run->energy_known ? (run->hooked ? 2 : 3) : 1;
+}
+
+static int reference_run(const struct gt_facts *facts)
+{
+    int best = GT_FACTS_NONE;
+    for (size_t i = 0; i < facts->run_count; i++)
+        if (facts->runs[i].model == facts->selected &&
+            (best == GT_FACTS_NONE || rank(&facts->runs[i]) >= rank(&facts->runs[best])))
+            best = (int)i;
+    return best;
+}
+
+/* The latest hooked run in the reference's group; one with energy goes before one without. */
+static int layers_run(const struct gt_facts *facts, const struct gt_facts_run *reference)
+{
+    int best = GT_FACTS_NONE;
+    for (size_t i = 0; i < facts->run_count; i++) {
+        const struct gt_facts_run *run = &facts->runs[i];
+        if (run->model != facts->selected || !run->hooked || gt_report_group_differs(run, reference) != GT_GROUP_FIELDS)
+            continue;
+        if (best == GT_FACTS_NONE || run->energy_known >= facts->runs[best].energy_known)
+            best = (int)i;
+    }
+    return best;
+}
+
+struct gt_report_choice gt_report_choose(const struct gt_facts *facts)
+{
+    struct gt_report_choice choice = {reference_run(facts), GT_FACTS_NONE};
+    if (choice.reference != GT_FACTS_NONE)
+        choice.layers = layers_run(facts, &facts->runs[choice.reference]);
+    return choice;
+}

@@ -1,0 +1,168 @@
+/* Layers and closure: all of them for programs, the costliest for people. */
+#include "reports/layout.h"
+
+#include <string.h>
+
+#define DATA GT_COLUMN_DATA_ONLY
+
+static struct gt_section *table(struct gt_layout *l, const char *key, const char *title, const struct gt_column *columns,
+                                size_t n)
+{
+    return gt_document_section(l->document, GT_SECTION_TABLE, key, title, columns, n);
+}
+
+static void data_layers(struct gt_layout *l)
+{
+    static const struct gt_column columns[] = {
+        {"name", NULL, GT_Q_TEXT, DATA},           {"op", NULL, GT_Q_TEXT, DATA},
+        {"members", NULL, GT_Q_TEXT, DATA},        {"calls", NULL, GT_Q_INTEGER, DATA},
+        {"ns_per_call", NULL, GT_Q_TIME_NS, DATA}, {"uj_per_call", NULL, GT_Q_ENERGY_UJ, DATA},
+        {"lo_uj", NULL, GT_Q_ENERGY_UJ, DATA},     {"hi_uj", NULL, GT_Q_ENERGY_UJ, DATA},
+        {"share", NULL, GT_Q_SHARE, DATA},         {"macs", NULL, GT_Q_INTEGER, DATA},
+        {"params", NULL, GT_Q_INTEGER, DATA},
+    };
+    struct gt_section *section = table(l, "layers", NULL, columns, GT_LAYOUT_COUNT(columns));
+    for (size_t i = 0; i < l->report->layer_count; i++) {
+        const struct gt_report_layer *layer = &l->report->layers[i];
+        const struct gt_value values[] = {
+            gt_value_text(layer->name),
+            gt_value_text(layer->op),
+            gt_value_texts(layer->members, layer->member_count),
+            gt_value_u64(layer->calls),
+            gt_value_f64(layer->ns_per_call),
+            gt_value_f64_if(layer->energy_known, layer->uj_per_call),
+            gt_value_f64_if(layer->energy_known, layer->lo_uj),
+            gt_value_f64_if(layer->energy_known, layer->hi_uj),
+            gt_value_f64(layer->share),
+            gt_value_u64_if(layer->macs_known, layer->macs),
+            gt_value_u64_if(layer->macs_known, layer->params),
+        };
+        gt_section_row(section, values, GT_LAYOUT_COUNT(values));
+    }
+}
+
+static const char *layer_title(struct gt_layout *l, size_t shown)
+{
+    if (shown < l->report->layer_count)
+        return gt_layout_text(l, "Layers that cost most (%zu of %zu)", shown, l->report->layer_count);
+    return "Layers, costliest first";
+}
+
+static void text_layers(struct gt_layout *l)
+{
+    static const struct gt_column columns[] = {
+        {"name", "layer", GT_Q_TEXT, GT_COLUMN_ELASTIC},
+        {"op", "operator", GT_Q_TEXT, 0},
+        {"members", "layers", GT_Q_INTEGER, 0},
+        {"calls", "calls", GT_Q_COUNT, 0},
+        {"ns_per_call", "time", GT_Q_TIME_NS, 0},
+        {"uj_per_call", "energy", GT_Q_ENERGY_UJ, 0},
+        {"bounds", "bounds", GT_Q_TEXT, 0},
+        {"macs", "MACs", GT_Q_COUNT, 0},
+        {"share", "share", GT_Q_SHARE, 0},
+        {"bar", "", GT_Q_BAR, 0},
+    };
+    enum { ENERGY_COLUMN = 5 };
+    const struct gt_report *r = l->report;
+    size_t shown = r->layer_count < l->text_layers ? r->layer_count : l->text_layers;
+    struct gt_column *own = gt_layout_columns(l, columns, GT_LAYOUT_COUNT(columns));
+    if (!own)
+        return;
+    own[ENERGY_COLUMN].title =
+        gt_layout_energy_title(l, "energy", r->layer_count && r->layers->energy_known ? r->layer_provenance : NULL);
+    struct gt_section *section = table(l, NULL, layer_title(l, shown), own, GT_LAYOUT_COUNT(columns));
+    if (section)
+        section->empty = "no layers were recorded: run the model under the plugin";
+    for (size_t i = 0; i < shown; i++) {
+        const struct gt_report_layer *layer = &r->layers[i];
+        const struct gt_value values[] = {
+            gt_value_text(layer->name),
+            gt_value_text(layer->op),
+            gt_value_u64(layer->member_count),
+            gt_value_u64(layer->calls),
+            gt_value_f64(layer->ns_per_call),
+            gt_value_f64_if(layer->energy_known, layer->uj_per_call),
+            gt_value_text(layer->energy_known ? gt_layout_energy_bounds(l, layer->lo_uj, layer->hi_uj) : NULL),
+            gt_value_u64_if(layer->macs_known, layer->macs),
+            gt_value_f64(layer->share),
+            gt_value_f64(layer->share),
+        };
+        gt_section_row(section, values, GT_LAYOUT_COUNT(values));
+    }
+}
+
+void gt_layout_layers(struct gt_layout *l)
+{
+    data_layers(l);
+    text_layers(l);
+}
+
+static double share_of(const struct gt_report_closure *c, int64_t uj)
+{
+    return c->total_uj ? (double)uj / (double)c->total_uj : NAN;
+}
+
+static void data_closure(struct gt_layout *l)
+{
+    static const struct gt_column columns[] = {
+        {"units_uj", NULL, GT_Q_ENERGY_UJ, DATA},        {"framework_uj", NULL, GT_Q_ENERGY_UJ, DATA},
+        {"idle_uj", NULL, GT_Q_ENERGY_UJ, DATA},         {"others_uj", NULL, GT_Q_ENERGY_UJ, DATA},
+        {"unattributed_uj", NULL, GT_Q_ENERGY_UJ, DATA}, {"total_uj", NULL, GT_Q_ENERGY_UJ, DATA},
+        {"units_share", NULL, GT_Q_SHARE, DATA},         {"framework_share", NULL, GT_Q_SHARE, DATA},
+        {"idle_share", NULL, GT_Q_SHARE, DATA},          {"others_share", NULL, GT_Q_SHARE, DATA},
+        {"unattributed_share", NULL, GT_Q_SHARE, DATA},  {"unattributed_flagged", NULL, GT_Q_TEXT, DATA},
+        {"provenance", NULL, GT_Q_TEXT, DATA},
+    };
+    const struct gt_report_closure *c = &l->report->closure;
+    const struct gt_value values[] = {
+        gt_value_i64(c->units_uj),
+        gt_value_i64(c->framework_uj),
+        gt_value_i64(c->idle_uj),
+        gt_value_i64(c->others_uj),
+        gt_value_i64(c->unattributed_uj),
+        gt_value_i64(c->total_uj),
+        gt_value_f64(share_of(c, c->units_uj)),
+        gt_value_f64(share_of(c, c->framework_uj)),
+        gt_value_f64(share_of(c, c->idle_uj)),
+        gt_value_f64(share_of(c, c->others_uj)),
+        gt_value_f64(share_of(c, c->unattributed_uj)),
+        gt_value_bool(c->unattributed_flagged),
+        gt_value_text(c->provenance),
+    };
+    gt_layout_fields(l, "closure", NULL, c->known, columns, values, GT_LAYOUT_COUNT(columns));
+}
+
+static void closure_row(struct gt_section *section, const struct gt_report_closure *c, const char *part, int64_t uj,
+                        const char *what)
+{
+    const struct gt_value values[] = {gt_value_text(part), gt_value_i64(uj), gt_value_f64(share_of(c, uj)),
+                                      gt_value_text(what)};
+    gt_section_row(section, values, GT_LAYOUT_COUNT(values));
+}
+
+static void text_closure(struct gt_layout *l)
+{
+    static const struct gt_column columns[] = {{"part", "part", GT_Q_TEXT, 0},
+                                               {"uj", "energy", GT_Q_ENERGY_UJ, 0},
+                                               {"share", "share", GT_Q_SHARE, 0},
+                                               {"what", "", GT_Q_TEXT, 0}};
+    const struct gt_report_closure *c = &l->report->closure;
+    struct gt_column *own = gt_layout_columns(l, columns, GT_LAYOUT_COUNT(columns));
+    if (!c->known || !own)
+        return;
+    own[1].title = gt_layout_energy_title(l, "energy", c->provenance);
+    struct gt_section *section = table(l, NULL, "Closure of the inference window", own, GT_LAYOUT_COUNT(columns));
+    closure_row(section, c, "units", c->units_uj, "the layers");
+    closure_row(section, c, "framework", c->framework_uj, "inside an inference, outside its layers");
+    closure_row(section, c, "idle", c->idle_uj, "the job's share of idle");
+    closure_row(section, c, "others", c->others_uj, "other jobs, idle that was not reserved");
+    closure_row(section, c, "unattributed", c->unattributed_uj,
+                c->unattributed_flagged ? "the job between inferences: above 5 %" : "the job between inferences");
+    closure_row(section, c, "total", c->total_uj, "");
+}
+
+void gt_layout_closure(struct gt_layout *l)
+{
+    data_closure(l);
+    text_closure(l);
+}

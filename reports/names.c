@@ -1,0 +1,23 @@
+#include "reports/names.h"
+
+#include <string.h>
+
+const char *gt_report_short_name(const char *name)
+{
+    const char *slash = name ? strrchr(name, '/') : NULL;
+    return !name ? "model" : slash && slash[1] ? slash + 1 : name;
+}
+
+const char *gt_report_missing_model(const struct gt_report *report, bool energy)
+{
+    const char *first = NULL;
+    for (size_t i = 0; i < report->row_count; i++) {
+        const struct gt_report_row *row = &report->rows[i];
+        if (energy ? row->energy.known : row->accuracy.known)
+            continue;
+        if (row->selected)
+            return row->name;
+        first = first ? first : row->name;
+    }
+    return first ? first : report->name;
+}

@@ -1,0 +1,18 @@
+/* Names and fixed words that several parts of a report use. Internal to reports/; pure, thread-safe. */
+#ifndef GT_REPORTS_NAMES_H
+#define GT_REPORTS_NAMES_H
+
+#include "reports/report.h"
+
+/* The fixed footnote (DESIGN, truth rule 4). */
+#define GT_REPORT_MAC_FOOTNOTE                                                                                                 \
+    "MACs are multiply-accumulates of convolutions and fully connected layers for one image; what papers on these networks "   \
+    "call FLOPs are MACs."
+
+/* "b3" of "fashion/b3"; "model" of NULL. Borrowed from `name`. */
+const char *gt_report_short_name(const char *name);
+
+/* A model of the report that lacks energy (or accuracy): the selected one when it does, else the first. Borrowed. */
+const char *gt_report_missing_model(const struct gt_report *report, bool energy);
+
+#endif

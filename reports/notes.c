@@ -1,0 +1,199 @@
+/* What has to be said beside the figures. One small function per kind of note, in a table. */
+#include "reports/analysis.h"
+#include "reports/names.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { ENOUGH_ROUNDS = 10 }; /* SCALING.md, "Measuring" */
+
+static bool is(const char *text, const char *word)
+{
+    return text && strcmp(text, word) == 0;
+}
+
+typedef bool row_test(const struct gt_report_row *row);
+
+/* Short names of the rows that pass, joined; NULL when none does. */
+static const char *names_where(struct gt_analysis *a, row_test *test)
+{
+    const char *out = NULL;
+    for (size_t i = 0; i < a->report->row_count; i++)
+        if (test(&a->report->rows[i]))
+            out = gt_analysis_text(a, "%s%s%s", out ? out : "", out ? ", " : "", gt_report_short_name(a->report->rows[i].name));
+    return out;
+}
+
+static bool is_random(const struct gt_report_row *row)
+{
+    return is(row->weights, "random");
+}
+
+static bool is_hooked(const struct gt_report_row *row)
+{
+    return row->energy.known && is(row->energy.basis, "hooked");
+}
+
+static bool has_few_rounds(const struct gt_report_row *row)
+{
+    return row->energy.rounds > 0 && row->energy.rounds < ENOUGH_ROUNDS;
+}
+
+static bool is_dominated(const struct gt_report_row *row)
+{
+    return row->dominated;
+}
+
+static bool lacks_accuracy(const struct gt_report_row *row)
+{
+    return !row->accuracy.known;
+}
+
+static bool lacks_energy(const struct gt_report_row *row)
+{
+    return !row->energy.known;
+}
+
+static bool from_user(const struct gt_report_row *row)
+{
+    return is(row->accuracy.provenance, "user");
+}
+
+static bool is_modelled(const struct gt_report_row *row)
+{
+    return row->energy.known && is(row->energy.provenance, "modelled");
+}
+
+static bool is_rapl(const struct gt_report_row *row)
+{
+    return row->energy.known && is(row->energy.provenance, "measured") && is(row->energy.source, "powercap");
+}
+
+static void note_random(struct gt_analysis *a)
+{
+    const char *names = names_where(a, is_random);
+    if (names)
+        gt_analysis_note(a, "weights=random: %s were never trained; their accuracies say nothing about the networks.", names);
+}
+
+static void note_accuracy(struct gt_analysis *a)
+{
+    const char *names = names_where(a, lacks_accuracy), *user = names_where(a, from_user);
+    if (names)
+        gt_analysis_note(a,
+                         "No accuracy of %s. `greentrack eval --model %s` measures it; `greentrack annotate RUN --dataset D "
+                         "--answers FILE` takes it from answers that you have.",
+                         names, gt_report_missing_model(a->report, false));
+    if (user && a->query->accuracy == GT_REPORT_ACCURACY_OWN)
+        gt_analysis_note(a, "Accuracy of %s: scored from answers that the user handed in.", user);
+    if (a->query->accuracy == GT_REPORT_ACCURACY_PUBLISHED)
+        gt_analysis_note(a, "Accuracies are published ones, as asked for: they belong to trained weights, the joules to the "
+                            "weights that were run.");
+}
+
+static void note_energy(struct gt_analysis *a)
+{
+    const char *names = names_where(a, lacks_energy);
+    if (names)
+        gt_analysis_note(a,
+                         "No joules of %s in this comparison group: missing energy is not zero. `greentrack eval --model %s` "
+                         "takes them; `greentrack doctor` says what this machine can measure.",
+                         names, gt_report_missing_model(a->report, true));
+    if (is(a->report->axis, "GMAC"))
+        gt_analysis_note(a, "The axis of cost is 10^9 MACs per inference, not joules.");
+    if (is(a->report->axis, "s"))
+        gt_analysis_note(a, "The axis of cost is seconds per inference, not joules.");
+}
+
+static void note_modelled(struct gt_analysis *a)
+{
+    const char *names = names_where(a, is_modelled);
+    if (!names)
+        return;
+    gt_analysis_note(a,
+                     "Joules of %s are modelled, not measured: CPU time times a table of watts per vCPU; the bounds are that "
+                     "table's range, one common factor for all models.",
+                     names);
+    gt_analysis_note(a, "Modelled dynamic joules on one host are CPU-seconds times a constant (full - idle watts); the idle "
+                        "share adds reserved wall time. A ratio of modelled joules is thus a ratio of times.");
+    gt_analysis_note(a, "Assumed, and not in the bounds: that watts per CPU-second are the same for all models (they vary with "
+                        "the instruction mix).");
+}
+
+static void note_measured(struct gt_analysis *a)
+{
+    const char *names = names_where(a, is_rapl);
+    if (names)
+        gt_analysis_note(
+            a, "Joules of %s are measured by powercap (RAPL): the vendor's on-chip figure, often itself an estimate.", names);
+}
+
+static void note_basis(struct gt_analysis *a)
+{
+    const char *hooked = names_where(a, is_hooked), *few = names_where(a, has_few_rounds);
+    if (hooked)
+        gt_analysis_note(a,
+                         "Joules of %s come from runs with unit hooks on, which cost the smallest network most; "
+                         "`greentrack eval --rounds 10` takes them with hooks off.",
+                         hooked);
+    if (few)
+        gt_analysis_note(a, "Fewer than %d rounds: %s. The t-intervals are wide, or missing.", ENOUGH_ROUNDS, few);
+}
+
+static void note_method(struct gt_analysis *a)
+{
+    const struct gt_report *r = a->report;
+    if (r->layer_count && r->method)
+        gt_analysis_note(a, "A layer's share of the energy is by %s (attribution method %s, version %u).", r->method, r->method,
+                         r->method_version);
+    if (r->layer_count && !r->method)
+        gt_analysis_note(a, "Without joules a layer's share is its share of the time.");
+    if (r->closure.known && r->closure.unattributed_flagged)
+        gt_analysis_note(
+            a, "Unattributed energy is %.1f %% of the inference window, above %.0f %%: look at it before the layers.",
+            100.0 * (double)r->closure.unattributed_uj / (double)r->closure.total_uj, 100 * GT_REPORT_UNATTRIBUTED_FLAG);
+}
+
+static void note_dominated(struct gt_analysis *a)
+{
+    const char *names = names_where(a, is_dominated);
+    if (names)
+        gt_analysis_note(a, "%s: dominated: check its training (another model is at least as accurate and costs no more).",
+                         names);
+}
+
+static void note_left_out(struct gt_analysis *a)
+{
+    for (size_t i = 0; i < a->report->left_out_count; i++) {
+        const struct gt_report_left_out *left = &a->report->left_out[i];
+        gt_analysis_note(a, "%s (%.12s) is not compared: %s.", left->name, left->digest ? left->digest : "no digest",
+                         left->reason);
+    }
+}
+
+static void note_unpaired(struct gt_analysis *a)
+{
+    for (size_t i = 0; i < a->report->step_count; i++)
+        if (!a->report->steps[i].step.paired) {
+            gt_analysis_note(a,
+                             "Steps marked unpaired lack the answers of the same images: Newcombe's unpaired interval, wider.");
+            return;
+        }
+}
+
+static void note_fixed(struct gt_analysis *a)
+{
+    if (a->report->macs_known)
+        gt_analysis_note(a, "%s", GT_REPORT_MAC_FOOTNOTE);
+    if (a->report->energy.known)
+        gt_analysis_note(a, "Joules are attributed: the dynamic share, and idle for the CPUs reserved. PUE not applied.");
+}
+
+void gt_analysis_write_notes(struct gt_analysis *a)
+{
+    static void (*const kinds[])(struct gt_analysis *) = {note_random,   note_accuracy, note_energy, note_modelled,
+                                                          note_measured, note_basis,    note_method, note_dominated,
+                                                          note_left_out, note_unpaired, note_fixed};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds && !a->failed; i++)
+        kinds[i](a);
+}
