@@ -6,7 +6,8 @@
 
 enum { CPUINFO_BYTES = 8192, TEXT_BYTES = 4096, PATH_BYTES = 512 };
 
-/* --- /proc/cpuinfo ------------------------------------------------------------------------------------------------------------- */
+/* --- /proc/cpuinfo
+ * ------------------------------------------------------------------------------------------------------------- */
 
 /* A number in decimal or with 0x; -1 when the text is anything else. */
 static int number(const char *text)
@@ -38,13 +39,20 @@ static const struct {
     int implementer, part;
     const char *vendor, *name;
 } arm_parts[] = {
-    {0x41, 0xd07, "ARM", "ARM Cortex-A57"},       {0x41, 0xd08, "ARM", "ARM Cortex-A72"},
-    {0x41, 0xd0b, "ARM", "ARM Cortex-A76"},       {0x41, 0xd0c, "ARM", "ARM Neoverse-N1"},
-    {0x41, 0xd40, "ARM", "ARM Neoverse-V1"},      {0x41, 0xd49, "ARM", "ARM Neoverse-N2"},
-    {0x41, 0xd4f, "ARM", "ARM Neoverse-V2"},      {0x41, -1, "ARM", "ARM"},
-    {0x43, -1, "Cavium", "Cavium"},               {0x48, -1, "HiSilicon", "HiSilicon"},
-    {0x51, -1, "Qualcomm", "Qualcomm"},           {0x61, -1, "Apple", "Apple"},
-    {0xc0, 0xac3, "Ampere", "Ampere Ampere-1"},   {0xc0, -1, "Ampere", "Ampere"},
+    {0x41, 0xd07, "ARM", "ARM Cortex-A57"},
+    {0x41, 0xd08, "ARM", "ARM Cortex-A72"},
+    {0x41, 0xd0b, "ARM", "ARM Cortex-A76"},
+    {0x41, 0xd0c, "ARM", "ARM Neoverse-N1"},
+    {0x41, 0xd40, "ARM", "ARM Neoverse-V1"},
+    {0x41, 0xd49, "ARM", "ARM Neoverse-N2"},
+    {0x41, 0xd4f, "ARM", "ARM Neoverse-V2"},
+    {0x41, -1, "ARM", "ARM"},
+    {0x43, -1, "Cavium", "Cavium"},
+    {0x48, -1, "HiSilicon", "HiSilicon"},
+    {0x51, -1, "Qualcomm", "Qualcomm"},
+    {0x61, -1, "Apple", "Apple"},
+    {0xc0, 0xac3, "Ampere", "Ampere Ampere-1"},
+    {0xc0, -1, "Ampere", "Ampere"},
 };
 
 /* 64-bit ARM kernels print numbers only; the name is made here. */
@@ -83,8 +91,7 @@ static void read_cpuinfo(const struct gt_os *os, struct gt_host *host)
         return;
     size_t used = 0;
     ssize_t n;
-    while (used < sizeof cpuinfo - 1 &&
-           (n = os->pread(os->state, fd, cpuinfo + used, sizeof cpuinfo - 1 - used, used)) > 0)
+    while (used < sizeof cpuinfo - 1 && (n = os->pread(os->state, fd, cpuinfo + used, sizeof cpuinfo - 1 - used, used)) > 0)
         used += (size_t)n;
     os->close(os->state, fd);
     cpuinfo[used] = '\0';
@@ -100,7 +107,8 @@ static void read_cpuinfo(const struct gt_os *os, struct gt_host *host)
         read_arm(cpuinfo, host);
 }
 
-/* --- cpus ---------------------------------------------------------------------------------------------------------------------- */
+/* --- cpus
+ * ---------------------------------------------------------------------------------------------------------------------- */
 
 /* "0-3,8" -> 5; 0 when it is no such list. */
 static uint32_t count_list(const char *at)
@@ -138,7 +146,8 @@ static uint32_t read_affinity(const struct gt_os *os, uint32_t online)
     return count && count < online ? count : online;
 }
 
-/* --- cgroup quotas ------------------------------------------------------------------------------------------------------------- */
+/* --- cgroup quotas
+ * ------------------------------------------------------------------------------------------------------------- */
 
 /* cgroup v2, cpu.max: "max 100000" or "150000 100000" (Documentation/admin-guide/cgroup-v2.rst). 0: no quota. */
 static double quota_v2(const struct gt_os *os, const char *folder)
@@ -253,7 +262,8 @@ static void read_cpus(const struct gt_os *os, struct gt_host *host)
         host->cpus_allowed = whole_cpus(host->cpus_quota);
 }
 
-/* --- the rest ------------------------------------------------------------------------------------------------------------------ */
+/* --- the rest
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 static uint64_t read_memory(const struct gt_os *os)
 {
@@ -302,7 +312,8 @@ void gt_host_read(const struct gt_os *os, struct gt_host *host)
         host->hypervisor = 1;
 }
 
-/* --- the class ----------------------------------------------------------------------------------------------------------------- */
+/* --- the class
+ * ----------------------------------------------------------------------------------------------------------------- */
 
 static void append_number(char *out, size_t size, const char *before, int value)
 {
