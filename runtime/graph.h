@@ -149,6 +149,9 @@ int64_t gtcnn_shape_count(const struct gtcnn_shape *shape);
  */
 enum gtcnn_status gtcnn_graph_infer_shapes(struct gtcnn_graph *graph, uint32_t batch, struct gtcnn_err *err);
 
+/* The same for one node, whose inputs' shapes are known: the rule that gtcnn_graph_infer_shapes applies to each. */
+enum gtcnn_status gtcnn_node_infer_shape(struct gtcnn_graph *graph, struct gtcnn_node *node, struct gtcnn_err *err);
+
 /* Formats "1x3x224x224" into `out`. Returns `out`. */
 char *gtcnn_shape_text(char *out, size_t size, const struct gtcnn_shape *shape);
 

@@ -517,11 +517,16 @@ static enum gtcnn_status add_parsed(struct parse *p)
 {
     if (p->op == GTCNN_OP_CONSTANT)
         return add_constant(p);
-    if (p->op == GTCNN_OP_IDENTITY && p->reader->graph->tensors[p->inputs[0]].data)
-        return add_alias(p);
     *p->attr = gtcnn_attr_default(p->op);
     enum gtcnn_status status = rules[p->op].parse(p);
-    return status ? status : add_computing(p);
+    if (status)
+        return status;
+    bool constant = has_input(p, 0) && p->reader->graph->tensors[p->inputs[0]].data;
+    if (constant && p->op == GTCNN_OP_IDENTITY)
+        return add_alias(p);
+    if (constant && gtcnn_onnx_folds(p->op))
+        return gtcnn_onnx_fold(p->reader, p->node, p->op, p->attr, p->inputs[0]);
+    return add_computing(p);
 }
 
 enum gtcnn_status gtcnn_onnx_add_node(struct gtcnn_onnx_reader *reader, const Onnx__NodeProto *node)

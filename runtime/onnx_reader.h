@@ -46,6 +46,7 @@ struct gtcnn_onnx_reader {
     struct gtcnn_onnx_range *ranges;
     uint32_t range_count, range_capacity;
     uint64_t external_bytes, external_room; /* asked for so far; sizes of the files together */
+    uint64_t folded_bytes;                  /* of constants made from others */
 };
 
 /* One error text: "file: node 'name' (Operator): detail". `node` NULL: without the node. */
@@ -98,6 +99,14 @@ enum gtcnn_status gtcnn_onnx_window(const struct gtcnn_onnx_reader *reader, cons
 /* Axes, each within 32 bits, at most GTCNN_MAX_RANK. */
 enum gtcnn_status gtcnn_onnx_axes(const struct gtcnn_onnx_reader *reader, const Onnx__NodeProto *node, const int64_t *values,
                                   size_t n, int axes[GTCNN_MAX_RANK], uint32_t *count);
+
+/*
+ * onnx_fold.c: whether a node over constants is computed while reading: those that only move elements (exporters leave them
+ * between a weight and its user). gtcnn_onnx_fold defines the node's output as the constant that it computes.
+ */
+bool gtcnn_onnx_folds(enum gtcnn_op op);
+enum gtcnn_status gtcnn_onnx_fold(struct gtcnn_onnx_reader *reader, const Onnx__NodeProto *node, enum gtcnn_op op,
+                                  const struct gtcnn_attr *attr, int input);
 
 /* onnx_node.c: adds one node of the file to the graph. Names its inputs use must be defined. */
 enum gtcnn_status gtcnn_onnx_add_node(struct gtcnn_onnx_reader *reader, const Onnx__NodeProto *node);

@@ -565,7 +565,7 @@ static enum gtcnn_status check_inputs(const struct infer *in)
     return GTCNN_OK;
 }
 
-static enum gtcnn_status infer_node(struct gtcnn_graph *graph, struct gtcnn_node *node, struct gtcnn_err *err)
+enum gtcnn_status gtcnn_node_infer_shape(struct gtcnn_graph *graph, struct gtcnn_node *node, struct gtcnn_err *err)
 {
     struct infer in = {graph, node, {0}, err};
     if ((unsigned)node->op >= GTCNN_OP_COUNT || !rules[node->op].infer)
@@ -611,7 +611,7 @@ enum gtcnn_status gtcnn_graph_infer_shapes(struct gtcnn_graph *graph, uint32_t b
 {
     enum gtcnn_status status = bind_batch(graph, batch, err);
     for (uint32_t i = 0; i < graph->node_count && !status; i++)
-        status = infer_node(graph, &graph->nodes[i], err);
+        status = gtcnn_node_infer_shape(graph, &graph->nodes[i], err);
     if (!status && !graph->tensors[graph->output].shape_known)
         status = gtcnn_err_set(err, GTCNN_E_SHAPE, "no node computes the model's output");
     return status;

@@ -133,6 +133,8 @@ OPERATORS = set(
     "Gemm MatMul Softmax Flatten Reshape Squeeze Unsqueeze Transpose Pad Concat Dropout Identity".split()
 )
 NEWEST_OPSET, NEWEST_IR = 23, 12
+# Opsets 24 and 25 gave these further element types, and nothing else.
+SAME_IN_25 = set("Flatten Reshape Squeeze Unsqueeze Transpose Identity Constant".split())
 
 
 def relabel(onnx, model):
@@ -141,7 +143,8 @@ def relabel(onnx, model):
         if entry.domain not in ("", "ai.onnx"):
             return None
         for node in model.graph.node:
-            if onnx.defs.get_schema(node.op_type, entry.version, "").since_version > NEWEST_OPSET:
+            since = onnx.defs.get_schema(node.op_type, entry.version, "").since_version
+            if since > NEWEST_OPSET and not (since <= 25 and node.op_type in SAME_IN_25):
                 return None
         entry.version = min(entry.version, NEWEST_OPSET)
     model.ir_version = min(model.ir_version, NEWEST_IR)

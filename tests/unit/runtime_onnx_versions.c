@@ -255,7 +255,12 @@ static void constants_are_found_wherever_exporters_put_them(void **state)
         {13, "in x 2x3; out y; node Constant k - s; node Relu r x y", BAD, "exactly one value"},
         {13, "in x 2x3x4; out y; i s 6 4; node Identity a s t; node Identity b t u; node Reshape r x,u y", 0, "6x4"},
         {13, "in x 2x3; out y; f w 3x4; node Identity a w v; node MatMul m x,v y", 0, "2x4"},
-        {13, "in x 2x3; out y; f w 3x4; node Transpose a w v; node MatMul m x,v y", REFUSED, "fold the model's constants"},
+        {13, "in x 2x3; out y; f w 4x3; node Transpose a w v; node MatMul m x,v y", 0, "2x4"},
+        {13, "in x 2x3; out y; f w 2x2x3; i s 4 3; node Reshape r w,s u; node Transpose a u v; node MatMul m x,v y", 0, "2x4"},
+        {13, "in x 2x3; out y; i s 6; i a 0; node Unsqueeze u s,a t; node Squeeze q t,a u2; node Reshape r x,u2 y", 0, "6"},
+        {13, "in x 2x3; out y; f w 4x3; node Transpose a w v perm=is:0; node MatMul m x,v y", SHAPE,
+         "node 'v' (Transpose): perm"},
+        {13, "in x 2x3; out y; f w 4x3; node Relu a w v; node MatMul m x,v y", REFUSED, "fold the model's constants"},
         {13, "in x 2x3; out y; f w 3; node Add a w,w v; node Add m x,v y", REFUSED, "computes a constant"},
         {13, "in x 2x3; out y; node Shape a x v; node Reshape r x,v y", REFUSED,
          "node 'a' (Shape): the operator is not supported"},
@@ -461,6 +466,24 @@ static void shape_like_inputs_do_not_stay(void **state)
     gtcnn_graph_free(graph);
 }
 
+/* The element at [i][j][k] of a 2x3x4 weight is 0.25 * ((12 i + 4 j + k) % 7 - 3). */
+static void constants_that_are_only_turned_round_are_folded(void **state)
+{
+    (void)state;
+    struct gtcnn_graph *graph = NULL;
+    const char *text = "in x 4x2x3; out y; f w 2x3x4; node Transpose t w v perm=is:2,0,1; node Add a x,v y";
+    assert_int_equal(read_build(build_new(13, text), &graph, NULL), GTCNN_OK);
+    assert_int_equal(graph->node_count, 1);
+    assert_int_equal(gtcnn_graph_find_tensor(graph, "w"), -1);
+    const struct gtcnn_tensor *v = &graph->tensors[gtcnn_graph_find_tensor(graph, "v")];
+    const float *data = v->data;
+    for (int k = 0, at = 0; k < 4; k++)
+        for (int i = 0; i < 2; i++)
+            for (int j = 0; j < 3; j++, at++)
+                assert_true(data[at] == 0.25f * (float)((12 * i + 4 * j + k) % 7 - 3));
+    gtcnn_graph_free(graph);
+}
+
 /* Initialisers listed as inputs too, as IR 3 demanded. */
 static void ir_versions_outside_the_range_are_refused(void **state)
 {
@@ -495,6 +518,7 @@ int main(void)
         cmocka_unit_test(element_types_are_converted_or_refused_by_name),
         cmocka_unit_test(typed_fields_serve_as_well_as_raw_data),
         cmocka_unit_test(shape_like_inputs_do_not_stay),
+        cmocka_unit_test(constants_that_are_only_turned_round_are_folded),
         cmocka_unit_test(ir_versions_outside_the_range_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
