@@ -178,7 +178,8 @@ static enum gtcnn_status read_auto_pad(const struct gtcnn_onnx_reader *reader, c
     if (!attribute)
         return GTCNN_OK;
     for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
-        if (attribute->s.len != strlen(modes[i].name) || memcmp(attribute->s.data, modes[i].name, attribute->s.len) != 0)
+        size_t n = strlen(modes[i].name); /* an empty text has no data */
+        if (attribute->s.len != n || (n > 0 && memcmp(attribute->s.data, modes[i].name, n) != 0))
             continue;
         attr->auto_pad = modes[i].auto_pad;
         if (!modes[i].keeps_pads && (attr->pad[0] | attr->pad[1] | attr->pad[2] | attr->pad[3]))

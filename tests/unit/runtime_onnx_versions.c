@@ -164,6 +164,7 @@ static void windows_have_the_sizes_that_the_specification_gives(void **state)
         {11, "in x 1x3x6x6; out y; f w 4x3x3x3; node Conv c x,w y dilations=is:2147483647,2147483647", GTCNN_E_LIMIT,
          "dilated window"},
         {11, "in x 1x3x6x6; out y; f w 4x3x3x3; node Conv c x,w y auto_pad=s:SAME", REFUSED, "auto_pad is none of"},
+        {11, "in x 1x3x6x6; out y; f w 4x3x3x3; node Conv c x,w y auto_pad=s:", 0, "1x4x4x4"},
         {11, "in x 1x3x6x6; out y; f w 4x3x3x3; node Conv c x,w y auto_pad=s:VALID pads=is:1,1,1,1", BAD,
          "both pads and auto_pad"},
         {11, "in x 1x3x6; out y; f w 4x3x3; node Conv c x,w y", SHAPE, "must have 4 dimensions"},
