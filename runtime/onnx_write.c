@@ -70,15 +70,18 @@ static void put_bytes(struct layout *out, const void *data, size_t n)
 
 static void put_blob(struct layout *out, const void *data, size_t n)
 {
-    if (out->blob_count == out->blob_capacity && !out->failed) {
-        size_t wanted = 2 * out->blob_capacity + 64;
-        struct blob *grown = realloc(out->blobs, wanted * sizeof *grown);
-        out->failed = !grown;
-        out->blobs = grown ? grown : out->blobs;
-        out->blob_capacity = grown ? wanted : out->blob_capacity;
-    }
     if (out->failed || n == 0)
         return;
+    if (out->blob_count == out->blob_capacity) {
+        size_t wanted = 2 * out->blob_capacity + 64;
+        struct blob *grown = realloc(out->blobs, wanted * sizeof *grown);
+        if (!grown) {
+            out->failed = true;
+            return;
+        }
+        out->blobs = grown;
+        out->blob_capacity = wanted;
+    }
     out->blobs[out->blob_count++] = (struct blob){out->size, data, n};
     out->blob_bytes += n;
 }

@@ -43,7 +43,7 @@ struct shape_text {
 
 static struct shape_text text_of(const struct gtcnn_shape *shape)
 {
-    struct shape_text text;
+    struct shape_text text = {""};
     gtcnn_shape_text(text.text, sizeof text.text, shape);
     return text;
 }
@@ -557,7 +557,7 @@ static enum gtcnn_status check_inputs(const struct infer *in)
     if (node->input_count < least || node->input_count > rules[node->op].most)
         return fail(in, GTCNN_E_FORMAT, "has %u inputs, at least %u are needed", node->input_count, least);
     for (uint32_t i = 0; i < node->input_count; i++) {
-        if (node->inputs[i] < 0 && (i < least || node->op == GTCNN_OP_CONCAT))
+        if ((i < least || node->op == GTCNN_OP_CONCAT) && node->inputs[i] < 0)
             return fail(in, GTCNN_E_FORMAT, "input %u is missing", i);
         if (node->inputs[i] >= 0 && !in->graph->tensors[node->inputs[i]].shape_known)
             return fail(in, GTCNN_E_SHAPE, "the shape of input %u is not known", i);
