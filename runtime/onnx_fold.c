@@ -12,7 +12,7 @@ bool gtcnn_onnx_folds(enum gtcnn_op op)
 /* Elements of `from`, its axes in the order of perm, into `out`. */
 static void permute(char *out, const struct gtcnn_tensor *from, const struct gtcnn_shape *to, const int *perm, size_t width)
 {
-    size_t stride[GTCNN_MAX_RANK], step = width;
+    size_t stride[GTCNN_MAX_RANK] = {0}, step = width;
     int64_t at[GTCNN_MAX_RANK] = {0};
     for (uint32_t i = from->shape.rank; i-- > 0; step *= (size_t)from->shape.dim[i])
         stride[i] = step;

@@ -37,7 +37,7 @@ enum gtcnn_status gtcnn_onnx_fail(const struct gtcnn_onnx_reader *reader, const 
 
 struct gtcnn_onnx_name gtcnn_onnx_quote(const char *name)
 {
-    struct gtcnn_onnx_name quoted;
+    struct gtcnn_onnx_name quoted = {""};
     gtcnn_escape(quoted.text, sizeof quoted.text, name, SIZE_MAX);
     return quoted;
 }
