@@ -50,12 +50,11 @@ struct gt_facts_accuracy {
 };
 
 struct gt_facts_run {
-    int64_t key; /* the store's */
     size_t model;
-    const char *id;    /* for people */
-    int64_t series;    /* the parent's key; 0 none */
-    bool hooked;       /* unit hooks were on: it has layers */
-    uint64_t begun_ns; /* real time */
+    const char *id;     /* for people */
+    const char *series; /* the run whose rounds these are; NULL none */
+    bool hooked;        /* unit hooks were on: it has layers */
+    uint64_t begun_ns;  /* real time */
     const char *group[GT_GROUP_FIELDS];
     uint64_t inferences;
     bool energy_known;

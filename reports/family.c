@@ -75,9 +75,9 @@ static bool comparable(const struct gt_analysis *a, const struct gt_facts_run *r
 /* Whether run b is to be preferred to run a of the same model: hooks off, energy, the reference's series, later. */
 static bool better_run(const struct gt_analysis *a, const struct gt_facts_run *than, const struct gt_facts_run *run)
 {
-    int64_t series = reference(a)->series;
-    int have = (than->energy_known ? 4 : 0) + (than->hooked ? 0 : 2) + (series && than->series == series);
-    int offers = (run->energy_known ? 4 : 0) + (run->hooked ? 0 : 2) + (series && run->series == series);
+    const char *series = reference(a)->series;
+    int have = (than->energy_known ? 4 : 0) + (than->hooked ? 0 : 2) + (series && same(than->series, series));
+    int offers = (run->energy_known ? 4 : 0) + (run->hooked ? 0 : 2) + (series && same(run->series, series));
     return offers >= have;
 }
 
@@ -98,7 +98,7 @@ static size_t collect_rounds(const struct gt_analysis *a, const struct gt_facts_
     size_t n = 0;
     for (size_t i = 0; i < a->facts->run_count && n < MOST_ROUNDS && !picked->hooked && picked->series; i++) {
         const struct gt_facts_run *run = &a->facts->runs[i];
-        if (run->model == picked->model && run->series == picked->series && !run->hooked && comparable(a, run) &&
+        if (run->model == picked->model && same(run->series, picked->series) && !run->hooked && comparable(a, run) &&
             run->energy_known == picked->energy_known)
             rounds[n++] = run;
     }

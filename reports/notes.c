@@ -114,6 +114,8 @@ static void note_modelled(struct gt_analysis *a)
                      "Joules of %s are modelled, not measured: CPU time times a table of watts per vCPU; the bounds are that "
                      "table's range, one common factor for all models.",
                      names);
+    if (a->report->wattage_row)
+        gt_analysis_note(a, "Table row: %s.", a->report->wattage_row);
     gt_analysis_note(a, "Modelled dynamic joules on one host are CPU-seconds times a constant (full - idle watts); the idle "
                         "share adds reserved wall time. A ratio of modelled joules is thus a ratio of times.");
     gt_analysis_note(a, "Assumed, and not in the bounds: that watts per CPU-second are the same for all models (they vary with "
@@ -148,6 +150,8 @@ static void note_method(struct gt_analysis *a)
                          r->method_version);
     if (r->layer_count && !r->method)
         gt_analysis_note(a, "Without joules a layer's share is its share of the time.");
+    if (r->closure.known && r->run_models > 1)
+        gt_analysis_note(a, "The closure covers all %zu models of its run.", r->run_models);
     if (r->closure.known && r->closure.unattributed_flagged)
         gt_analysis_note(
             a, "Unattributed energy is %.1f %% of the inference window, above %.0f %%: look at it before the layers.",

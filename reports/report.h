@@ -60,6 +60,7 @@ struct gt_report_energy {
 };
 
 struct gt_report_layer {
+    int64_t index; /* position of the unit in the model */
     const char *name, *op;
     const char *const *members;
     size_t member_count;
@@ -140,6 +141,8 @@ struct gt_report {
     size_t layer_count;
     const char *layer_provenance; /* of the layers' energy */
     struct gt_report_closure closure;
+    size_t run_models;       /* in the run of layers and closure: the closure covers all of them */
+    const char *wattage_row; /* of the table that modelled it, with source and year; NULL when measured */
     struct gt_report_row *rows;
     size_t row_count;
     const char *axis;    /* "J", "s", "GMAC" per inference; NULL when nothing can be judged */

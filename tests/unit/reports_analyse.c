@@ -1,0 +1,317 @@
+/* The analysis of a family from facts: who is compared, what is concluded, and what is said where nothing can be. */
+#include "reports/facts.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+/* cmocka wants the four above first */
+#include <cmocka.h>
+
+enum { IMAGES = 4000, MODELS = 6, RUNS = 64 };
+
+/* A family under construction. */
+struct family {
+    struct gt_facts facts;
+    struct gt_facts_model models[MODELS];
+    struct gt_facts_accuracy accuracies[MODELS];
+    struct gt_facts_run runs[RUNS];
+    uint8_t answers[MODELS][IMAGES / 8];
+    char names[MODELS][16];
+    struct gt_report_query query;
+    struct gt_report report;
+    struct gt_arena arena;
+};
+
+static void begin(struct family *f, size_t models, const char *weights)
+{
+    memset(f, 0, sizeof *f);
+    for (size_t i = 0; i < models; i++) {
+        snprintf(f->names[i], sizeof f->names[i], "toy/b%zu", i);
+        f->models[i] = (struct gt_facts_model){.name = f->names[i],
+                                               .family = "toy",
+                                               .digest = f->names[i],
+                                               .weights = weights,
+                                               .phi = (double)i,
+                                               .macs = UINT64_C(100000) << i,
+                                               .params = 1000,
+                                               .macs_known = true,
+                                               .params_known = true};
+    }
+    f->facts = (struct gt_facts){.models = f->models, .model_count = models, .accuracies = f->accuracies, .runs = f->runs};
+}
+
+/* The first `right` images are answered rightly: larger models only gain. */
+static void add_accuracy(struct family *f, size_t model, uint64_t right)
+{
+    for (uint64_t i = 0; i < right; i++)
+        f->answers[model][i / 8] |= (uint8_t)(1 << i % 8);
+    f->accuracies[f->facts.accuracy_count++] = (struct gt_facts_accuracy){.model = model,
+                                                                          .provenance = "measured",
+                                                                          .dataset = "toys",
+                                                                          .split = "test",
+                                                                          .precision = "fp32",
+                                                                          .n = IMAGES,
+                                                                          .correct = right,
+                                                                          .answers = f->answers[model]};
+}
+
+static struct gt_facts_run *add_run(struct family *f, size_t model, double uj, const char *provenance, const char *series)
+{
+    struct gt_facts_run *run = &f->runs[f->facts.run_count++];
+    *run = (struct gt_facts_run){.model = model,
+                                 .id = "00112233",
+                                 .series = series,
+                                 .hooked = !series,
+                                 .inferences = 100,
+                                 .energy_known = isfinite(uj),
+                                 .uj = uj,
+                                 .lo_uj = 0.5 * uj,
+                                 .hi_uj = 2 * uj,
+                                 .dynamic_uj = 0.75 * uj,
+                                 .idle_uj = 0.25 * uj,
+                                 .kind = "range",
+                                 .seconds = 1e-6 * uj,
+                                 .method = "time",
+                                 .method_version = 1};
+    run->group[GT_GROUP_HOST] = "host A";
+    run->group[GT_GROUP_THREADS] = "2";
+    run->group[GT_GROUP_SOURCE] = "model";
+    run->group[GT_GROUP_BOUNDARY] = "vcpu share";
+    run->group[GT_GROUP_PROVENANCE] = provenance;
+    return run;
+}
+
+static void analyse(struct family *f, size_t selected)
+{
+    struct gt_err err = {0};
+    f->facts.selected = selected;
+    assert_int_equal(gt_report_analyse(&f->facts, &f->query, &f->arena, &f->report, &err), GT_OK);
+}
+
+static bool noted(const struct family *f, const char *words)
+{
+    for (size_t i = 0; i < f->report.note_count; i++)
+        if (strstr(f->report.notes[i], words))
+            return true;
+    return false;
+}
+
+static void assert_says(const struct family *f, const char *words)
+{
+    if (!strstr(f->report.headline, words))
+        fail_msg("'%s' is not in the headline: %s", words, f->report.headline);
+}
+
+/* b0 80 %, b1 85 %, b2 85.05 %, b3 84.9 % at 1, 2, 4, 8 J. */
+static void four(struct family *f, const char *weights, const char *provenance)
+{
+    static const uint64_t right[] = {3200, 3400, 3402, 3396};
+    begin(f, 4, weights);
+    for (size_t i = 0; i < 4; i++) {
+        add_accuracy(f, i, right[i]);
+        add_run(f, i, 1e6 * (double)(1 << i), provenance, NULL);
+    }
+    analyse(f, 3);
+}
+
+static void test_break_points_and_beyond(void **state)
+{
+    struct family f;
+    (void)state;
+    four(&f, "trained", "measured");
+    assert_int_equal(f.report.judged_count, 4);
+    assert_string_equal(f.report.axis, "J");
+    assert_int_equal(f.report.break_count, 2);
+    assert_true(fabs(f.report.breaks[0].pp_per_unit - 5) < 1e-9);
+    assert_true(fabs(f.report.breaks[0].cost_per_correct_answer - 20) < 1e-9);
+    assert_true(fabs(f.report.breaks[0].kwh_per_million - 1 / 3.6) < 1e-9);
+    assert_true(fabs(f.report.breaks[1].cost_per_correct_answer - 4000) < 1e-6);
+    assert_true(fabs(f.report.taus[0].pp_per_doubling - 5) < 1e-9);
+    assert_says(&f, "b0 up to 20.0 J, b1 up to 4.00 kJ, b2 above.");
+    assert_says(&f, "Beyond b1 no measurable gain (these images resolve steps from ");
+    assert_true(f.report.rows[3].dominated && noted(&f, "b3: dominated: check its training"));
+    assert_int_equal(f.report.steps[0].step.verdict, GT_VERDICT_GAIN);
+    assert_int_equal(f.report.steps[1].step.verdict, GT_VERDICT_UNDECIDED);
+    assert_true(fabs(f.report.phi_eff - 3) < 1e-12);
+    assert_null(f.report.knee_linear); /* four points are too few for a knee */
+    gt_arena_free(&f.arena);
+}
+
+static void test_modelled_and_random_are_said(void **state)
+{
+    struct family f;
+    (void)state;
+    four(&f, "random", "modelled");
+    assert_says(&f, "Random weights:");
+    assert_says(&f, "modelled joules");
+    assert_true(noted(&f, "weights=random: b0, b1, b2, b3"));
+    assert_true(noted(&f, "Modelled dynamic joules on one host are CPU-seconds times a constant"));
+    assert_string_equal(f.report.energy.kind, "range");
+    gt_arena_free(&f.arena);
+}
+
+static void test_no_data(void **state)
+{
+    struct family f;
+    (void)state;
+    begin(&f, 1, "trained");
+    analyse(&f, 0);
+    assert_says(&f, "No advice");
+    assert_says(&f, "greentrack eval --model toy/b0");
+    assert_true(noted(&f, "No accuracy of b0") && noted(&f, "missing energy is not zero"));
+    assert_false(f.report.accuracy.known || f.report.energy.known);
+    gt_arena_free(&f.arena);
+}
+
+static void test_few_points(void **state)
+{
+    struct family f;
+    (void)state;
+    begin(&f, 2, "trained");
+    add_accuracy(&f, 0, 3200);
+    add_run(&f, 0, 1e6, "measured", NULL);
+    analyse(&f, 0);
+    assert_says(&f, "No advice from one model");
+    assert_says(&f, "greentrack eval --model toy/b1");
+    gt_arena_free(&f.arena);
+    f.report = (struct gt_report){0};
+    add_accuracy(&f, 1, 3400);
+    add_run(&f, 1, 2e6, "measured", NULL);
+    analyse(&f, 0);
+    assert_says(&f, "b0 to b1: measurable gain, +5.00 pp");
+    assert_int_equal(f.report.break_count, 0);
+    assert_int_equal(f.report.step_count, 1);
+    gt_arena_free(&f.arena);
+}
+
+/* Rounds with hooks off beat a hooked run; the mean and the t-interval are theirs. */
+static void test_rounds(void **state)
+{
+    struct family f;
+    (void)state;
+    begin(&f, 1, "trained");
+    add_run(&f, 0, 9e6, "measured", NULL);
+    add_run(&f, 0, 1e6, "measured", "series")->kind = NULL;
+    add_run(&f, 0, 2e6, "measured", "series");
+    add_run(&f, 0, 3e6, "measured", "series");
+    analyse(&f, 0);
+    assert_int_equal(f.report.energy.rounds, 3);
+    assert_string_equal(f.report.energy.basis, "hooks off");
+    assert_true(fabs(f.report.energy.uj - 2e6) < 1e-6);
+    assert_true(fabs(f.report.energy.lo_uj - (2e6 - 4.302653 * 1e6 / sqrt(3))) < 10);
+    assert_string_equal(f.report.energy.kind, "ci95");
+    assert_true(noted(&f, "Fewer than 10 rounds: b0"));
+    gt_arena_free(&f.arena);
+}
+
+static void test_hooked_energy_is_labelled(void **state)
+{
+    struct family f;
+    (void)state;
+    begin(&f, 1, "trained");
+    add_run(&f, 0, 9e6, "measured", NULL);
+    analyse(&f, 0);
+    assert_string_equal(f.report.energy.basis, "hooked");
+    assert_int_equal(f.report.energy.rounds, 0);
+    assert_true(noted(&f, "unit hooks on"));
+    gt_arena_free(&f.arena);
+}
+
+static void test_other_groups_are_left_out(void **state)
+{
+    struct family f;
+    (void)state;
+    begin(&f, 3, "trained");
+    for (size_t i = 0; i < 3; i++)
+        add_accuracy(&f, i, 3200 + 100 * i);
+    add_run(&f, 0, 1e6, "measured", NULL);
+    add_run(&f, 1, 2e6, "measured", NULL)->group[GT_GROUP_HOST] = "host B";
+    add_run(&f, 2, 4e6, "measured", NULL);
+    analyse(&f, 2);
+    assert_int_equal(f.report.row_count, 2);
+    assert_int_equal(f.report.left_out_count, 1);
+    assert_string_equal(f.report.left_out[0].name, "toy/b1");
+    assert_string_equal(f.report.left_out[0].reason,
+                        "run in another comparison group: host class is host B there, host A here");
+    assert_true(noted(&f, "toy/b1 (toy/b1) is not compared"));
+    gt_arena_free(&f.arena);
+}
+
+/* A foreign accuracy (other data set, or published without being asked for) never enters. */
+static void test_accuracies_do_not_mix(void **state)
+{
+    struct family f;
+    (void)state;
+    begin(&f, 2, "trained");
+    add_accuracy(&f, 0, 3200);
+    add_accuracy(&f, 1, 3400);
+    f.accuracies[1].dataset = "other toys";
+    analyse(&f, 0);
+    assert_true(f.report.rows[0].accuracy.known && !f.report.rows[1].accuracy.known);
+    gt_arena_free(&f.arena);
+    f.report = (struct gt_report){0};
+    f.accuracies[0] = (struct gt_facts_accuracy){.provenance = "published", .dataset = "toys", .pct = 77.1};
+    analyse(&f, 0);
+    assert_false(f.report.accuracy.known);
+    gt_arena_free(&f.arena);
+    f.report = (struct gt_report){0};
+    f.query.accuracy = GT_REPORT_ACCURACY_PUBLISHED;
+    analyse(&f, 0);
+    assert_true(f.report.accuracy.known && f.report.accuracy.pct == 77.1 && isnan(f.report.accuracy.lo_pct));
+    assert_true(noted(&f, "published ones, as asked for"));
+    gt_arena_free(&f.arena);
+}
+
+/* Without joules the axis is MACs, and it is named. */
+static void test_axis_without_energy(void **state)
+{
+    struct family f;
+    (void)state;
+    begin(&f, 3, "trained");
+    for (size_t i = 0; i < 3; i++) {
+        add_accuracy(&f, i, 3000 + 200 * i);
+        add_run(&f, i, NAN, NULL, NULL);
+    }
+    analyse(&f, 0);
+    assert_string_equal(f.report.axis, "GMAC");
+    assert_says(&f, "MACs");
+    assert_true(noted(&f, "The axis of cost is 10^9 MACs per inference, not joules."));
+    assert_true(isnan(f.report.breaks[0].kwh_per_million));
+    gt_arena_free(&f.arena);
+}
+
+static void test_unpaired_without_answers(void **state)
+{
+    struct family f;
+    (void)state;
+    begin(&f, 2, "trained");
+    for (size_t i = 0; i < 2; i++) {
+        add_accuracy(&f, i, 3200 + 200 * i);
+        add_run(&f, i, 1e6 * (double)(i + 1), "measured", NULL);
+    }
+    f.accuracies[1].answers = NULL;
+    analyse(&f, 0);
+    assert_false(f.report.steps[0].step.paired);
+    assert_true(noted(&f, "unpaired"));
+    gt_arena_free(&f.arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_break_points_and_beyond),
+        cmocka_unit_test(test_modelled_and_random_are_said),
+        cmocka_unit_test(test_no_data),
+        cmocka_unit_test(test_few_points),
+        cmocka_unit_test(test_rounds),
+        cmocka_unit_test(test_hooked_energy_is_labelled),
+        cmocka_unit_test(test_other_groups_are_left_out),
+        cmocka_unit_test(test_accuracies_do_not_mix),
+        cmocka_unit_test(test_axis_without_energy),
+        cmocka_unit_test(test_unpaired_without_answers),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
