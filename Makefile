@@ -94,6 +94,17 @@ asan:
 tsan:
 	$(Q)SANITIZER=thread $(MAKE) check O=$(O)/tsan CFLAGS='-O1 -g -fno-omit-frame-pointer -fsanitize=thread'
 
+# SECONDS is one of bash's own variables, so the user's comes as FUZZ_SECONDS.
+FUZZ_SECONDS ?= 60
+FUZZERS := $(notdir $(basename $(call src,tests/fuzz)))
+
+## fuzz: each fuzz target under clang's libFuzzer (FUZZ_SECONDS=60 each)
+fuzz:
+	$(Q)$(MAKE) CC=clang O='$(O)/fuzz' $(addprefix '$(O)'/fuzz/tests/fuzz/,$(FUZZERS)) \
+	  CFLAGS='-O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined'
+	$(Q)for f in $(FUZZERS); do mkdir -p '$(O)'/fuzz/corpus/$$f && '$(O)'/fuzz/tests/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) \
+	  -rss_limit_mb=2000 -timeout=20 -artifact_prefix='$(O)'/fuzz/$$f- '$(O)'/fuzz/corpus/$$f || exit 1; done
+
 ## bench: speed and memory, as ratios measured side by side
 bench: all
 	$(Q)O='$(abspath $(O))' ./tests/bench/run
@@ -173,15 +184,17 @@ $(O)/gtcnn: $(GTCNNCLI_OBJ) $(O)/runtime/escape.o $(O)/libgtcnn.so
 
 # The man page: prose, with commands and options from the tables that also feed --help.
 MAN1 += $(O)/man/gtcnn.1
+MAN7 += man/greentrack-report-json.7
 all: $(O)/man/gtcnn.1
 $(O)/man/gtcnn.1: man/gtcnn.1.in $(O)/gtcnn
 	@mkdir -p $(@D)
 	$(Q)$(O)/gtcnn help --man >$@.tables && sed -e '/^@TABLES@$$/{r $@.tables' -e 'd}' $< >$@ && rm -f $@.tables
 
-PLUGIN_LDFLAGS := -shared -Wl,-z,defs,-z,nodelete,-z,now -Wl,--exclude-libs,ALL
+# libc alone: no -lm, and what is not needed is not named.
+PLUGIN_LDFLAGS := -shared -Wl,-z,defs,-z,nodelete,-z,now -Wl,--exclude-libs,ALL -Wl,--as-needed
 
 $(O)/libgreentrack.so: $(PLUGIN_OBJ) $(LIBS_energy)
-	$(Q)$(LINK) $(PLUGIN_LDFLAGS) -Wl,-soname,libgreentrack.so -o $@ $^ -pthread -lm
+	$(Q)$(LINK) $(PLUGIN_LDFLAGS) -Wl,-soname,libgreentrack.so -o $@ $^ -pthread
 
 $(O)/libgreentrack-nop.so: $(O)/plugin/nop.o
 	$(Q)$(LINK) $(PLUGIN_LDFLAGS) -Wl,-soname,libgreentrack-nop.so -o $@ $^
@@ -203,6 +216,12 @@ $(foreach t,$(notdir $(basename $(TEST_SRC))),$(eval $(call unit_test,$(t))))
 
 $(filter $(O)/tests/unit/tracker_%,$(TESTS)): $(O)/libgtcnn.so
 EXTRA_tracker = -L$(O) -lgtcnn -Wl,-rpath,$(abspath $(O))
+
+$(O)/libgtcnn-cli.a: $(filter-out $(O)/runtime/cli/main.o,$(call obj,$(call src,runtime/cli))) $(O)/runtime/escape.o
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(O)/tests/fuzz/%: $(O)/tests/fuzz/%.o $(O)/libgtcnn-cli.a $(O)/libgtcnn-objects.a
+	$(Q)$(LINK) -fsanitize=fuzzer -o $@ $^ $(EXT_runtime)
 
 $(O)/tests/host/%: tests/host/%.c $(O)/libgtcnn.so
 	@mkdir -p $(@D)
