@@ -94,7 +94,6 @@ asan:
 tsan:
 	$(Q)SANITIZER=thread $(MAKE) check O=$(O)/tsan CFLAGS='-O1 -g -fno-omit-frame-pointer -fsanitize=thread'
 
-# SECONDS is one of bash's own variables, so the user's comes as FUZZ_SECONDS.
 FUZZ_SECONDS ?= 60
 FUZZERS := $(notdir $(basename $(call src,tests/fuzz)))
 
