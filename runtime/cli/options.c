@@ -154,7 +154,11 @@ static enum gtcnn_status parse_text(const struct gtcnn_cli_option *o, const char
         if (length == n && memcmp(p, value, n) == 0)
             return GTCNN_OK;
     }
-    return o->choices ? bad_value(o, value, o->choices, err) : GTCNN_OK;
+    if (!o->choices)
+        return GTCNN_OK;
+    char wanted[64];
+    snprintf(wanted, sizeof wanted, "wants one of %s", o->choices);
+    return bad_value(o, value, wanted, err);
 }
 
 static enum gtcnn_status append(const struct gtcnn_cli_option *o, const struct gtcnn_cli_verb *verb, const char *value,
