@@ -108,7 +108,7 @@ static enum gtcnn_status measure(struct gtcnn_model *model, double seconds, stru
 static void print_text(FILE *f, const struct gtcnn_model_info *m, const struct result *r)
 {
     char safe[256];
-    fprintf(f, "%-24s %5u %7u %11" PRIu64 " %13.4g %11.4g %10.4g %8.3g  %s\n",
+    fprintf(f, "%-24s %5u %7u %11" PRIu64 " %13.4g %11.4g %10.6g %8.3g  %s\n",
             gtcnn_escape(safe, sizeof safe, m->name, SIZE_MAX), m->batch, m->threads, r->calls, r->median_ms, r->mean_ms,
             r->images_per_second, r->gmacs_per_second, m->weights);
 }

@@ -152,7 +152,7 @@ static void print_result(const struct eval *e)
     fprintf(f, "accuracy  %.2f %% (%" PRIu64 " of %" PRIu64 "; 95 %%: %.2f to %.2f %%)%s\n",
             100 * (double)e->correct / (double)e->images, e->correct, e->images, lo, hi,
             strcmp(e->info->weights, "random") == 0 ? "; the weights are random: this is guessing" : "");
-    fprintf(f, "speed     %.4g images/s (batch %u, threads %u)\n", (double)e->images / ((double)e->infer_ns / 1e9),
+    fprintf(f, "speed     %.6g images/s (batch %u, threads %u)\n", (double)e->images / ((double)e->infer_ns / 1e9),
             e->info->batch, e->info->threads);
 }
 
