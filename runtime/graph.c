@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 static const char *const op_names[GTCNN_OP_COUNT] = {
 #define GTCNN_OP_TEXT(code, text) [code] = (text),
@@ -47,6 +48,8 @@ struct gtcnn_graph *gtcnn_graph_new(void)
     struct gtcnn_graph *graph = calloc(1, sizeof *graph);
     if (!graph)
         return NULL;
+    if (getrandom(&graph->hash_key, sizeof graph->hash_key, GRND_NONBLOCK) != sizeof graph->hash_key)
+        graph->hash_key = (uintptr_t)graph;
     graph->phi = NAN;
     graph->weights = "file";
     graph->input = graph->output = -1;
@@ -76,10 +79,10 @@ void gtcnn_graph_free(struct gtcnn_graph *graph)
 /* --- the hash of names: open addressing, linear probing, at most half full, -1 is empty -------------------------------------
  */
 
-/* FNV-1a, 64 bits (Fowler, Noll, Vo; draft-eastlake-fnv), folded. */
-static uint32_t hash_name(const char *name)
+/* FNV-1a, 64 bits (Fowler, Noll, Vo; draft-eastlake-fnv), folded; keyed, so that no file can be made to collide. */
+static uint32_t hash_name(uint64_t key, const char *name)
 {
-    uint64_t hash = 0xcbf29ce484222325u;
+    uint64_t hash = 0xcbf29ce484222325u ^ key;
     for (const unsigned char *p = (const unsigned char *)name; *p; p++)
         hash = (hash ^ *p) * 0x100000001b3u;
     return (uint32_t)(hash ^ hash >> 32);
@@ -88,7 +91,7 @@ static uint32_t hash_name(const char *name)
 /* The bucket that holds the name, or the empty one where it belongs. */
 static uint32_t find_bucket(const struct gtcnn_graph *graph, const char *name)
 {
-    uint32_t mask = graph->bucket_count - 1, at = hash_name(name) & mask;
+    uint32_t mask = graph->bucket_count - 1, at = hash_name(graph->hash_key, name) & mask;
     while (graph->buckets[at] >= 0 && strcmp(graph->tensors[graph->buckets[at]].name, name) != 0)
         at = (at + 1) & mask;
     return at;

@@ -111,6 +111,7 @@ struct gtcnn_graph {
     bool batch_dynamic;           /* the batch was -1 before shape inference bound it; what is written has it dynamic */
     uint32_t tensor_capacity, node_capacity, bucket_count; /* graph.c's own: room, and the hash of names */
     int *buckets;
+    uint64_t hash_key;
 };
 
 /* Life cycle: gtcnn_graph_new -> add ... -> gtcnn_graph_free. NULL when memory is out. */

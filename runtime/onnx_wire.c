@@ -25,8 +25,10 @@ struct cursor {
     uint64_t at, end;
     uint64_t window_at;
     size_t window_size;
-    uint8_t window[4096];
+    uint8_t *window; /* borrowed, WINDOW bytes; not used for memory, so that deep messages cost little stack */
 };
+
+enum { WINDOW = 4096 };
 
 struct field {
     uint32_t number, wire;
@@ -46,7 +48,7 @@ static complaint next_byte(struct cursor *c, uint8_t *byte)
         return NULL;
     }
     if (c->at < c->window_at || c->at >= c->window_at + c->window_size) {
-        size_t n = c->end - c->at < sizeof c->window ? (size_t)(c->end - c->at) : sizeof c->window;
+        size_t n = c->end - c->at < WINDOW ? (size_t)(c->end - c->at) : WINDOW;
         c->window_size = 0;
         if (gtcnn_io_pread(c->fd, c->window, n, c->at) != 0)
             return "cannot be read to its end (did it shrink?)";
@@ -396,7 +398,8 @@ static enum gtcnn_status keep_field(struct scan *scan, struct bytes *into, const
 static enum gtcnn_status note_tensor(struct scan *scan, const struct field *at)
 {
     struct gtcnn_wire *wire = scan->wire;
-    struct cursor c = {.fd = scan->fd, .at = at->at, .end = at->at + at->size};
+    uint8_t window[WINDOW];
+    struct cursor c = {.fd = scan->fd, .at = at->at, .end = at->at + at->size, .window = window};
     struct gtcnn_wire_tensor tensor_at = {.at = at->at, .size = at->size};
     while (c.at < c.end) {
         struct field f;
@@ -432,7 +435,8 @@ static enum gtcnn_status note_tensor(struct scan *scan, const struct field *at)
 static enum gtcnn_status walk(struct scan *scan, uint64_t at, uint64_t end, uint32_t divert, struct bytes *into,
                               enum gtcnn_status (*visit)(struct scan *, const struct field *))
 {
-    struct cursor c = {.fd = scan->fd, .at = at, .end = end};
+    uint8_t window[WINDOW];
+    struct cursor c = {.fd = scan->fd, .at = at, .end = end, .window = window};
     while (c.at < c.end) {
         struct field f;
         complaint bad = next_field(&c, &f);
