@@ -45,6 +45,7 @@ struct gt_ring {
     uint64_t file_bytes;
     uint32_t uid, pid;
     uint32_t capacity, table_rows;      /* both powers of 2 */
+    uint32_t number, reserved;          /* of the ring within its trace */
     _Atomic uint64_t thread;            /* key as in EVENTS: kernel thread id, reuse count in the upper half; 0: nobody's yet */
     _Alignas(64) _Atomic uint64_t head; /* producer: rows written */
     _Atomic uint64_t dropped;           /* rows that found the circle full */

@@ -1,0 +1,165 @@
+#include "plugin/compact.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* The old file, walked record by record: we wrote it, and hold its lock. */
+struct walk {
+    int fd;
+    uint64_t at, end;
+    unsigned char *map; /* of the part behind the prefix; borrowed while the walk lasts */
+    size_t map_bytes;
+    uint64_t map_at;
+};
+
+static bool open_walk(struct walk *w, const struct gt_sampler *s)
+{
+    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+    w->fd = s->writer.fd;
+    w->at = s->blocks.prefix_bytes;
+    w->end = gt_trace_write_bytes_total(&s->writer);
+    w->map_at = 0;
+    w->map_bytes = (size_t)(w->end - w->at + page);
+    w->map = mmap(NULL, w->map_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (w->map == MAP_FAILED)
+        return false;
+    for (uint64_t at = w->at; at < w->end;) {
+        ssize_t n = pread(w->fd, w->map + (at - w->at), w->end - at, (off_t)at);
+        if (n <= 0 && !(n < 0 && errno == EINTR)) {
+            munmap(w->map, w->map_bytes);
+            return false;
+        }
+        at += n > 0 ? (uint64_t)n : 0;
+    }
+    w->map_at = w->at;
+    return true;
+}
+
+/* The next record's head, or NULL at the end. Chunk heads are passed over. */
+static const struct gt_trace_record *next_record(struct walk *w)
+{
+    while (w->at + sizeof(struct gt_trace_record) <= w->end) {
+        const void *here = w->map + (w->at - w->map_at);
+        uint32_t magic;
+        memcpy(&magic, here, sizeof magic);
+        if (magic == GT_TRACE_CHUNK_MAGIC) {
+            w->at += sizeof(struct gt_trace_chunk);
+            continue;
+        }
+        const struct gt_trace_record *record = here;
+        if (record->bytes < sizeof *record || record->bytes > w->end - w->at)
+            return NULL;
+        w->at += record->bytes;
+        return record;
+    }
+    return NULL;
+}
+
+/* The full rows, as they are: sealed chunks. */
+static bool copy_prefix(struct gt_sampler *s, struct gt_trace_writer *to)
+{
+    _Alignas(8) char buffer[4096];
+    uint64_t at = to->offset;
+    while (at < s->blocks.prefix_bytes) {
+        uint64_t left = s->blocks.prefix_bytes - at;
+        ssize_t n = pread(s->writer.fd, buffer, left < sizeof buffer ? left : sizeof buffer, (off_t)at);
+        if (n <= 0 || pwrite(to->fd, buffer, (size_t)n, (off_t)at) != n)
+            return false;
+        at += (uint64_t)n;
+    }
+    to->offset = at;
+    to->chunk_sequence = s->writer.chunk_sequence;
+    return true;
+}
+
+/* Writes the pair merged, or both when they do not go together. */
+static uint32_t write_pair(struct gt_sampler *s, struct gt_trace_writer *to, const struct gt_trace_record *first,
+                           const struct gt_trace_record *second)
+{
+    struct gt_block a, b;
+    size_t bytes = 0, room;
+    void *out = MAP_FAILED;
+    (void)s;
+    if (gt_block_parse(first + 1, first->payload_bytes, &a) == GT_OK &&
+        gt_block_parse(second + 1, second->payload_bytes, &b) == GT_OK) {
+        room = gt_block_merge_bytes(&a, &b);
+        out = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    }
+    bool merged = out != MAP_FAILED && gt_block_merge(&a, &b, out, room, &bytes) == GT_OK;
+    if (merged) {
+        gt_trace_write_packed(to, GT_TRACE_BLOCK, NULL, 0, out, bytes);
+    } else {
+        gt_trace_write_packed(to, GT_TRACE_BLOCK, NULL, 0, first + 1, first->payload_bytes);
+        gt_trace_write_packed(to, GT_TRACE_BLOCK, NULL, 0, second + 1, second->payload_bytes);
+    }
+    if (out != MAP_FAILED)
+        munmap(out, room);
+    return merged ? 1 : 2;
+}
+
+static uint32_t write_records(struct gt_sampler *s, struct gt_trace_writer *to, struct walk *w)
+{
+    const struct gt_trace_record *record, *waiting = NULL;
+    uint32_t blocks = 0;
+    while ((record = next_record(w)) != NULL) {
+        if (record->type != GT_TRACE_BLOCK) {
+            gt_trace_write_packed(to, (enum gt_trace_type)record->type, NULL, 0, record + 1, record->payload_bytes);
+        } else if (!waiting) {
+            waiting = record;
+        } else {
+            blocks += write_pair(s, to, waiting, record);
+            waiting = NULL;
+        }
+    }
+    if (waiting) {
+        gt_trace_write_packed(to, GT_TRACE_BLOCK, NULL, 0, waiting + 1, waiting->payload_bytes);
+        blocks++;
+    }
+    gt_trace_write_flush(to);
+    return blocks;
+}
+
+/* The new file takes over. The old one's lock lasts until the next time: a reader of it must not think that we crashed. */
+static void take_over(struct gt_sampler *s, const struct gt_trace_writer *to)
+{
+    if (s->blocks.old_fd >= 0)
+        close(s->blocks.old_fd);
+    s->blocks.old_fd = s->writer.fd;
+    s->writer = *to;
+}
+
+void gt_compact(struct gt_sampler *s)
+{
+    char name[GT_TRACE_WRITE_NAME_BYTES + 1] = ".";
+    struct gt_trace_writer to;
+    struct walk walk;
+    gt_trace_write_flush(&s->writer);
+    s->blocks.count = 0;
+    if (!open_walk(&walk, s))
+        return;
+    void *buffer = mmap(NULL, GT_WRITER_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    strcpy(name + 1, s->name); /* a dot, and no known prefix: nobody ingests it while it is half */
+    if (buffer == MAP_FAILED || gt_trace_write_create(&to, s->spool_fd, name, &s->header, buffer, GT_WRITER_BYTES) != GT_OK)
+        goto out;
+    to.sequence = s->writer.sequence; /* goes on: rings name records by it */
+    uint32_t blocks = copy_prefix(s, &to) ? write_records(s, &to, &walk) : 0;
+    if (blocks == 0 || gt_trace_write_lost(&to) != 0 || renameat(s->spool_fd, name, s->spool_fd, s->name) != 0) {
+        unlinkat(s->spool_fd, name, 0);
+        close(to.fd);
+    } else {
+        to.lost_records = s->writer.lost_records;
+        to.lost_reported = s->writer.lost_reported;
+        to.buffer = s->buffer; /* empty after the flush */
+        take_over(s, &to);
+        s->blocks.count = blocks;
+    }
+out:
+    if (buffer != MAP_FAILED)
+        munmap(buffer, GT_WRITER_BYTES);
+    munmap(walk.map, walk.map_bytes);
+}

@@ -1,0 +1,91 @@
+/* The environment, read once at the first unit. secure_getenv: a set-user-ID program is not steered by its caller. */
+#include "plugin/state.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const label_names[GT_LABELS] = {"GREENTRACK_MODEL", "GREENTRACK_FAMILY", "GREENTRACK_PHI",
+                                                   "GREENTRACK_TAGS"};
+
+static const char *env(const char *name)
+{
+    const char *value = secure_getenv(name);
+    return value && *value ? value : NULL;
+}
+
+static void copy(char *out, size_t size, const char *text)
+{
+    size_t n = text ? strnlen(text, size - 1) : 0;
+    memcpy(out, text ? text : "", n);
+    out[n] = 0;
+}
+
+/* Decimal digits alone, within bounds; otherwise the default. */
+static uint64_t env_number(const char *name, uint64_t normal, uint64_t least, uint64_t most)
+{
+    const char *text = env(name);
+    uint64_t value = 0;
+    if (!text)
+        return normal;
+    for (; *text; text++) {
+        if (*text < '0' || *text > '9' || value > most)
+            return normal;
+        value = value * 10 + (uint64_t)(*text - '0');
+    }
+    return value < least ? least : value > most ? most : value;
+}
+
+static int digit_of(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static bool parse_id(const char *text, uint8_t id[GT_TRACE_ID_BYTES])
+{
+    if (!text || strlen(text) != 2 * GT_TRACE_ID_BYTES)
+        return false;
+    for (int i = 0; i < 2 * GT_TRACE_ID_BYTES; i++) {
+        int digit = digit_of(text[i]);
+        if (digit < 0)
+            return false;
+        id[i / 2] = (uint8_t)(i % 2 ? id[i / 2] | digit : digit << 4);
+    }
+    return true;
+}
+
+/* `folder` must be absolute: the sampler has no current folder of the host's. */
+static bool join(char *out, size_t size, const char *folder, const char *rest)
+{
+    size_t a = folder ? strlen(folder) : 0, b = strlen(rest);
+    if (a == 0 || folder[0] != '/' || a + b + 1 > size)
+        return false;
+    memcpy(out, folder, a);
+    memcpy(out + a, rest, b + 1);
+    return true;
+}
+
+static void find_spool(char *out, size_t size)
+{
+    if (join(out, size, env("GREENTRACK_SPOOL"), "") || join(out, size, env("XDG_STATE_HOME"), "/greentrack/spool") ||
+        join(out, size, env("HOME"), "/.local/state/greentrack/spool"))
+        return;
+    out[0] = 0;
+}
+
+void gt_config_read(struct gt_config *config)
+{
+    const uint64_t mb = 1000000;
+    memset(config, 0, sizeof *config);
+    find_spool(config->spool, sizeof config->spool);
+    copy(config->source, sizeof config->source, env("GREENTRACK_ENERGY_SOURCE"));
+    for (int i = 0; i < GT_LABELS; i++)
+        copy(config->label[i], sizeof config->label[i], env(label_names[i]));
+    config->in_run = parse_id(env("GREENTRACK_RUN"), config->run_id);
+    const char *units = env("GREENTRACK_UNITS");
+    config->units_off = units && strcmp(units, "off") == 0;
+    config->interval_ns = env_number("GREENTRACK_INTERVAL_US", 10000, 500, 10000000) * 1000;
+    config->trace_bytes = env_number("GREENTRACK_TRACE_MB", 64, 0, 1000000) * mb;
+    config->spool_bytes = env_number("GREENTRACK_SPOOL_MB", 1024, 0, 100000000) * mb;
+}

@@ -1,0 +1,159 @@
+/* Spans: what a hook does before and after the real function. No system call, no lock, no allocation in steady state. */
+#include "plugin/adapter.h"
+#include "plugin/interpose.h"
+#include "plugin/state.h"
+
+#include <errno.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+struct gt_state gt_state;
+__thread struct gt_thread gt_thread __attribute__((tls_model("initial-exec"))) = {.small = -1};
+
+uint64_t gt_now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static void lose(enum gt_lost kind)
+{
+    atomic_fetch_add_explicit(&gt_state.lost[kind], 1, memory_order_relaxed);
+}
+
+static struct gt_ring *small_ring(int i)
+{
+    return (struct gt_ring *)(void *)gt_state.small[i];
+}
+
+/* A key that no other thread of this trace has had: the kernel's id, and above it how many came before. */
+static uint64_t next_key(void)
+{
+    uint32_t number = atomic_fetch_add(&gt_state.attaches, 1);
+    return (uint64_t)number << 32 | (uint32_t)gt_syscall(SYS_gettid);
+}
+
+static bool take_spare(struct gt_thread *thread)
+{
+    struct gt_ring *ring = atomic_exchange(&gt_state.spare, NULL);
+    if (!ring)
+        return false;
+    gt_ring_attach(ring, next_key());
+    if (thread->small >= 0)
+        atomic_store_explicit(&gt_state.small_state[thread->small], GT_SMALL_RETIRED, memory_order_release);
+    thread->small = -1;
+    thread->number = ring->number;
+    thread->ring = ring;
+    return true;
+}
+
+static bool take_small(struct gt_thread *thread)
+{
+    for (int i = 0; i < GT_SMALL_RINGS; i++) {
+        int free = GT_SMALL_FREE;
+        if (!atomic_compare_exchange_strong(&gt_state.small_state[i], &free, GT_SMALL_USED))
+            continue;
+        gt_ring_attach(small_ring(i), next_key());
+        thread->small = i;
+        thread->ring = small_ring(i);
+        return true;
+    }
+    return false;
+}
+
+/* The thread's ring in this epoch; NULL when there is none to be had now. */
+static struct gt_ring *ring_of(struct gt_thread *thread, uint64_t epoch)
+{
+    if (thread->epoch != epoch) {
+        thread->ring = NULL;
+        thread->small = -1;
+        thread->epoch = epoch;
+    }
+    if (thread->ring && thread->small < 0)
+        return thread->ring;
+    if (atomic_load_explicit(&gt_state.spare, memory_order_relaxed) && take_spare(thread))
+        return thread->ring;
+    if (!thread->ring)
+        take_small(thread);
+    return thread->ring;
+}
+
+static uint64_t word_now(void)
+{
+    return gt_state.word ? atomic_load_explicit(gt_state.word, memory_order_acquire) : GT_WORD_OFF;
+}
+
+bool gt_span_begin(struct gt_span *span, enum gt_span_kind kind)
+{
+    struct gt_thread *thread = &gt_thread;
+    uint64_t word = word_now();
+    span->t_begin_ns = 0;
+    if (thread->inside) {
+        lose(GT_LOST_REENTRY);
+        return false;
+    }
+    if (word == 0) {
+        thread->inside = true;
+        word = gt_life_start();
+        thread->inside = false;
+    }
+    if (word < GT_WORD_EPOCH) {
+        if (word == GT_WORD_BUSY)
+            lose(GT_LOST_BUSY);
+        return false;
+    }
+    if (kind == GT_SPAN_UNIT && gt_state.config.units_off)
+        return false;
+    span->epoch = word;
+    span->t_begin_ns = gt_now_ns();
+    return true;
+}
+
+static void push(struct gt_thread *thread, uint64_t epoch, const struct gt_trace_event *event)
+{
+    struct gt_ring *ring = ring_of(thread, epoch);
+    if (!ring) {
+        lose(GT_LOST_NO_RING);
+        return;
+    }
+    if (thread->small >= 0) {
+        gt_ring_push(ring, event); /* a dropped row is counted by the ring itself */
+        return;
+    }
+    /* The sampler unmaps rings only when the word has changed and nobody is here; one of the two sees the other. */
+    atomic_store(&gt_state.busy[thread->number], 1);
+    if (atomic_load(gt_state.word) == epoch)
+        gt_ring_push(ring, event);
+    atomic_store_explicit(&gt_state.busy[thread->number], 0, memory_order_release);
+}
+
+void gt_span_end_from(struct gt_span *span, uint64_t t_begin_ns, uint32_t slot, uint32_t items)
+{
+    struct gt_thread *thread = &gt_thread;
+    struct gt_trace_event event = {.slot = slot, .items = items, .t_begin_ns = t_begin_ns, .t_end_ns = gt_now_ns()};
+    if (span->t_begin_ns == 0 || word_now() != span->epoch)
+        return;
+    if (slot == GT_SLOT_NONE || thread->inside) {
+        lose(thread->inside ? GT_LOST_REENTRY : GT_LOST_NO_SLOT);
+        return;
+    }
+    int saved = errno;
+    thread->inside = true;
+    atomic_signal_fence(memory_order_seq_cst);
+    push(thread, span->epoch, &event);
+    atomic_signal_fence(memory_order_seq_cst);
+    thread->inside = false;
+    errno = saved;
+}
+
+uint64_t gt_span_now(void)
+{
+    return gt_now_ns();
+}
+
+void gt_span_end(struct gt_span *span, uint32_t slot, uint32_t items)
+{
+    gt_span_end_from(span, span->t_begin_ns, slot, items);
+}

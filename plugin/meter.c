@@ -1,0 +1,160 @@
+/* Energy and CPU time of a bare preload: TICK, CPU and GAP records. Under `greentrack run` the tracker measures, from outside.
+ */
+#include "plugin/sampler.h"
+
+#include <string.h>
+
+/* "auto", "" or one source's name; a heavy one is for `greentrack run`. */
+static const struct gt_energy_source *choose(struct gt_sampler *s, const char **spec)
+{
+    const char *name = gt_state.config.source;
+    *spec = NULL;
+    if (name[0] == 0 || strcmp(name, "auto") == 0)
+        return gt_source_best(&gt_os_linux);
+    const struct gt_energy_source *source = gt_source_find(name, spec);
+    if (source && source->light)
+        return source;
+    gt_trace_write_note(&s->writer, "energy source", source ? "needs greentrack run: a library would be loaded" : "unknown");
+    return &gt_source_model;
+}
+
+static void write_domain(struct gt_trace_writer *w, const struct gt_domain *domain)
+{
+    gt_trace_write_string(w, GT_KEY_DOMAIN_NAME, domain->name);
+    if (domain->parent >= 0)
+        gt_trace_write_u64(w, GT_KEY_DOMAIN_PARENT, (uint64_t)domain->parent);
+    if (domain->package >= 0)
+        gt_trace_write_u64(w, GT_KEY_DOMAIN_PACKAGE, (uint64_t)domain->package);
+    if (domain->die >= 0)
+        gt_trace_write_u64(w, GT_KEY_DOMAIN_DIE, (uint64_t)domain->die);
+    gt_trace_write_u64(w, GT_KEY_DOMAIN_ADDITIVE, domain->additive);
+    gt_trace_write_f64(w, GT_KEY_DOMAIN_UJ, domain->uj_per_count);
+    gt_trace_write_u64(w, GT_KEY_DOMAIN_WRAP, domain->wrap_count);
+    gt_trace_write_u64(w, GT_KEY_DOMAIN_REFRESH_NS, domain->refresh_ns);
+}
+
+static void write_source(struct gt_trace_writer *w, const struct gt_source_desc *desc)
+{
+    gt_trace_write_begin(w, GT_TRACE_SOURCE);
+    gt_trace_write_string(w, GT_KEY_SOURCE_NAME, desc->source);
+    gt_trace_write_string(w, GT_KEY_BOUNDARY, desc->boundary);
+    gt_trace_write_string(w, GT_KEY_PROVENANCE, gt_provenance_word(desc->provenance));
+    for (int i = 0; i < desc->domain_count; i++)
+        write_domain(w, &desc->domains[i]);
+    gt_trace_write_commit(w);
+}
+
+void gt_meter_open(struct gt_sampler *s)
+{
+    struct gt_meter *m = &s->meter;
+    struct gt_err err = {0};
+    const char *spec;
+    if (m->open)
+        return;
+    m->open = true;
+    gt_cputime_open(&m->cputime, &gt_os_linux);
+    m->source = choose(s, &spec);
+    if (m->source->open(&gt_os_linux, spec, &m->source_state, &m->desc, &err) != GT_OK) {
+        gt_trace_write_note(&s->writer, "energy source", err.text[0] ? err.text : gt_status_message(err.status));
+        m->source = &gt_source_model;
+        memset(&m->desc, 0, sizeof m->desc);
+        if (m->source->open(&gt_os_linux, NULL, &m->source_state, &m->desc, &err) != GT_OK)
+            m->source = NULL;
+    }
+    if (m->source)
+        write_source(&s->writer, &m->desc);
+}
+
+/* --- readings
+ * ------------------------------------------------------------------------------------------------------------------------ */
+
+static void end_gap(struct gt_sampler *s, uint64_t t_ns)
+{
+    struct gt_meter *m = &s->meter;
+    if (m->gap_begin_ns == 0)
+        return;
+    gt_trace_write_begin(&s->writer, GT_TRACE_GAP);
+    gt_trace_write_u64(&s->writer, GT_KEY_T_BEGIN_NS, m->gap_begin_ns);
+    gt_trace_write_u64(&s->writer, GT_KEY_T_END_NS, t_ns);
+    gt_trace_write_commit(&s->writer);
+    if (s->blocks.fold)
+        gt_fold_add_gap(s->blocks.fold, m->gap_begin_ns, t_ns);
+    m->gap_begin_ns = 0;
+}
+
+static void read_source(struct gt_sampler *s)
+{
+    struct gt_meter *m = &s->meter;
+    uint32_t domains = (uint32_t)m->desc.domain_count;
+    uint64_t *row = m->tick_rows + m->ticks * (1 + domains);
+    uint64_t now = gt_now_ns();
+    if (!m->source || domains == 0)
+        return;
+    if (m->source->read(&m->source_state, row + 1, row) != GT_OK) {
+        if (m->gap_begin_ns == 0)
+            m->gap_begin_ns = m->last_ns ? m->last_ns : now;
+        return;
+    }
+    end_gap(s, row[0]);
+    m->last_ns = row[0];
+    if (s->blocks.on) {
+        if (s->blocks.fold)
+            gt_fold_add_tick(s->blocks.fold, row[0], row + 1);
+        return;
+    }
+    m->ticks++;
+}
+
+static void read_cpu(struct gt_sampler *s)
+{
+    struct gt_meter *m = &s->meter;
+    struct gt_trace_cpu *row = &m->cpu.rows[m->cpu.count];
+    row->t_ns = gt_now_ns();
+    row->job_cpu_ns = gt_cputime_self(&gt_os_linux);
+    gt_cputime_machine(&m->cputime, &row->machine_busy_ns, &row->machine_total_ns);
+    if (s->blocks.on) {
+        if (s->blocks.fold)
+            gt_fold_add_cpu(s->blocks.fold, row);
+        return;
+    }
+    m->cpu.count++;
+}
+
+void gt_meter_read(struct gt_sampler *s)
+{
+    if (!s->meter.open)
+        return;
+    read_source(s);
+    read_cpu(s);
+    if (s->meter.cpu.count == GT_BATCH)
+        gt_meter_flush(s);
+}
+
+void gt_meter_flush(struct gt_sampler *s)
+{
+    struct gt_meter *m = &s->meter;
+    if (m->ticks > 0) {
+        struct gt_trace_ticks head = {.count = m->ticks, .domains = (uint32_t)m->desc.domain_count};
+        gt_trace_write_packed(&s->writer, GT_TRACE_TICK, &head, sizeof head, m->tick_rows,
+                              m->ticks * (1 + (size_t)head.domains) * sizeof(uint64_t));
+    }
+    if (m->cpu.count > 0)
+        gt_trace_write_packed(&s->writer, GT_TRACE_CPU, &m->cpu.count, sizeof m->cpu.count, m->cpu.rows,
+                              m->cpu.count * sizeof *m->cpu.rows);
+    m->ticks = 0;
+    m->cpu.count = 0;
+}
+
+void gt_meter_close(struct gt_sampler *s)
+{
+    struct gt_meter *m = &s->meter;
+    if (!m->open)
+        return;
+    gt_meter_read(s);
+    end_gap(s, gt_now_ns());
+    gt_meter_flush(s);
+    if (m->source)
+        m->source->close(&m->source_state);
+    gt_cputime_close(&m->cputime);
+    m->open = false;
+}

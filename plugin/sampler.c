@@ -1,0 +1,160 @@
+/* The sampler's thread: wakes up, looks, writes, sleeps. */
+#include "plugin/sampler.h"
+
+#include "plugin/spool.h"
+
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum { SECOND = 1000000000, FIRST_NS = 500000, EARLY_NS = 2000000, EARLY_WAKES = 50, DRAIN_NS = 100000000 };
+
+/* Disabled from now on, unless somebody else is about to stop us anyway. */
+static void give_up(struct gt_sampler *s, const char *what, const char *why)
+{
+    uint64_t epoch = s->epoch;
+    gt_log(what, why);
+    atomic_compare_exchange_strong(gt_state.word, &epoch, GT_WORD_OFF);
+}
+
+/* A trace that says nothing but why there is none. The descriptor is the host's for that moment: there is no other table. */
+static void record_refusal(struct gt_sampler *s, const char *why)
+{
+    s->spool_fd = gt_state.config.spool[0] ? gt_spool_open(gt_state.config.spool) : -1;
+    if (s->spool_fd < 0)
+        return;
+    if (gt_sink_open(s) == GT_OK) {
+        gt_trace_write_note(&s->writer, "disabled", why);
+        gt_sink_close(s);
+    }
+    close(s->spool_fd);
+}
+
+static bool open_all(struct gt_sampler *s)
+{
+    const char *refused = NULL;
+    bool fs_shared = false;
+    if (!gt_private_enter(&refused, &fs_shared)) {
+        record_refusal(s, refused);
+        give_up(s, "disabled", refused);
+        return false;
+    }
+    gt_private_tune();
+    s->task_fd = gt_private_open_tasks();
+    if (gt_state.config.spool[0] == 0) {
+        give_up(s, "disabled", "no place for a spool: set GREENTRACK_SPOOL, XDG_STATE_HOME or HOME to an absolute path");
+        return false;
+    }
+    s->spool_fd = gt_spool_open(gt_state.config.spool);
+    enum gt_status status = s->spool_fd < 0 ? gt_status_from_errno(-s->spool_fd) : gt_sink_open(s);
+    if (status != GT_OK) {
+        give_up(s, "disabled: no trace in the spool", gt_status_message(status));
+        return false;
+    }
+    if (fs_shared)
+        gt_trace_write_note(&s->writer, "private", "current folder and root are shared with the host: unshare was refused");
+    return true;
+}
+
+/* --- the loop
+ * ---------------------------------------------------------------------------------------------------------------------- */
+
+/* What happens at every wake-up, then what is due. */
+static void wake(struct gt_sampler *s, uint64_t now, bool drain)
+{
+    bool second = now >= s->next_table_ns;
+    gt_meter_read(s);
+    if (drain || second || gt_ringset_is_urgent(s)) {
+        gt_sink_describe(s); /* before the rows that use it: a hook describes first */
+        gt_ringset_drain(s);
+    }
+    gt_ringset_tend(s, second);
+    if (second) {
+        if (!s->blocks.on)
+            gt_ringset_tables(s);
+        gt_sink_losses(s);
+        s->next_table_ns = now + SECOND;
+    }
+    gt_blocks_tend(s);
+    gt_trace_write_flush(&s->writer);
+}
+
+static uint64_t next_wake(const struct gt_sampler *s, uint32_t wakes, uint64_t last)
+{
+    uint64_t interval = gt_state.config.interval_ns;
+    if (wakes < EARLY_WAKES && interval > EARLY_NS)
+        interval = EARLY_NS; /* threads come up, rings are wanted */
+    (void)s;
+    uint64_t next = last + interval, now = gt_now_ns();
+    return next > now ? next : now + interval / 2; /* late: do not catch up by running on */
+}
+
+static void run(struct gt_sampler *s)
+{
+    uint64_t next = gt_now_ns() + FIRST_NS, drained = 0;
+    for (uint32_t wakes = 0;; wakes++) {
+        uint64_t now = gt_now_ns();
+        bool drain = now - drained >= DRAIN_NS || wakes < EARLY_WAKES;
+        drained = drain ? now : drained;
+        wake(s, now, drain);
+        if (atomic_load(&gt_state.stop) || gt_private_is_last(s->task_fd))
+            return;
+        while (atomic_load(&gt_state.stop) == 0 && gt_now_ns() < next)
+            if (gt_futex_wait(&gt_state.stop, 0, next) == 0)
+                break;
+        next = next_wake(s, wakes, next);
+    }
+}
+
+static void finish(struct gt_sampler *s)
+{
+    gt_sink_describe(s);
+    gt_ringset_drain(s);
+    gt_ringset_tables(s);
+    gt_meter_close(s);
+    gt_blocks_close(s);
+    gt_ringset_close(s);
+    gt_sink_close(s);
+    close(s->spool_fd);
+}
+
+/* The word may still be our epoch when we are the last thread: then no unit will come. */
+static void sample(struct gt_sampler *s)
+{
+    if (!open_all(s))
+        return;
+    if (s->task_fd < 0) {
+        /* Without it nobody can tell when the host has gone, and we would keep it alive. */
+        gt_trace_write_note(&s->writer, "disabled", "/proc/self/task cannot be read");
+        gt_sink_close(s);
+        give_up(s, "disabled", "/proc/self/task cannot be read");
+        return;
+    }
+    gt_ringset_open(s);
+    gt_ringset_tend(s, false);
+    if (!gt_state.config.in_run)
+        gt_meter_open(s);
+    run(s);
+    uint64_t epoch = s->epoch;
+    atomic_compare_exchange_strong(gt_state.word, &epoch, GT_WORD_OFF);
+    finish(s);
+}
+
+void *gt_sampler_main(void *argument)
+{
+    struct gt_sampler *s = mmap(NULL, sizeof *s, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (s != MAP_FAILED) {
+        s->epoch = (uint64_t)(uintptr_t)argument;
+        s->start_ns = gt_now_ns();
+        s->task_fd = s->spool_fd = s->blocks.old_fd = s->rings.dir_fd = s->writer.fd = -1;
+        sample(s);
+        munmap(s, sizeof *s);
+    } else {
+        uint64_t epoch = (uint64_t)(uintptr_t)argument;
+        gt_log("disabled", "no memory");
+        atomic_compare_exchange_strong(gt_state.word, &epoch, GT_WORD_OFF);
+    }
+    atomic_store(&gt_state.done, 1);
+    gt_futex_wake(&gt_state.done);
+    return NULL;
+}

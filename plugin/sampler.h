@@ -1,0 +1,144 @@
+/*
+ * The sampler's own: what only its thread touches. One struct in the plugin's state, used from start to end of one epoch.
+ *
+ * All functions here run in the sampler thread, with all signals blocked and a private descriptor table. They allocate nothing
+ * but mappings; a call that a seccomp filter refuses (EPERM, ENOSYS) is done without.
+ */
+#ifndef GT_PLUGIN_SAMPLER_H
+#define GT_PLUGIN_SAMPLER_H
+
+#include "core/ring.h"
+#include "core/trace_write.h"
+#include "energy/cputime.h"
+#include "energy/fold.h"
+#include "energy/host.h"
+#include "energy/source.h"
+#include "plugin/state.h"
+
+enum {
+    GT_RINGS = GT_RING_PLACES, /* at most; the 4 MB usually end it before */
+    GT_RING_TOTAL_BYTES = 4 * 1024 * 1024,
+    GT_RING_SHARE = 16, /* rings take at most 1/16 of what is free in /dev/shm */
+    GT_WRITER_BYTES = 64 * 1024,
+    GT_BATCH = 10 /* readings per TICK and CPU record: a killed process loses at most as many intervals */
+};
+
+enum gt_ring_state { GT_RING_FREE, GT_RING_SPARE, GT_RING_TAKEN };
+
+struct gt_ring_place {
+    struct gt_ring *ring; /* owned; NULL: not created */
+    enum gt_ring_state state;
+    bool file;              /* in /dev/shm; else anonymous memory */
+    uint64_t table_written; /* calls in the table when it was last written */
+};
+
+struct gt_ringset {
+    int dir_fd;     /* /dev/shm; -1: none, rings are anonymous memory */
+    uint32_t count; /* places used */
+    uint32_t capacity, table_rows;
+    uint64_t budget; /* bytes that may still be taken */
+    unsigned next_number;
+    struct gt_ring_place places[GT_RINGS];
+    uint64_t small_written[4];
+};
+
+struct gt_meter {
+    const struct gt_energy_source *source; /* NULL: none is read */
+    struct gt_source_state source_state;
+    struct gt_source_desc desc;
+    bool open, told;
+    struct gt_cputime cputime;
+    uint64_t gap_begin_ns; /* 0: the source can be read */
+    uint64_t last_ns;
+    uint32_t ticks, cpus;
+    uint64_t tick_rows[GT_BATCH * (1 + GT_SOURCE_DOMAINS)];
+    struct {
+        uint64_t count;
+        struct gt_trace_cpu rows[GT_BATCH];
+    } cpu;
+};
+
+struct gt_blocks {
+    bool on;
+    struct gt_fold *fold; /* in `memory` */
+    void *memory;         /* owned mapping */
+    size_t memory_bytes;
+    unsigned char *payload; /* owned mapping */
+    size_t payload_bytes;
+    uint64_t next_ns;
+    uint64_t prefix_bytes; /* of the file, before the first block */
+    uint32_t count;        /* blocks in the file */
+    int old_fd;            /* the file that the last compaction replaced: its lock is kept for those who still read it */
+    struct gt_trace_total *lost_seen; /* owned mapping: per place and row of its table, what has entered the fold */
+    size_t lost_bytes;
+};
+
+struct gt_sampler {
+    uint64_t epoch, start_ns;
+    int task_fd, spool_fd;
+    bool process_told;
+    char name[GT_TRACE_WRITE_NAME_BYTES];
+    struct gt_trace_header header;
+    struct gt_trace_writer writer;
+    struct gt_ringset rings;
+    struct gt_meter meter;
+    struct gt_blocks blocks;
+    uint64_t lost_told[8], items_told;
+    uint64_t next_table_ns, next_spool_ns;
+    uint64_t dropped_rows;
+    _Alignas(8) unsigned char buffer[GT_WRITER_BYTES];
+};
+
+/* --- private.c: what makes the thread invisible to its host --------------------------------------------------------------- */
+
+/* A private descriptor table with 0-2 on /dev/null, and a private fs. False: the kernel refuses; *refused says which call. */
+bool gt_private_enter(const char **refused, bool *fs_shared);
+/* Affinity, timer slack, name. Refusals are tolerated. */
+void gt_private_tune(void);
+/* Opens /proc/self/task. -1: cannot be told. */
+int gt_private_open_tasks(void);
+/* Is no task of the host left? */
+bool gt_private_is_last(int task_fd);
+
+/* --- ringset.c -------------------------------------------------------------------------------------------------------------
+ */
+
+void gt_ringset_open(struct gt_sampler *s);
+/* One spare ready, dead threads' rings taken back. `check_dead`: looks at the threads, too. */
+void gt_ringset_tend(struct gt_sampler *s, bool check_dead);
+/* Rows of all rings into the trace (or the fold). */
+void gt_ringset_drain(struct gt_sampler *s);
+/* Exact tables that have changed since they were last written. */
+void gt_ringset_tables(struct gt_sampler *s);
+/* Does any ring need to be drained soon? */
+bool gt_ringset_is_urgent(const struct gt_sampler *s);
+void gt_ringset_close(struct gt_sampler *s);
+
+/* --- sink.c: the trace ------------------------------------------------------------------------------------------------------
+ */
+
+enum gt_status gt_sink_open(struct gt_sampler *s);
+void gt_sink_describe(struct gt_sampler *s); /* models and units that the hooks have met */
+void gt_sink_rows(struct gt_sampler *s, uint64_t thread, const struct gt_trace_event *rows, uint32_t count);
+void gt_sink_losses(struct gt_sampler *s);
+void gt_sink_close(struct gt_sampler *s);
+
+/* --- meter.c: energy and CPU time -------------------------------------------------------------------------------------------
+ */
+
+void gt_meter_open(struct gt_sampler *s);
+void gt_meter_read(struct gt_sampler *s);
+void gt_meter_flush(struct gt_sampler *s); /* what is batched, into the trace */
+void gt_meter_close(struct gt_sampler *s);
+
+/* --- blocks.c: bounded traces ------------------------------------------------------------------------------------------------
+ */
+
+/* Turns to block-only when the trace or the spool has reached its limit; writes a block when one is due. */
+void gt_blocks_tend(struct gt_sampler *s);
+/* The ring of that place is about to be emptied: its lost calls enter the fold. */
+void gt_blocks_lose(struct gt_sampler *s, uint32_t place);
+/* At the end: the block under way. */
+void gt_blocks_close(struct gt_sampler *s);
+
+#endif

@@ -1,0 +1,166 @@
+/*
+ * The plugin's one state: everything mutable in this library, but for what belongs to a thread.
+ *
+ * The *word* decides what a hook does. It stands on a page of its own that the kernel wipes in a forked child
+ * (MADV_WIPEONFORK), so that a child never believes that it has a sampler or rings:
+ *     0             no sampler: the next unit starts one
+ *     GT_WORD_BUSY  somebody starts or stops it: units pass and are counted as lost
+ *     GT_WORD_OFF   disabled, or the process is at its end
+ *     >= 16         the epoch of the running sampler; a thread's ring belongs to one epoch
+ */
+#ifndef GT_PLUGIN_STATE_H
+#define GT_PLUGIN_STATE_H
+
+#include "core/ring.h"
+
+#include <limits.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum { GT_WORD_BUSY = 1, GT_WORD_OFF = 2, GT_WORD_EPOCH = 16 };
+
+enum {
+    GT_RING_PLACES = 64,
+    GT_SMALL_RINGS = 4, /* static: until a thread has its ring */
+    GT_SMALL_CAPACITY = 512,
+    GT_SMALL_TABLE = 256,
+    GT_SMALL_BYTES = GT_RING_HEADER_BYTES + (GT_SMALL_TABLE + 1) * 64 + GT_SMALL_CAPACITY * 24,
+    GT_SMALL_ROOM = (GT_SMALL_BYTES + 4095) / 4096 * 4096,
+    GT_MODELS = 128,
+    GT_MODEL_IDS = 512, /* ids remembered; more are looked up by content again */
+    GT_REGIONS = 128,
+    GT_REGION_NAME = 64,
+    GT_DESCRIBE_BYTES = 2 << 20, /* descriptions that the sampler has not written yet; untouched pages cost nothing */
+    GT_LABELS = 4,
+    GT_LABEL_TEXT = 512
+};
+
+/* X(name, text): what can be lost before it reaches a ring; the text is the LOSS record's kind. */
+#define GT_LOST_LIST(X)                                                                                                        \
+    X(GT_LOST_BUSY, "starting or stopping")                                                                                    \
+    X(GT_LOST_NO_RING, "no ring")                                                                                              \
+    X(GT_LOST_REENTRY, "hook inside a hook")                                                                                   \
+    X(GT_LOST_NO_SLOT, "no description")
+
+enum gt_lost {
+#define GT_LOST_ENUM(name, text) name,
+    GT_LOST_LIST(GT_LOST_ENUM)
+#undef GT_LOST_ENUM
+        GT_LOST_COUNT
+};
+
+enum gt_small_state { GT_SMALL_FREE, GT_SMALL_USED, GT_SMALL_RETIRED };
+
+/* Read once, at the first unit; never changes while a sampler runs. */
+struct gt_config {
+    char spool[PATH_MAX]; /* "" : no place */
+    char source[PATH_MAX];
+    char label[GT_LABELS][GT_LABEL_TEXT]; /* model, family, phi, tags */
+    uint8_t run_id[GT_TRACE_ID_BYTES];
+    bool in_run, units_off;
+    uint64_t interval_ns, trace_bytes, spool_bytes;
+};
+
+struct gt_model {
+    struct gt_model_key_copy {
+        uint8_t digest[32];
+        uint32_t batch, threads, units;
+    } key;
+    uint32_t first_slot;
+};
+
+struct gt_region {
+    _Atomic uint32_t slot; /* plus 1; 0: free */
+    char name[GT_REGION_NAME];
+};
+
+/* Models, regions and their descriptions. Writers hold `lock`; readers see what was published with release. */
+struct gt_registry {
+    atomic_flag lock;
+    uint32_t model_count, next_slot;
+    struct gt_model models[GT_MODELS];
+    struct {
+        _Atomic uint64_t uid; /* 0 free */
+        _Atomic uint32_t first_slot;
+    } ids[GT_MODEL_IDS];
+    struct gt_region regions[GT_REGIONS];
+    char runtime[32], runtime_version[256], precision[16]; /* published with `described` */
+    uint32_t threads;
+    _Atomic uint32_t described; /* bytes of `descriptions` that are whole */
+    _Atomic uint32_t written;   /* of those, what the sampler has written */
+};
+
+struct gt_state {
+    _Atomic uint64_t *word; /* NULL: the page could not be had: off */
+    uint64_t last_epoch;
+    int pid;
+    atomic_bool disabled;  /* survives fork: a new seccomp filter is inherited */
+    atomic_bool main_left; /* the main thread left by pthread_exit */
+    atomic_int keepers;    /* threads that then keep the host's descriptors until the last one is gone */
+    pthread_t sampler;
+    bool sampler_joinable;
+    _Atomic uint32_t stop; /* futex: 1 when the sampler shall drain and return */
+    _Atomic uint32_t done; /* futex: 1 when it has */
+    _Atomic uint32_t attaches;
+    _Atomic(struct gt_ring *) spare;
+    _Atomic uint64_t lost[GT_LOST_COUNT];
+    _Atomic uint64_t items; /* greentrack_items */
+    _Atomic int small_state[GT_SMALL_RINGS];
+    _Atomic uint32_t busy[GT_RING_PLACES];     /* 1 while a thread writes to the ring of that number */
+    uint8_t previous_trace[GT_TRACE_ID_BYTES]; /* of this process, before a quiesce; zero: none */
+    struct gt_config config;
+    struct gt_registry registry;
+    _Alignas(4096) unsigned char small[GT_SMALL_RINGS][GT_SMALL_ROOM];
+    _Alignas(8) unsigned char descriptions[GT_DESCRIBE_BYTES];
+};
+
+extern struct gt_state gt_state __attribute__((visibility("hidden")));
+
+/* What belongs to a thread. Initial-exec: a hook must never end up in the allocator of lazy TLS. */
+enum { GT_REGION_DEPTH = 16 };
+struct gt_thread {
+    struct gt_ring *ring; /* borrowed; valid while `epoch` is the word */
+    uint64_t epoch;
+    int small;       /* index of the static ring that it is, or -1 */
+    uint32_t number; /* of a ring that is not static */
+    volatile bool inside;
+    uint32_t region_depth;
+    struct {
+        uint32_t slot;
+        uint64_t t_begin_ns, epoch;
+    } regions[GT_REGION_DEPTH];
+};
+extern __thread struct gt_thread gt_thread __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+/* --- life.c: starting and stopping the sampler ------------------------------------------------------------------------- */
+
+/* Starts the sampler unless it runs. The word afterwards. Any thread; preserves errno. */
+uint64_t gt_life_start(void);
+/* Stops and joins the sampler and keeps units out until gt_life_resume. False: it is not ours to stop (vfork child, no page).
+ */
+bool gt_life_quiesce(void);
+void gt_life_resume(bool stay_disabled);
+/* At exit: as quiesce, for good, with a time limit. */
+void gt_life_end(void);
+/* The calling thread is the main one and will leave by pthread_exit. */
+void gt_life_main_leaves(void);
+
+/* --- config.c, log.c ----------------------------------------------------------------------------------------------------- */
+
+void gt_config_read(struct gt_config *config);
+/* One line into $GREENTRACK_LOG; nothing without it. The calling thread opens and closes the file. */
+void gt_log(const char *what, const char *detail);
+
+/* --- sampler.c -------------------------------------------------------------------------------------------------------------
+ */
+
+/* The thread's function. argument: the epoch, as a pointer. */
+void *gt_sampler_main(void *argument);
+
+/* --- util ---------------------------------------------------------------------------------------------------------------- */
+
+uint64_t gt_now_ns(void); /* CLOCK_MONOTONIC through the vDSO */
+long gt_futex_wait(_Atomic uint32_t *word, uint32_t value, uint64_t until_ns);
+void gt_futex_wake(_Atomic uint32_t *word);
+
+#endif
