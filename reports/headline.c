@@ -110,7 +110,7 @@ static const char *knee(struct gt_analysis *a)
 void gt_analysis_write_headline(struct gt_analysis *a)
 {
     struct gt_report *r = a->report;
-    const char *random = r->random_weights ? "Random weights: the accuracies below say nothing about scaling. " : "";
+    const char *random = r->random_weights ? "Random weights: these accuracies say nothing about scaling. " : "";
     if (r->judged_count < 2)
         r->headline = no_data(a);
     else if (r->judged_count == 2)

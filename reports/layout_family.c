@@ -20,15 +20,6 @@ static const char *mark_of(const struct gt_report_row *row)
     return row->dominated ? "dominated" : row->on_hull ? "front, hull" : "front";
 }
 
-static const char *flags_of(struct gt_layout *l, const struct gt_report_row *row)
-{
-    const struct gt_report_energy *e = &row->energy;
-    bool other = e->known && e->provenance && strcmp(e->provenance, "measured") != 0;
-    bool hooked = e->known && strcmp(e->basis ? e->basis : "", "hooked") == 0;
-    return gt_layout_text(l, "%s%s%s%s%s", is_random(row) ? "weights=random" : "", is_random(row) && other ? ", " : "",
-                          other ? e->provenance : "", hooked && (is_random(row) || other) ? ", " : "", hooked ? "hooked" : "");
-}
-
 static const char *range_text(struct gt_layout *l, const char *format, double lo, double hi)
 {
     char a[32], b[32];
@@ -53,8 +44,12 @@ static const struct gt_column family_columns[] = {
     {"accuracy_hi_pct", NULL, GT_Q_PCT, DATA},
     {"accuracy_n", NULL, GT_Q_INTEGER, DATA},
     {"accuracy_provenance", NULL, GT_Q_TEXT, DATA},
-    {"uj_per_inference", "energy", GT_Q_ENERGY_UJ, 0},
-    {"energy_bounds", "bounds", GT_Q_TEXT, TEXT},
+    {"gain_pp_per_doubling", "gain/doubling", GT_Q_PP, 0},
+    {"gain_lo_pp", NULL, GT_Q_PP, DATA},
+    {"gain_hi_pp", NULL, GT_Q_PP, DATA},
+    {"pareto", "Pareto", GT_Q_TEXT, TEXT},
+    {"weights", "weights", GT_Q_TEXT, 0},
+    {"uj_per_inference", NULL, GT_Q_ENERGY_UJ, DATA},
     {"lo_uj", NULL, GT_Q_ENERGY_UJ, DATA},
     {"hi_uj", NULL, GT_Q_ENERGY_UJ, DATA},
     {"kind", NULL, GT_Q_TEXT, DATA},
@@ -65,18 +60,12 @@ static const struct gt_column family_columns[] = {
     {"rounds", NULL, GT_Q_INTEGER, DATA},
     {"stat_lo_uj", NULL, GT_Q_ENERGY_UJ, DATA},
     {"stat_hi_uj", NULL, GT_Q_ENERGY_UJ, DATA},
-    {"seconds_per_inference", "time", GT_Q_TIME_S, 0},
-    {"gain_pp_per_doubling", "gain/doubling", GT_Q_PP, 0},
-    {"gain_lo_pp", NULL, GT_Q_PP, DATA},
-    {"gain_hi_pp", NULL, GT_Q_PP, DATA},
-    {"pareto", "Pareto", GT_Q_TEXT, TEXT},
+    {"seconds_per_inference", NULL, GT_Q_TIME_S, DATA},
     {"on_front", NULL, GT_Q_TEXT, DATA},
     {"on_hull", NULL, GT_Q_TEXT, DATA},
     {"dominated", NULL, GT_Q_TEXT, DATA},
     {"selected", NULL, GT_Q_TEXT, DATA},
-    {"weights", NULL, GT_Q_TEXT, DATA},
     {"digest", NULL, GT_Q_TEXT, DATA},
-    {"flags", "", GT_Q_TEXT, TEXT},
 };
 
 static void family_row(struct gt_layout *l, struct gt_section *section, const struct gt_report_row *row)
@@ -97,8 +86,12 @@ static void family_row(struct gt_layout *l, struct gt_section *section, const st
         gt_value_f64(a->hi_pct),
         gt_value_u64_if(a->n > 0, a->n),
         gt_value_text(a->provenance),
+        gt_value_f64(row->gain_pp_per_doubling),
+        gt_value_f64(row->gain_lo_pp),
+        gt_value_f64(row->gain_hi_pp),
+        gt_value_text(mark_of(row)),
+        gt_value_text(row->weights),
         gt_value_f64(e->uj),
-        gt_value_text(e->known ? gt_layout_energy_bounds(l, e->lo_uj, e->hi_uj) : NULL),
         gt_value_f64(e->lo_uj),
         gt_value_f64(e->hi_uj),
         gt_value_text(e->kind),
@@ -110,19 +103,48 @@ static void family_row(struct gt_layout *l, struct gt_section *section, const st
         gt_value_f64(e->stat_lo_uj),
         gt_value_f64(e->stat_hi_uj),
         gt_value_f64(e->seconds_per_inference),
-        gt_value_f64(row->gain_pp_per_doubling),
-        gt_value_f64(row->gain_lo_pp),
-        gt_value_f64(row->gain_hi_pp),
-        gt_value_text(mark_of(row)),
-        row->judged ? gt_value_bool(row->on_front) : (struct gt_value){0},
-        row->judged ? gt_value_bool(row->on_hull) : (struct gt_value){0},
-        row->judged ? gt_value_bool(row->dominated) : (struct gt_value){0},
+        gt_value_bool_if(row->judged, row->on_front),
+        gt_value_bool_if(row->judged, row->on_hull),
+        gt_value_bool_if(row->judged, row->dominated),
         gt_value_bool(row->selected),
-        gt_value_text(row->weights),
         gt_value_text(row->digest),
-        gt_value_text(flags_of(l, row)),
     };
     gt_section_row(section, values, GT_LAYOUT_COUNT(values));
+}
+
+/* The joules of the family, for people: a table of its own, so that both fit a terminal. */
+static void energy_table(struct gt_layout *l)
+{
+    static const struct gt_column columns[] = {
+        {"model", "model", GT_Q_TEXT, GT_COLUMN_ELASTIC},
+        {"uj", "energy", GT_Q_ENERGY_UJ, 0},
+        {"bounds", "bounds", GT_Q_TEXT, 0},
+        {"stat", "over rounds", GT_Q_TEXT, 0},
+        {"rounds", "rounds", GT_Q_INTEGER, 0},
+        {"time", "time", GT_Q_TIME_S, 0},
+        {"provenance", "provenance", GT_Q_TEXT, 0},
+        {"basis", "taken with", GT_Q_TEXT, 0},
+    };
+    struct gt_section *section = gt_document_section(l->document, GT_SECTION_TABLE, NULL, "Energy and time of one inference",
+                                                     columns, GT_LAYOUT_COUNT(columns));
+    for (size_t i = 0; i < l->report->row_count; i++) {
+        const struct gt_report_row *row = &l->report->rows[i];
+        const struct gt_report_energy *e = &row->energy;
+        const char *name = gt_report_short_name(row->name);
+        const struct gt_value values[] = {
+            gt_value_text(is_random(row) ? gt_layout_text(l, "%s (random)", name) : name),
+            gt_value_f64(e->uj),
+            gt_value_text(gt_layout_energy_bounds(l, e->lo_uj, e->hi_uj)),
+            gt_value_text(gt_layout_energy_bounds(l, e->stat_lo_uj, e->stat_hi_uj)),
+            gt_value_u64_if(e->rounds > 0, e->rounds),
+            gt_value_f64(e->seconds_per_inference),
+            gt_value_text(e->known ? e->provenance : NULL),
+            gt_value_text(!e->basis   ? NULL
+                          : e->rounds ? "hooks off"
+                                      : "hooks on"),
+        };
+        gt_section_row(section, values, GT_LAYOUT_COUNT(values));
+    }
 }
 
 void gt_layout_family(struct gt_layout *l)
@@ -133,6 +155,7 @@ void gt_layout_family(struct gt_layout *l)
         gt_document_section(l->document, GT_SECTION_TABLE, "family", title, family_columns, GT_LAYOUT_COUNT(family_columns));
     for (size_t i = 0; i < r->row_count; i++)
         family_row(l, section, &r->rows[i]);
+    energy_table(l);
 }
 
 /* A heading over figures of several models, with what has to be flagged. */
@@ -172,8 +195,8 @@ static const struct gt_column step_columns[] = {
     {"n", NULL, GT_Q_INTEGER, DATA},
     {"gained", "gained", GT_Q_INTEGER, 0},
     {"lost", "lost", GT_Q_INTEGER, 0},
-    {"resolvable_pp", "resolvable", GT_Q_PP, 0},
-    {"images_needed", "images needed", GT_Q_INTEGER, 0},
+    {"resolvable_pp", NULL, GT_Q_PP, DATA},
+    {"images_needed", NULL, GT_Q_INTEGER, DATA},
     {"gain_pp_per_doubling", NULL, GT_Q_PP, DATA},
     {"weights_random", NULL, GT_Q_TEXT, DATA},
 };
@@ -214,6 +237,22 @@ static void step_row(struct gt_layout *l, struct gt_section *section, const stru
     gt_section_row(section, values, GT_LAYOUT_COUNT(values));
 }
 
+/* What would decide an undecided step. */
+static void undecided_line(struct gt_layout *l, struct gt_section *section, const struct gt_report_step *s)
+{
+    const struct gt_step *t = &s->step;
+    const char *pair = pair_text(l, s->from, s->to);
+    if (isfinite(t->resolvable_pp) && isfinite(t->images_needed))
+        gt_section_line(section,
+                        "%s: these images resolve a step from %.2f pp (80 %% power); the observed one would need %.0f images.",
+                        pair, t->resolvable_pp, t->images_needed);
+    else if (isfinite(t->resolvable_pp))
+        gt_section_line(section, "%s: these images resolve a step from %.2f pp (80 %% power); none was observed.", pair,
+                        t->resolvable_pp);
+    else
+        gt_section_line(section, "%s: so few images resolve no step at all (80 %% power).", pair);
+}
+
 void gt_layout_steps(struct gt_layout *l)
 {
     struct gt_section *section =
@@ -221,12 +260,21 @@ void gt_layout_steps(struct gt_layout *l)
                             GT_LAYOUT_COUNT(step_columns));
     for (size_t i = 0; i < l->report->step_count; i++)
         step_row(l, section, &l->report->steps[i]);
+    section = gt_document_section(l->document, GT_SECTION_LINES, NULL, NULL, NULL, 0);
+    for (size_t i = 0; i < l->report->step_count; i++)
+        if (l->report->steps[i].step.verdict == GT_VERDICT_UNDECIDED)
+            undecided_line(l, section, &l->report->steps[i]);
 }
 
-static const char *cost_title(struct gt_layout *l, const char *before, const char *after)
+/* Titles and quantities of the axis: joules and seconds are scaled, MACs stay numbers. */
+static void fit_axis(struct gt_layout *l, struct gt_column *lambda, struct gt_column *cost)
 {
     const char *axis = l->report->axis ? l->report->axis : "";
-    return gt_layout_text(l, "%s%s%s%s", before, l->report->modelled && strcmp(axis, "J") == 0 ? "modelled " : "", axis, after);
+    bool joules = strcmp(axis, "J") == 0, seconds = strcmp(axis, "s") == 0;
+    const char *modelled = joules && l->report->modelled ? "modelled " : "";
+    lambda->title = gt_layout_text(l, "λ in pp per %s%s", modelled, axis);
+    cost->title = gt_layout_text(l, "%s%s per additional correct answer", modelled, axis);
+    cost->quantity = joules ? GT_Q_ENERGY_J : seconds ? GT_Q_TIME_S : GT_Q_REAL;
 }
 
 static void lambda_breaks(struct gt_layout *l)
@@ -244,8 +292,7 @@ static void lambda_breaks(struct gt_layout *l)
     struct gt_column *own = gt_layout_columns(l, columns, GT_LAYOUT_COUNT(columns));
     if (!own)
         return;
-    own[LAMBDA].title = cost_title(l, "λ in pp per ", "");
-    own[COST].title = cost_title(l, "", " per additional correct answer");
+    fit_axis(l, &own[LAMBDA], &own[COST]);
     struct gt_section *section =
         gt_document_section(l->document, GT_SECTION_TABLE, "break_points",
                             flagged_title(l, "Break-points of λ (linear axis of cost)"), own, GT_LAYOUT_COUNT(columns));

@@ -106,7 +106,7 @@ static void fill_energy(struct gt_layout *l)
         {"boundary", NULL, GT_Q_TEXT, DATA},
         {"basis", NULL, GT_Q_TEXT, DATA},
         {"rounds", NULL, GT_Q_INTEGER, DATA},
-        {"stat_text", "  over rounds", GT_Q_TEXT, TEXT},
+        {"stat_text", "  over rounds", GT_Q_TEXT, TEXT | GT_COLUMN_OPTIONAL},
         {"stat_lo_uj", NULL, GT_Q_ENERGY_UJ, DATA},
         {"stat_hi_uj", NULL, GT_Q_ENERGY_UJ, DATA},
         {"round_sd_uj", NULL, GT_Q_ENERGY_UJ, DATA},

@@ -89,6 +89,11 @@ static inline struct gt_value gt_value_f64_if(bool known, double value)
     return known ? gt_value_f64(value) : (struct gt_value){0};
 }
 
+static inline struct gt_value gt_value_bool_if(bool known, bool value)
+{
+    return known ? gt_value_bool(value) : (struct gt_value){0};
+}
+
 static inline struct gt_value gt_value_texts(const char *const *texts, size_t count)
 {
     return (struct gt_value){.type = GT_VALUE_TEXTS, .count = count, .as.texts = texts};
@@ -122,6 +127,7 @@ enum gt_column_flags {
     GT_COLUMN_TEXT_ONLY = 1, /* made for people: composed of figures that other columns hold */
     GT_COLUMN_DATA_ONLY = 2, /* JSON and CSV alone */
     GT_COLUMN_LEFT = 4,      /* left-aligned; strings are anyway */
+    GT_COLUMN_OPTIONAL = 16, /* text leaves the line of a GT_SECTION_FIELDS out where the figure is absent */
     GT_COLUMN_ELASTIC = 8    /* text cuts it ("convolution…se") when the table would be wider than the terminal */
 };
 

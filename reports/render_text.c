@@ -208,7 +208,8 @@ static void put_fields(struct gt_render *render)
         width = state->shown[c] && label > width ? label : width;
     }
     for (size_t c = 0; c < section->column_count; c++) {
-        if (!state->shown[c])
+        bool absent = section->columns[c].flags & GT_COLUMN_OPTIONAL && strcmp(state->cells[c], "-") == 0;
+        if (!state->shown[c] || absent)
             continue;
         const char *title = title_of(render, &section->columns[c]);
         put_styled(render, "2", title);
