@@ -10,6 +10,7 @@ import numpy as np
 GTCNN, FOLDER = sys.argv[1], sys.argv[2]
 PATTERN = sys.argv[3] if len(sys.argv) > 3 else ""
 TOLERANCE = 1e-4  # of the largest magnitude: sums of a few thousand fp32 products, in another order
+TOLERANCE_ONNX = 1e-3  # what ONNX's own test runner allows: some of its expected values are written with four digits
 TIMEOUT_S = 300
 
 # The only refusals that count as a skip; any other one is a failure.
@@ -70,7 +71,7 @@ def run_model(path, x):
     return np.load(got), None
 
 
-def compare(name, path, x, wanted):
+def compare(name, path, x, wanted, tolerance=TOLERANCE):
     """One case: our output for x against the peer's."""
     got, error = run_model(path, x)
     if error is not None:
@@ -86,7 +87,7 @@ def compare(name, path, x, wanted):
     finite = np.isfinite(wanted)
     scale = max(np.max(np.abs(wanted[finite]), initial=0.0), 1e-30)
     worst = np.max(np.abs(got[finite].astype(np.float64) - wanted[finite]), initial=0.0) / scale
-    report("pass" if worst <= TOLERANCE else "fail", name, "relative error %.1e" % worst)
+    report("pass" if worst <= tolerance else "fail", name, "relative error %.1e" % worst)
 
 
 def wanted_here(name):
@@ -194,7 +195,7 @@ def check_node_tests(onnx):
         inputs, outputs = case.data_sets[0]
         path = os.path.join(FOLDER, "node.model")
         onnx.save(bake(onnx, model, inputs), path + ".onnx")
-        compare(name, path + ".onnx", inputs[0], np.asarray(outputs[0]))
+        compare(name, path + ".onnx", inputs[0], np.asarray(outputs[0]), TOLERANCE_ONNX)
         os.unlink(path + ".onnx")
 
 
