@@ -1,6 +1,7 @@
 #include "reports/decide.h"
 
 #include <math.h>
+#include <string.h>
 
 /* SCALING.md: tests at 95 %, resolvable steps at 80 % power. */
 #define ALPHA 0.05
@@ -194,15 +195,15 @@ static void step_test(struct gt_step *step)
     step->p = isfinite(step->z) ? erfc(fabs(step->z) * M_SQRT1_2) : step->paired ? step->mcnemar_exact : NAN;
 }
 
-/* Holm over one column of the steps. */
+/* Holm over one column of the steps, from one offset in struct gt_step to another. */
 static void holm_column(struct gt_step *steps, size_t n, size_t from, size_t to)
 {
     double p[GT_STATS_HOLM_MAX] = {0};
     for (size_t i = 0; i < n; i++)
-        p[i] = *(const double *)((const char *)&steps[i] + from);
+        memcpy(&p[i], (const char *)&steps[i] + from, sizeof p[i]);
     gt_stats_holm(p, n, p);
     for (size_t i = 0; i < n; i++)
-        *(double *)((char *)&steps[i] + to) = p[i];
+        memcpy((char *)&steps[i] + to, &p[i], sizeof p[i]);
 }
 
 static enum gt_verdict judge(const struct gt_step *step)

@@ -111,7 +111,7 @@ static size_t collect_rounds(const struct gt_analysis *a, const struct gt_facts_
 static struct gt_mean mean_of(const struct gt_facts_run *const *rounds, size_t n, size_t offset, double *scratch)
 {
     for (size_t i = 0; i < n; i++)
-        scratch[i] = *(const double *)((const char *)rounds[i] + offset);
+        memcpy(&scratch[i], (const char *)rounds[i] + offset, sizeof scratch[i]);
     return gt_stats_mean(scratch, n, 0.95);
 }
 
