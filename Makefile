@@ -138,6 +138,9 @@ $(O)/%.o: %.c
 	$(if $(Q),@echo '  CC      $<')
 	$(Q)$(CC) $(CFLAGS_ALL) -c -o $@ $<
 
+# The reference kernels are plain C: it is the compiler that makes them vector code.
+$(O)/runtime/kernels_%.o: CFLAGS += -O3
+
 $(O)/gen/onnx.pb-c.c: /usr/include/onnx/onnx.proto
 	@mkdir -p $(@D)
 	$(Q)protoc-c --c_out=$(@D) -I/usr/include/onnx onnx.proto
@@ -222,9 +225,9 @@ $(O)/libgtcnn-cli.a: $(filter-out $(O)/runtime/cli/main.o,$(call obj,$(call src,
 $(O)/tests/fuzz/%: $(O)/tests/fuzz/%.o $(O)/libgtcnn-cli.a $(O)/libgtcnn-objects.a
 	$(Q)$(LINK) -fsanitize=fuzzer -o $@ $^ $(EXT_runtime)
 
-$(O)/tests/host/%: tests/host/%.c $(O)/libgtcnn.so
+$(O)/tests/host/%: tests/host/%.c $(O)/libgtcnn.so $(LIBS_core)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $< $(LDFLAGS) -L$(O) -lgtcnn -Wl,-rpath,$(abspath $(O)) -ldl -pthread
+	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $< $(LDFLAGS) $(LIBS_core) -L$(O) -lgtcnn -Wl,-rpath,$(abspath $(O)) -ldl -pthread
 
 ## check-unit: the unit tests of one module (M=core)
 check-unit: $(filter $(O)/tests/unit/$(M)_%,$(TESTS))

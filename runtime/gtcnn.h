@@ -62,7 +62,8 @@ struct gtcnn_layer {
     uint64_t bytes;       /* fp32 traffic for one image: inputs + weights + outputs, each once */
     struct gtcnn_shape input, output, weight; /* weight.rank 0: none */
     uint32_t kernel[2], stride[2], groups;    /* 0 where the layer has none */
-    uint32_t unit;                            /* index of the unit that executes it */
+    uint32_t
+        unit; /* index of the unit that executes it; UINT32_MAX: none does (it only renames or reshapes, or nobody needs it) */
 };
 
 /* What one call of gtcnn_unit_execute executes. Borrowed from the model; valid until it is closed. */

@@ -1,0 +1,120 @@
+/*
+ * The seam between the plan and the arithmetic: one table of kernels per datatype and instruction set.
+ *
+ * A kernel computes thread `thread`'s part of one layer from plain arguments: it knows neither graph nor plan, allocates
+ * nothing and calls nothing. Every output element is computed by exactly one thread and in one order, so that results depend on
+ * neither the number of threads nor the timing. Maps are NHWC; other arrays are described by strides.
+ */
+#ifndef GTCNN_KERNELS_H
+#define GTCNN_KERNELS_H
+
+#include "runtime/gtcnn.h"
+
+#include <stdbool.h>
+
+/* Applied to a result before it is stored. */
+enum gtcnn_act {
+    GTCNN_ACT_NONE,
+    GTCNN_ACT_CLIP,
+    GTCNN_ACT_RELU,
+    GTCNN_ACT_SIGMOID,
+    GTCNN_ACT_SILU,
+    GTCNN_ACT_HARDSIGMOID,
+    GTCNN_ACT_HARDSWISH
+};
+
+struct gtcnn_activation {
+    enum gtcnn_act act;
+    float a, b; /* clip: least, most; hard sigmoid: alpha, beta */
+};
+
+/* Output channels of one panel of packed weights, and pixels that are computed at once with it. */
+enum { GTCNN_PANEL = 8, GTCNN_PIXELS = 4 };
+
+/*
+ * Convolution, x [n][h][w][groups * in] -> y [n][oh][ow][groups * out]; a matrix product is one of 1 x 1 with h = w = 1.
+ * weights: per group and panel of GTCNN_PANEL output channels [kh][kw][in][GTCNN_PANEL], zero-padded; bias: groups * out.
+ */
+struct gtcnn_conv {
+    const float *x, *weights, *bias; /* bias never NULL */
+    float *y;
+    const float *zeros; /* `in` zeros: what lies outside the map */
+    int64_t n, h, w, in, oh, ow, out, groups;
+    int64_t kernel[2], stride[2], dilation[2], pad[2]; /* height, width; pad: top, left */
+    struct gtcnn_activation activation;
+};
+
+/* A depthwise convolution has in = out = 1 and its channels as groups; its weights are [kh][kw][groups]. */
+
+/* Pooling over windows. */
+struct gtcnn_pooling {
+    const float *x;
+    float *y;
+    int64_t n, h, w, channels, oh, ow;
+    int64_t kernel[2], stride[2], dilation[2], pad[4]; /* pad: top, left, bottom, right */
+    bool max, count_padding;
+};
+
+/* Mean over all pixels of a map: x [n][pixels][channels] -> y [n][channels]. */
+struct gtcnn_mean {
+    const float *x;
+    float *y;
+    int64_t n, pixels, channels;
+};
+
+enum gtcnn_elementwise {
+    GTCNN_ELEMENT_COPY,  /* y = act(a) */
+    GTCNN_ELEMENT_ADD,   /* y = act(a + b) */
+    GTCNN_ELEMENT_MUL,   /* y = act(a * b) */
+    GTCNN_ELEMENT_SCALE, /* y = act(a * b + c) */
+    GTCNN_ELEMENT_FILL   /* y = value */
+};
+
+/* Element by element over `dim`, where element (i0, i1, ...) stands at i0 * stride[0] + ..., stride 0 repeats; y, a, b and c
+ * each with strides of their own. The last dimension should be y's densest. */
+struct gtcnn_elements {
+    enum gtcnn_elementwise op;
+    uint32_t rank;
+    int64_t dim[GTCNN_MAX_RANK];
+    int64_t y_stride[GTCNN_MAX_RANK], stride[3][GTCNN_MAX_RANK];
+    float *y;
+    const float *operand[3]; /* a, b, c; NULL where the operation has fewer */
+    float value;
+    struct gtcnn_activation activation;
+};
+
+/* Mean or softmax along some dimensions of a strided array: `dim` the ones kept, `over` the ones reduced or normalised. */
+struct gtcnn_along {
+    const float *x;
+    float *y;
+    uint32_t rank, over_rank;
+    int64_t dim[GTCNN_MAX_RANK], x_stride[GTCNN_MAX_RANK], y_stride[GTCNN_MAX_RANK];
+    int64_t over[GTCNN_MAX_RANK], over_x[GTCNN_MAX_RANK], over_y[GTCNN_MAX_RANK];
+};
+
+struct gtcnn_kernels {
+    const char *name; /* "fp32 reference" */
+    void (*conv)(const struct gtcnn_conv *args, uint32_t thread, uint32_t threads);
+    void (*depthwise)(const struct gtcnn_conv *args, uint32_t thread, uint32_t threads);
+    void (*pooling)(const struct gtcnn_pooling *args, uint32_t thread, uint32_t threads);
+    void (*mean)(const struct gtcnn_mean *args, uint32_t thread, uint32_t threads);
+    void (*elements)(const struct gtcnn_elements *args, uint32_t thread, uint32_t threads);
+    void (*reduce_mean)(const struct gtcnn_along *args, uint32_t thread, uint32_t threads);
+    void (*softmax)(const struct gtcnn_along *args, uint32_t thread, uint32_t threads);
+};
+
+/* Plain C, the reference. */
+extern const struct gtcnn_kernels gtcnn_kernels_ref;
+
+/* The reference's parts, one file each. */
+void gtcnn_ref_conv(const struct gtcnn_conv *args, uint32_t thread, uint32_t threads);
+void gtcnn_ref_depthwise(const struct gtcnn_conv *args, uint32_t thread, uint32_t threads);
+void gtcnn_ref_pooling(const struct gtcnn_pooling *args, uint32_t thread, uint32_t threads);
+void gtcnn_ref_mean(const struct gtcnn_mean *args, uint32_t thread, uint32_t threads);
+void gtcnn_ref_elements(const struct gtcnn_elements *args, uint32_t thread, uint32_t threads);
+void gtcnn_ref_reduce_mean(const struct gtcnn_along *args, uint32_t thread, uint32_t threads);
+void gtcnn_ref_softmax(const struct gtcnn_along *args, uint32_t thread, uint32_t threads);
+/* y[i] = act(y[i]) */
+void gtcnn_ref_activate(const struct gtcnn_activation *activation, float *y, int64_t n);
+
+#endif

@@ -1,0 +1,29 @@
+/* A loaded model: what stands behind the public handle. Internal to the library. */
+#ifndef GTCNN_MODEL_H
+#define GTCNN_MODEL_H
+
+#include "runtime/plan.h"
+
+struct gtcnn_model {
+    struct gtcnn_model_info info;
+    struct gtcnn_graph *graph; /* owned */
+    struct gtcnn_plan *plan;   /* owned */
+    struct gtcnn_pool *pool;   /* owned */
+    char *path;                /* owned; NULL for a built-in model */
+    struct gtcnn_layer *layers;
+    struct gtcnn_unit *units;
+    const struct gtcnn_layer **members; /* of all units, one after the other */
+    bool *keep;                         /* per tensor */
+    bool used;                          /* an inference has been made */
+};
+
+/* What gtcnn_infer hands to gtcnn_unit_execute as its context. */
+struct gtcnn_execution {
+    const struct gtcnn_plan *plan;
+    struct gtcnn_pool *pool;
+};
+
+/* The units of a plan as the public interface shows them (units.c): fills units, members and info. GTCNN_E_NOMEM. */
+enum gtcnn_status gtcnn_model_describe(struct gtcnn_model *model, struct gtcnn_err *err);
+
+#endif

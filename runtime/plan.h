@@ -1,0 +1,108 @@
+/*
+ * The plan: a graph turned into units, each a short list of kernel calls with everything decided: layouts, packed weights,
+ * places in one block of scratch memory that tensors share by lifetime.
+ *
+ * Life cycle: gtcnn_plan_new (graph with inferred shapes, which it borrows) -> gtcnn_plan_run_unit ... -> gtcnn_plan_free.
+ */
+#ifndef GTCNN_PLAN_H
+#define GTCNN_PLAN_H
+
+#include "runtime/fuse.h"
+#include "runtime/kernels.h"
+#include "runtime/layout.h"
+#include "runtime/pool.h"
+
+/* No unit executes the layer: it only renames or reshapes, or nobody needs it. */
+#define GTCNN_NO_UNIT UINT32_MAX
+
+enum gtcnn_call_kind {
+    GTCNN_CALL_CONV,
+    GTCNN_CALL_DEPTHWISE,
+    GTCNN_CALL_POOLING,
+    GTCNN_CALL_MEAN,
+    GTCNN_CALL_ELEMENTS,
+    GTCNN_CALL_REDUCE_MEAN,
+    GTCNN_CALL_SOFTMAX
+};
+
+/* One kernel call. The arrays' pointers inside `args` are set when memory has been laid out. */
+struct gtcnn_call {
+    enum gtcnn_call_kind kind;
+    union {
+        struct gtcnn_conv conv;
+        struct gtcnn_pooling pooling;
+        struct gtcnn_mean mean;
+        struct gtcnn_elements elements;
+        struct gtcnn_along along;
+    } args;
+    struct gtcnn_ref y, x[3];
+};
+
+struct gtcnn_step {
+    uint32_t group;        /* of the fusion */
+    uint32_t first, count; /* calls */
+};
+
+/* A piece of scratch memory. */
+struct gtcnn_buffer {
+    int64_t elements;
+    uint32_t first, last; /* steps between which it holds something */
+    int64_t offset;       /* elements from the block's begin; a multiple of 16 */
+};
+
+struct gtcnn_plan {
+    const struct gtcnn_graph *graph;
+    const struct gtcnn_kernels *kernels;
+    struct gtcnn_fusion fusion;
+    struct gtcnn_array *arrays; /* per tensor; shape.rank and at.buffer are set for those that exist */
+    struct gtcnn_step *steps;
+    uint32_t step_count;
+    struct gtcnn_call *calls;
+    uint32_t call_count, call_room;
+    struct gtcnn_buffer *buffers;
+    uint32_t buffer_count, buffer_room;
+    float **owned; /* packed weights and other constants made here */
+    uint32_t owned_count, owned_room;
+    const float *zeros; /* as many as the deepest convolution reads at once; among `owned` */
+    float *scratch;     /* 64-byte aligned */
+};
+
+/*
+ * `keep`: per tensor, still readable after an inference. *plan is owned by the caller. GTCNN_E_UNSUPPORTED names node and
+ * operator; GTCNN_E_LIMIT: more memory than the machine has; GTCNN_E_NOMEM.
+ */
+enum gtcnn_status gtcnn_plan_new(const struct gtcnn_graph *graph, const bool *keep, const struct gtcnn_kernels *kernels,
+                                 struct gtcnn_plan **plan, struct gtcnn_err *err);
+void gtcnn_plan_free(struct gtcnn_plan *plan); /* NULL is allowed */
+
+/* The elements of a tensor: computed, kept or constant. */
+float *gtcnn_plan_data(const struct gtcnn_plan *plan, const struct gtcnn_ref *at);
+
+/* Executes the calls of one step on the pool. */
+void gtcnn_plan_run(const struct gtcnn_plan *plan, uint32_t step, struct gtcnn_pool *pool);
+
+/* --- between the plan's files */
+
+/* Turns one group into calls and the array of its output (plan_lower.c). */
+enum gtcnn_status gtcnn_plan_lower(struct gtcnn_plan *plan, const struct gtcnn_group *group, struct gtcnn_err *err);
+
+/* A new call, zeroed; NULL when memory is out. */
+struct gtcnn_call *gtcnn_plan_add_call(struct gtcnn_plan *plan, enum gtcnn_call_kind kind);
+/* A new buffer; its index, or -1 when memory is out or the size absurd. */
+int gtcnn_plan_add_buffer(struct gtcnn_plan *plan, int64_t elements);
+/* `n` zeroed floats that the plan owns; NULL when memory is out. */
+float *gtcnn_plan_add_constant(struct gtcnn_plan *plan, int64_t n);
+
+/* Packs OIHW weights (scaled per output channel) for the convolution kernels; sets args->weights and ->bias (plan_pack.c). */
+struct gtcnn_packing {
+    const float *weights;           /* [groups * out][in][kh][kw], or with strides for matrices */
+    int64_t out_stride, in_stride;  /* elements between output and input channels; the window's taps are adjacent */
+    const float *bias;              /* NULL: none */
+    int64_t bias_stride;            /* 0: one value for all */
+    float weight_scale, bias_scale; /* Gemm's alpha and beta */
+    const float *gamma, *beta, *mean, *variance; /* of the batch normalisation that is folded; gamma NULL: none */
+    float epsilon;
+};
+enum gtcnn_status gtcnn_plan_pack(struct gtcnn_plan *plan, const struct gtcnn_packing *packing, struct gtcnn_conv *args);
+
+#endif

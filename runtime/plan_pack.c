@@ -1,0 +1,60 @@
+/* Weights as the convolution kernels want them, batch normalisation folded in (in double precision). */
+#include "runtime/plan.h"
+
+#include <math.h>
+
+/* gamma / sqrt(variance + epsilon): what the normalisation multiplies channel o with. */
+static double scale_of(const struct gtcnn_packing *p, int64_t o)
+{
+    return p->gamma ? p->gamma[o] / sqrt((double)p->variance[o] + (double)p->epsilon) : 1;
+}
+
+static double bias_of(const struct gtcnn_packing *p, int64_t o)
+{
+    double bias = p->bias ? (double)p->bias_scale * p->bias[o * p->bias_stride] : 0;
+    return p->gamma ? (bias - p->mean[o]) * scale_of(p, o) + p->beta[o] : bias;
+}
+
+static void pack_channel(const struct gtcnn_packing *p, const struct gtcnn_conv *a, int64_t group, int64_t o, float *panel)
+{
+    int64_t taps = a->kernel[0] * a->kernel[1], channel = group * a->out + o;
+    double scale = scale_of(p, channel) * (double)p->weight_scale;
+    const float *from = p->weights + channel * p->out_stride;
+    for (int64_t i = 0; i < a->in; i++)
+        for (int64_t t = 0; t < taps; t++)
+            panel[(t * a->in + i) * GTCNN_PANEL + o % GTCNN_PANEL] = (float)(scale * from[i * p->in_stride + t]);
+}
+
+static float *pack_panels(struct gtcnn_plan *plan, const struct gtcnn_packing *p, const struct gtcnn_conv *a)
+{
+    int64_t panels = (a->out + GTCNN_PANEL - 1) / GTCNN_PANEL, size = a->kernel[0] * a->kernel[1] * a->in * GTCNN_PANEL;
+    float *packed = gtcnn_plan_add_constant(plan, a->groups * panels * size);
+    for (int64_t g = 0; packed && g < a->groups; g++)
+        for (int64_t o = 0; o < a->out; o++)
+            pack_channel(p, a, g, o, packed + (g * panels + o / GTCNN_PANEL) * size);
+    return packed;
+}
+
+static float *pack_depthwise(struct gtcnn_plan *plan, const struct gtcnn_packing *p, const struct gtcnn_conv *a)
+{
+    int64_t taps = a->kernel[0] * a->kernel[1];
+    float *packed = gtcnn_plan_add_constant(plan, taps * a->groups);
+    for (int64_t c = 0; packed && c < a->groups; c++)
+        for (int64_t t = 0; t < taps; t++)
+            packed[t * a->groups + c] = (float)(scale_of(p, c) * (double)p->weights[c * taps + t]);
+    return packed;
+}
+
+enum gtcnn_status gtcnn_plan_pack(struct gtcnn_plan *plan, const struct gtcnn_packing *p, struct gtcnn_conv *a)
+{
+    bool depthwise = a->in == 1 && a->out == 1 && a->groups > 1;
+    float *bias = gtcnn_plan_add_constant(plan, a->out * a->groups);
+    float *packed = depthwise ? pack_depthwise(plan, p, a) : pack_panels(plan, p, a);
+    if (!bias || !packed)
+        return GTCNN_E_NOMEM;
+    for (int64_t o = 0; o < a->out * a->groups; o++)
+        bias[o] = (float)bias_of(p, o);
+    a->weights = packed;
+    a->bias = bias;
+    return GTCNN_OK;
+}
