@@ -131,6 +131,24 @@ static void energy_bounds(struct gt_report_energy *out, const struct gt_facts_ru
     }
 }
 
+static int by_value(const void *left, const void *right)
+{
+    double a = *(const double *)left, b = *(const double *)right;
+    return a < b ? -1 : a > b;
+}
+
+static double median(double *x, size_t n)
+{
+    qsort(x, n, sizeof *x, by_value);
+    return n % 2 ? x[n / 2] : 0.5 * (x[n / 2 - 1] + x[n / 2]);
+}
+
+/* Rounds are in order of time. Sorts the halves of `uj` in place. */
+static double drift(double *uj, size_t n)
+{
+    return n < 4 ? NAN : median(uj + n - n / 2, n / 2) / median(uj, n / 2) - 1;
+}
+
 static struct gt_report_energy unknown_energy(void)
 {
     return (struct gt_report_energy){.uj = NAN,
@@ -139,6 +157,7 @@ static struct gt_report_energy unknown_energy(void)
                                      .stat_lo_uj = NAN,
                                      .stat_hi_uj = NAN,
                                      .round_sd_uj = NAN,
+                                     .drift_share = NAN,
                                      .seconds_per_inference = NAN,
                                      .seconds_lo = NAN,
                                      .seconds_hi = NAN,
@@ -171,6 +190,7 @@ static struct gt_report_energy report_energy(struct gt_analysis *a, const struct
     out.stat_lo_uj = uj.ci.lo;
     out.stat_hi_uj = uj.ci.hi;
     out.round_sd_uj = uj.sd;
+    out.drift_share = drift(scratch, n); /* holds the rounds' joules */
     out.dynamic_uj = MEAN(dynamic_uj).mean;
     out.idle_uj = MEAN(idle_uj).mean;
     energy_bounds(&out, rounds, n, scratch);

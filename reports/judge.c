@@ -154,6 +154,22 @@ static double kwh_per_million(enum gt_report_axis axis, double joules)
     return axis == GT_REPORT_AXIS_JOULES ? joules * 1e6 / 3.6e6 : NAN;
 }
 
+/* Joules of a model's range: both rows move with the same factor, so the ends belong together. */
+static double joules_between(const struct gt_report_row *from, const struct gt_report_row *to, bool high)
+{
+    const struct gt_report_energy *x = &from->energy, *y = &to->energy;
+    bool range = x->kind && y->kind && strcmp(x->kind, "range") == 0 && strcmp(y->kind, "range") == 0;
+    return range ? (high ? y->hi_uj - x->hi_uj : y->lo_uj - x->lo_uj) * 1e-6 : NAN;
+}
+
+static void bound_break(struct gt_report_break *b, const struct gt_report_row *rows, enum gt_report_axis axis)
+{
+    const struct gt_report_row *from = &rows[b->from], *to = &rows[b->to];
+    double per_joule = axis == GT_REPORT_AXIS_JOULES ? 100 / (to->accuracy.pct - from->accuracy.pct) : NAN;
+    b->cost_lo = per_joule * joules_between(from, to, false);
+    b->cost_hi = per_joule * joules_between(from, to, true);
+}
+
 static void fill_breaks(struct gt_analysis *a, const struct judged *j, enum gt_report_axis axis)
 {
     struct gt_report *r = a->report;
@@ -173,6 +189,7 @@ static void fill_breaks(struct gt_analysis *a, const struct judged *j, enum gt_r
                                                                .pp_per_unit = slope,
                                                                .cost_per_correct_answer = 100 / slope,
                                                                .kwh_per_million = kwh_per_million(axis, to->cost - from->cost)};
+        bound_break(&r->breaks[r->break_count - 1], r->rows, axis);
     }
 }
 

@@ -60,6 +60,7 @@ static const struct gt_column family_columns[] = {
     {"rounds", NULL, GT_Q_INTEGER, DATA},
     {"stat_lo_uj", NULL, GT_Q_ENERGY_UJ, DATA},
     {"stat_hi_uj", NULL, GT_Q_ENERGY_UJ, DATA},
+    {"drift_share", NULL, GT_Q_SHARE, DATA},
     {"seconds_per_inference", NULL, GT_Q_TIME_S, DATA},
     {"on_front", NULL, GT_Q_TEXT, DATA},
     {"on_hull", NULL, GT_Q_TEXT, DATA},
@@ -102,6 +103,7 @@ static void family_row(struct gt_layout *l, struct gt_section *section, const st
         gt_value_u64_if(e->basis != NULL, e->rounds),
         gt_value_f64(e->stat_lo_uj),
         gt_value_f64(e->stat_hi_uj),
+        gt_value_f64(e->drift_share),
         gt_value_f64(e->seconds_per_inference),
         gt_value_bool_if(row->judged, row->on_front),
         gt_value_bool_if(row->judged, row->on_hull),
@@ -285,7 +287,10 @@ static void lambda_breaks(struct gt_layout *l)
         {"to", NULL, GT_Q_TEXT, DATA},
         {"lambda_pp_per_unit", "pp per unit", GT_Q_REAL, 0},
         {"cost_per_correct_answer", NULL, GT_Q_REAL, 0},
-        {"kwh_per_million_inferences", "additional kWh per million inferences", GT_Q_REAL, 0},
+        {"bounds", "range", GT_Q_TEXT, TEXT},
+        {"cost_lo_per_correct_answer", NULL, GT_Q_REAL, DATA},
+        {"cost_hi_per_correct_answer", NULL, GT_Q_REAL, DATA},
+        {"kwh_per_million_inferences", "more kWh per million inferences", GT_Q_REAL, 0},
     };
     enum { LAMBDA = 3, COST = 4 };
     const struct gt_report *r = l->report;
@@ -299,9 +304,15 @@ static void lambda_breaks(struct gt_layout *l)
     for (size_t i = 0; i < r->break_count; i++) {
         const struct gt_report_break *b = &r->breaks[i];
         const struct gt_value values[] = {
-            gt_value_text(pair_text(l, b->from, b->to)), gt_value_text(r->rows[b->from].name),
-            gt_value_text(r->rows[b->to].name),          gt_value_f64(b->pp_per_unit),
-            gt_value_f64(b->cost_per_correct_answer),    gt_value_f64(b->kwh_per_million),
+            gt_value_text(pair_text(l, b->from, b->to)),
+            gt_value_text(r->rows[b->from].name),
+            gt_value_text(r->rows[b->to].name),
+            gt_value_f64(b->pp_per_unit),
+            gt_value_f64(b->cost_per_correct_answer),
+            gt_value_text(gt_layout_energy_bounds(l, 1e6 * b->cost_lo, 1e6 * b->cost_hi)),
+            gt_value_f64(b->cost_lo),
+            gt_value_f64(b->cost_hi),
+            gt_value_f64(b->kwh_per_million),
         };
         gt_section_row(section, values, GT_LAYOUT_COUNT(values));
     }

@@ -39,6 +39,11 @@ static bool has_few_rounds(const struct gt_report_row *row)
     return row->energy.rounds > 0 && row->energy.rounds < ENOUGH_ROUNDS;
 }
 
+static bool has_drift(const struct gt_report_row *row)
+{
+    return fabs(row->energy.drift_share) > GT_REPORT_DRIFT_FLAG;
+}
+
 static bool is_dominated(const struct gt_report_row *row)
 {
     return row->dominated;
@@ -132,7 +137,7 @@ static void note_measured(struct gt_analysis *a)
 
 static void note_basis(struct gt_analysis *a)
 {
-    const char *hooked = names_where(a, is_hooked), *few = names_where(a, has_few_rounds);
+    const char *hooked = names_where(a, is_hooked), *few = names_where(a, has_few_rounds), *drift = names_where(a, has_drift);
     if (hooked)
         gt_analysis_note(a,
                          "Joules of %s come from runs with unit hooks on, which cost the smallest network most; "
@@ -140,6 +145,10 @@ static void note_basis(struct gt_analysis *a)
                          hooked);
     if (few)
         gt_analysis_note(a, "Fewer than %d rounds: %s. The t-intervals are wide, or missing.", ENOUGH_ROUNDS, few);
+    if (drift)
+        gt_analysis_note(a,
+                         "Drift: joules of %s moved by more than %.0f %% between the first and the second half of the rounds.",
+                         drift, 100 * GT_REPORT_DRIFT_FLAG);
 }
 
 static void note_method(struct gt_analysis *a)

@@ -54,6 +54,7 @@ struct gt_report_energy {
     uint32_t rounds;               /* hooks-off rounds; 0 when hooked */
     double stat_lo_uj, stat_hi_uj; /* t-interval over rounds, 95 %; NaN below two rounds */
     double round_sd_uj;            /* standard deviation over rounds; NaN below two */
+    double drift_share;            /* medians of the second half of the rounds over the first, less 1; NaN below four rounds */
     double seconds_per_inference;  /* of the same runs; NaN unknown */
     double seconds_lo, seconds_hi; /* t-interval over rounds; NaN below two */
     double dynamic_uj, idle_uj;    /* the two parts of uj; NaN unknown */
@@ -80,6 +81,7 @@ struct gt_report_closure {
     bool unattributed_flagged; /* above GT_REPORT_UNATTRIBUTED_FLAG of the total */
 };
 
+#define GT_REPORT_DRIFT_FLAG 0.05        /* SCALING.md, "Measuring" */
 #define GT_REPORT_UNATTRIBUTED_FLAG 0.05 /* DESIGN, truth rule 2 */
 
 /* One model of the family, in order of φ. */
@@ -109,6 +111,7 @@ struct gt_report_break {
     size_t from, to;                /* rows */
     double pp_per_unit;             /* λ: percentage points per unit of the axis */
     double cost_per_correct_answer; /* 100 / λ, in units of the axis */
+    double cost_lo, cost_hi;        /* of cost_per_correct_answer, by the common factor of modelled joules; NaN else */
     double kwh_per_million;         /* of the additional cost; NaN unless the axis is joules */
 };
 

@@ -129,6 +129,7 @@ static void test_break_points_and_beyond(void **state)
     assert_true(fabs(f.report.breaks[0].cost_per_correct_answer - 20) < 1e-9);
     assert_true(fabs(f.report.breaks[0].kwh_per_million - 1 / 3.6) < 1e-9);
     assert_true(fabs(f.report.breaks[1].cost_per_correct_answer - 4000) < 1e-6);
+    assert_true(fabs(f.report.breaks[0].cost_lo - 10) < 1e-9 && fabs(f.report.breaks[0].cost_hi - 40) < 1e-9);
     assert_true(fabs(f.report.taus[0].pp_per_doubling - 5) < 1e-9);
     assert_says(&f, "b0 up to 20.0 J, b1 up to 4.00 kJ, b2 above.");
     assert_says(&f, "Beyond b1 no measurable gain (these images resolve steps from ");
@@ -204,6 +205,23 @@ static void test_rounds(void **state)
     assert_true(fabs(f.report.energy.lo_uj - (2e6 - 4.302653 * 1e6 / sqrt(3))) < 10);
     assert_string_equal(f.report.energy.kind, "ci95");
     assert_true(noted(&f, "Fewer than 10 rounds: b0"));
+    gt_arena_free(&f.arena);
+}
+
+/* 10 % more in the second half is a drift; 1 % is none. */
+static void test_drift(void **state)
+{
+    struct family f;
+    (void)state;
+    begin(&f, 2, "trained");
+    for (int i = 0; i < 12; i++) {
+        add_run(&f, 0, i < 6 ? 1e6 : 1.1e6, "measured", "series");
+        add_run(&f, 1, i < 6 ? 1e6 : 1.01e6, "measured", "series");
+    }
+    analyse(&f, 0);
+    assert_true(fabs(f.report.rows[0].energy.drift_share - 0.1) < 1e-9);
+    assert_true(noted(&f, "Drift: joules of b0 moved"));
+    assert_false(noted(&f, "Fewer than"));
     gt_arena_free(&f.arena);
 }
 
@@ -307,6 +325,7 @@ int main(void)
         cmocka_unit_test(test_no_data),
         cmocka_unit_test(test_few_points),
         cmocka_unit_test(test_rounds),
+        cmocka_unit_test(test_drift),
         cmocka_unit_test(test_hooked_energy_is_labelled),
         cmocka_unit_test(test_other_groups_are_left_out),
         cmocka_unit_test(test_accuracies_do_not_mix),
