@@ -509,6 +509,35 @@ static void the_digest_covers_external_ranges_in_order(void **state)
     gtcnn_graph_free(graph);
 }
 
+/* By path: the folder is the file's own, also when the path is relative. */
+static void external_data_is_found_beside_the_file(void **state)
+{
+    const struct folder *f = *state;
+    char path[128], *here = getcwd(NULL, 0);
+    size_t n;
+    struct build *b = with_external("sub/w.bin", "8", "12");
+    uint8_t *bytes = build_bytes(b, &n);
+    build_free(b);
+    int fd = openat(f->fd, "m.onnx", O_WRONLY | O_CREAT, 0600);
+    assert_int_equal(write(fd, bytes, n), n);
+    close(fd);
+    free(bytes);
+    snprintf(path, sizeof path, "%s/m.onnx", f->path);
+    for (int relative = 0; relative < 2; relative++) {
+        struct gtcnn_graph *graph = NULL;
+        struct gtcnn_err err = {0};
+        if (relative)
+            assert_int_equal(chdir(f->path), 0);
+        expect(gtcnn_onnx_read(relative ? "m.onnx" : path, &graph, &err), &err, GTCNN_OK, "");
+        assert_string_equal(graph->name, "m");
+        assert_true(((float *)graph->tensors[gtcnn_graph_find_tensor(graph, "w")].data)[2] == 3);
+        gtcnn_graph_free(graph);
+    }
+    assert_int_equal(chdir(here), 0);
+    free(here);
+    unlinkat(f->fd, "m.onnx", 0);
+}
+
 static void one_range_does_not_fill_the_memory(void **state)
 {
     const struct folder *f = *state;
@@ -680,6 +709,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(external_data_stays_inside_the_folder, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(it_stays_inside_without_openat2_too, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(the_digest_covers_external_ranges_in_order, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(external_data_is_found_beside_the_file, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(one_range_does_not_fill_the_memory, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(only_regular_files_are_models, make_folder, remove_folder),
         cmocka_unit_test(a_file_that_shrinks_is_an_error),
