@@ -288,7 +288,7 @@ static enum gt_status powercap_open(const struct gt_os *os, const char *spec, st
 static enum gt_status powercap_read(struct gt_source_state *state, uint64_t *raw, uint64_t *t_ns)
 {
     struct powercap *p = (void *)state->bytes;
-    uint64_t values[GT_SOURCE_DOMAINS];
+    uint64_t values[GT_SOURCE_DOMAINS] = {0};
     uint64_t before = p->os->clock_ns(p->os->state, CLOCK_MONOTONIC);
     for (int i = 0; i < p->count; i++) {
         ssize_t failed = read_counter(p->os, p->fd[i], &values[i]);
