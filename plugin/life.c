@@ -42,12 +42,24 @@ static int create_thread(pthread_t *thread, void *(*function)(void *), void *arg
     return error;
 }
 
+/*
+ * pthread_join returns when the thread has let go of its memory, a moment before the kernel takes it off the process: until
+ * then unshare(2) still counts it.
+ */
+static void wait_gone(uint32_t tid)
+{
+    uint64_t until = gt_now_ns() + (uint64_t)PATIENCE_MS * 1000000u;
+    while (tid != 0 && gt_syscall(SYS_tgkill, gt_state.pid, tid, 0) == 0 && gt_now_ns() < until)
+        sched_yield();
+}
+
 /* Waits until the sampler has gone, then returns: as the last thread in the host's own descriptor table. */
 static void *keeper_main(void *unused)
 {
     (void)unused;
     while (atomic_load(&gt_state.done) == 0)
         gt_futex_wait(&gt_state.done, 0, gt_now_ns() + 1000000000u);
+    wait_gone(atomic_load(&gt_state.sampler_tid)); /* glibc must have counted it off before us */
     atomic_fetch_sub(&gt_state.keepers, 1);
     return NULL;
 }
@@ -70,7 +82,7 @@ static void reset(void)
 {
     struct gt_registry *r = &gt_state.registry;
     static const uint8_t no_id[GT_TRACE_ID_BYTES];
-    if (gt_state.pid != getpid()) {
+    if (gt_state.pid != 0 && gt_state.pid != getpid()) {
         memset(gt_state.previous_trace, 0, sizeof gt_state.previous_trace);
         atomic_store(&gt_state.main_left, false);
         atomic_store(&gt_state.keepers, 0);
@@ -82,6 +94,7 @@ static void reset(void)
     gt_state.sampler_joinable = false;
     atomic_store(&gt_state.stop, 0);
     atomic_store(&gt_state.done, 0);
+    atomic_store(&gt_state.sampler_tid, 0);
     atomic_store(&gt_state.attaches, 0);
     atomic_store(&gt_state.spare, NULL);
     for (int i = 0; i < GT_SMALL_RINGS; i++) {
@@ -143,10 +156,12 @@ static void stop_sampler(void)
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
     atomic_store(&gt_state.stop, 1);
     gt_futex_wake(&gt_state.stop);
-    if (wait_done())
+    if (wait_done()) {
         pthread_join(gt_state.sampler, NULL);
-    else
+        wait_gone(atomic_load(&gt_state.sampler_tid));
+    } else {
         gt_log("the sampler did not stop in time", NULL);
+    }
     pthread_setcancelstate(state, NULL);
 }
 

@@ -1,10 +1,12 @@
 /* The sampler's thread: wakes up, looks, writes, sleeps. */
 #include "plugin/sampler.h"
 
+#include "plugin/interpose.h"
 #include "plugin/spool.h"
 
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { SECOND = 1000000000, FIRST_NS = 500000, EARLY_NS = 2000000, EARLY_WAKES = 50, DRAIN_NS = 100000000 };
@@ -142,6 +144,7 @@ static void sample(struct gt_sampler *s)
 
 void *gt_sampler_main(void *argument)
 {
+    atomic_store(&gt_state.sampler_tid, (uint32_t)gt_syscall(SYS_gettid));
     struct gt_sampler *s = mmap(NULL, sizeof *s, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (s != MAP_FAILED) {
         s->epoch = (uint64_t)(uintptr_t)argument;

@@ -99,6 +99,7 @@ struct gt_state {
     atomic_int keepers;    /* threads that then keep the host's descriptors until the last one is gone */
     pthread_t sampler;
     bool sampler_joinable;
+    _Atomic uint32_t sampler_tid;
     _Atomic uint32_t stop; /* futex: 1 when the sampler shall drain and return */
     _Atomic uint32_t done; /* futex: 1 when it has */
     _Atomic uint32_t attaches;

@@ -1,0 +1,62 @@
+# Sourced by the scripts that preload the plugin. Sets:
+#   PLUGIN    what to put into LD_PRELOAD: the library, behind a sanitizer's runtime where it is built with one (that must come first)
+#   plain     a function: skips the script under a sanitizer, since foreign programs run with the plain build alone
+#   with, without, same, traces, fail   helpers for comparing a host with and without the plugin
+: "${O:?}" "${TMP:?}"
+SANITIZER=${SANITIZER-}
+CC=${CC:-gcc}
+HOST=$O/tests/host
+PLUGIN=$O/libgreentrack.so
+case $SANITIZER in
+address) PLUGIN="$($CC -print-file-name=libasan.so) $PLUGIN" ;;
+thread) PLUGIN="$($CC -print-file-name=libtsan.so) $PLUGIN" ;;
+esac
+export GREENTRACK_LOG=${GREENTRACK_LOG-$TMP/log}
+
+fail() {
+    echo "FAIL: $*" >&2
+    [ -e "$GREENTRACK_LOG" ] && sed 's/^/log: /' "$GREENTRACK_LOG" >&2
+    exit 1
+}
+
+skip() {
+    echo "$*"
+    exit 77
+}
+
+plain() {
+    [ -z "$SANITIZER" ] || skip "a foreign program runs with the plain build only, not under the $SANITIZER sanitizer"
+}
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# with COMMAND...: preloaded, status in $status, output in $TMP/with.*; without: the same, bare. Output goes through a pipe, so
+# that a limit on file sizes does not meet it.
+with() {
+    LD_PRELOAD=$PLUGIN "$@" 2>"$TMP/with.err" </dev/null | env -u LD_PRELOAD cat >"$TMP/with.out"
+    status=${PIPESTATUS[0]}
+}
+without() {
+    "$@" 2>"$TMP/without.err" </dev/null | cat >"$TMP/without.out"
+    bare_status=${PIPESTATUS[0]}
+}
+
+# same COMMAND...: output, errors and exit status do not change by the plugin.
+same() {
+    without "$@"
+    with "$@"
+    [ "$status" = "$bare_status" ] || fail "$*: exit status $status, without the plugin $bare_status: $(cat "$TMP/with.err")"
+    cmp -s "$TMP/with.out" "$TMP/without.out" || fail "$*: stdout differs: $(diff "$TMP/without.out" "$TMP/with.out")"
+    cmp -s "$TMP/with.err" "$TMP/without.err" || fail "$*: stderr differs: $(diff "$TMP/without.err" "$TMP/with.err")"
+}
+
+# traces: how many there are in the spool; rings: how many ring files lie about.
+traces() { find "$GREENTRACK_SPOOL" -name 'process-*.gtt' 2>/dev/null | wc -l; }
+rings() { find /dev/shm -name 'greentrack-*' 2>/dev/null | wc -l; }
+
+# told KEY: the sum of that figure over all traces in the spool (see tests/host/tracedump.c).
+told() { "$HOST/tracedump" "$GREENTRACK_SPOOL"/process-*.gtt | awk -v key="$1" '$1 == key { n += $2 } END { print n + 0 }'; }
+# says TEXT: does any trace say so in a NOTE, LOSS or PROCESS line?
+says() { "$HOST/tracedump" "$GREENTRACK_SPOOL"/process-*.gtt | grep -q -- "$1"; }
+
+clear_spool() { rm -rf "$GREENTRACK_SPOOL" "$GREENTRACK_LOG"; }
