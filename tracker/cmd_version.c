@@ -22,7 +22,7 @@ int gt_cmd_version(struct gt_tracker *tracker)
         {"sqlite", "SQLite", GT_Q_TEXT, 0},
     };
     const struct gt_value values[] = {
-        gt_value_text(GT_VERSION),          gt_value_text(BUILD_COMPILER),     gt_value_u64(GT_STORE_SCHEMA),
+        gt_value_text(GT_VERSION),          gt_value_text(BUILD_COMPILER),     gt_value_u64(GT_STORE_VERSION),
         gt_value_u64(GT_TRACE_VERSION),     gt_value_u64(GT_TRACE_MIN_READER), gt_value_text(GT_ATTRIBUTE_METHOD),
         gt_value_u64(GT_ATTRIBUTE_VERSION), gt_value_u64(GTCNN_API_VERSION),   gt_value_text(sqlite3_libversion()),
     };

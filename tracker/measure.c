@@ -131,6 +131,7 @@ static enum gt_status run_traced(struct gt_arena *arena, const struct gt_measure
         .command = gt_quote_command(arena, options->argv),
         .exe = file,
         .parent_run_id = options->parent_run_id,
+        .notes = options->notes,
         .interval_ns = options->interval_ns,
     };
     enum gt_status status = gt_runtrace_open(&m.trace, &gt_os_linux, &to, err);

@@ -17,6 +17,7 @@ struct gt_measure_options {
     uint64_t interval_ns;
     const uint8_t *parent_run_id; /* NULL: none */
     const char *const *extra;     /* "NAME=value" of further environment variables, NULL behind the last; NULL: none */
+    const char *const *notes;     /* for the run trace: label, text, ..., NULL; NULL: none */
     int output;                   /* descriptor that becomes the job's standard output; -1: its own as it is */
     /* Called before the job starts when the plugin cannot go into it, with the reason. NULL: nothing. */
     void (*outside)(void *context, const char *program, const char *reason);

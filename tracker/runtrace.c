@@ -164,8 +164,8 @@ enum gt_status gt_runtrace_open(struct gt_runtrace *trace, const struct gt_os *o
     gt_runtrace_write_host(&trace->writer, os);
     gt_runtrace_write_source(&trace->writer, &trace->desc);
     gt_runtrace_write_labels(&trace->writer);
-    if (options->series)
-        gt_trace_write_note(&trace->writer, "series", "1");
+    for (const char *const *note = options->notes; note && *note; note += 2)
+        gt_trace_write_note(&trace->writer, note[0], note[1]);
     gt_trace_write_note(&trace->writer, "cpu time", gt_jobtree_way(&trace->tree));
     gt_trace_write_flush(&trace->writer);
     return GT_OK;

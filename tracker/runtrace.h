@@ -27,6 +27,7 @@ struct gt_runtrace_options {
     const char *command;          /* quoted command line */
     const char *exe;              /* what is executed; NULL unknown */
     const uint8_t *parent_run_id; /* NULL: none */
+    const char *const *notes;     /* label, text, label, text, ..., NULL; NULL: none */
     bool series;                  /* only the parent of other runs: no cgroup of its own */
     uint64_t interval_ns;
 };

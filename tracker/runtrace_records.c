@@ -80,10 +80,8 @@ void gt_runtrace_write_labels(struct gt_trace_writer *writer)
     static const struct {
         const char *variable, *label;
     } labels[] = {
-        {"GREENTRACK_MODEL", "model"},
-        {"GREENTRACK_FAMILY", "family"},
-        {"GREENTRACK_PHI", "phi"},
-        {"GREENTRACK_TAGS", "tags"},
+        {"GREENTRACK_MODEL", "model"}, {"GREENTRACK_FAMILY", "family"}, {"GREENTRACK_PHI", "phi"},
+        {"GREENTRACK_TAGS", "tags"},   {"GREENTRACK_UNITS", "units"},
     };
     for (size_t i = 0; i < sizeof labels / sizeof *labels; i++) {
         const char *value = getenv(labels[i].variable);

@@ -15,7 +15,7 @@ void gt_runtrace_write_host(struct gt_trace_writer *writer, const struct gt_os *
 /* SOURCE with its domains. */
 void gt_runtrace_write_source(struct gt_trace_writer *writer, const struct gt_source_desc *desc);
 
-/* A NOTE for each of GREENTRACK_MODEL, _FAMILY, _PHI and _TAGS that is set. */
+/* A NOTE for each of GREENTRACK_MODEL, _FAMILY, _PHI, _TAGS and _UNITS that is set. */
 void gt_runtrace_write_labels(struct gt_trace_writer *writer);
 
 #endif

@@ -1,0 +1,361 @@
+/* Everything about one run. */
+#include "tracker/output.h"
+#include "tracker/storeopen.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+enum { LAYERS_SHOWN = 10 };
+
+struct showing {
+    struct gt_tracker *tracker;
+    struct gt_store *store;
+    const struct gt_run_record *run;
+    struct gt_document *document;
+    struct gt_err *err;
+};
+
+static struct gt_value known(int64_t value)
+{
+    return value == GT_UNKNOWN ? (struct gt_value){0} : gt_value_i64(value);
+}
+
+static void add_identity(struct showing *s)
+{
+    static const struct gt_column columns[] = {
+        {"id", "run", GT_Q_TEXT, 0},
+        {"role", NULL, GT_Q_TEXT, 0},
+        {"state", NULL, GT_Q_TEXT, 0},
+        {"command", NULL, GT_Q_TEXT, 0},
+        {"tags", NULL, GT_Q_TEXT, 0},
+        {"begin", NULL, GT_Q_DATE, 0},
+        {"ns", "time", GT_Q_TIME_NS, 0},
+        {"exit_status", "exit status", GT_Q_INTEGER, 0},
+        {"exit_signal", "signal", GT_Q_INTEGER, 0},
+        {"cpu_ns", "CPU time", GT_Q_TIME_NS, 0},
+        {"parent", NULL, GT_Q_TEXT, 0},
+        {"series", NULL, GT_Q_TEXT, 0},
+        {"round", NULL, GT_Q_INTEGER, 0},
+        {"link", "outlived", GT_Q_TEXT, 0},
+        {"unit_hooks", "unit hooks", GT_Q_TEXT, 0},
+        {"host", "host class", GT_Q_TEXT, 0},
+        {"host_text", "host", GT_Q_TEXT, 0},
+    };
+    const struct gt_run_record *run = s->run;
+    const struct gt_value values[COUNT(columns)] = {
+        gt_value_text(run->id),
+        gt_value_text(run->role),
+        gt_value_text(run->state),
+        gt_value_text(run->command),
+        gt_value_text(run->tags),
+        known(run->begin_real_ns),
+        known(run->end_ns == GT_UNKNOWN ? GT_UNKNOWN : run->end_ns - run->begin_ns),
+        known(run->exit_status),
+        known(run->exit_signal),
+        known(run->cpu_ns),
+        gt_value_text(run->parent),
+        gt_value_text(run->series),
+        known(run->round),
+        gt_value_text(run->link),
+        gt_value_bool(run->unit_hooks),
+        gt_value_text(run->host.id),
+        gt_value_text(run->host.text),
+    };
+    gt_section_row(gt_document_section(s->document, GT_SECTION_FIELDS, NULL, NULL, columns, COUNT(columns)), values,
+                   COUNT(values));
+}
+
+static void add_energy(struct showing *s)
+{
+    static const struct gt_column columns[] = {
+        {"energy_uj", "the job's part", GT_Q_ENERGY_UJ, 0},
+        {"lo_uj", "from", GT_Q_ENERGY_UJ, 0},
+        {"hi_uj", "to", GT_Q_ENERGY_UJ, 0},
+        {"kind", "bounds", GT_Q_TEXT, 0},
+        {"machine_uj", "the machine", GT_Q_ENERGY_UJ, 0},
+        {"provenance", NULL, GT_Q_TEXT, 0},
+        {"source", NULL, GT_Q_TEXT, 0},
+        {"boundary", NULL, GT_Q_TEXT, 0},
+        {"wattage_row", "wattage row", GT_Q_TEXT, 0},
+        {"cpu_share", "share of busy CPU time", GT_Q_SHARE, 0},
+        {"idle_known", "idle power known", GT_Q_TEXT, 0},
+        {"method", NULL, GT_Q_TEXT, 0},
+        {"method_version", "method version", GT_Q_INTEGER, 0},
+    };
+    const struct gt_run_record *run = s->run;
+    const struct gt_attribution_record *a = &run->attribution;
+    const struct gt_value values[COUNT(columns)] = {
+        known(a->run_job.uj),        known(a->run_job.lo_uj),        known(a->run_job.hi_uj),      gt_value_text(a->kind),
+        known(a->run_total.uj),      gt_value_text(run->provenance), gt_value_text(run->source),   gt_value_text(run->boundary),
+        gt_value_text(a->model_row), gt_value_f64(a->cpu_share),     gt_value_bool(a->idle_known), gt_value_text(a->method),
+        gt_value_i64(a->version),
+    };
+    gt_section_row(
+        gt_document_section(s->document, GT_SECTION_FIELDS, "energy", "energy of the whole run", columns, COUNT(columns)),
+        values, COUNT(values));
+}
+
+static void add_closure(struct showing *s)
+{
+    static const struct gt_column columns[] = {
+        {"units_uj", "units", GT_Q_ENERGY_UJ, 0},
+        {"framework_uj", "framework", GT_Q_ENERGY_UJ, 0},
+        {"idle_uj", "idle", GT_Q_ENERGY_UJ, 0},
+        {"others_uj", "others", GT_Q_ENERGY_UJ, 0},
+        {"unattributed_uj", "unattributed", GT_Q_ENERGY_UJ, 0},
+        {"total_uj", "total", GT_Q_ENERGY_UJ, 0},
+        {"unattributed_flag", "more than 5 % unattributed", GT_Q_TEXT, 0},
+        {"window_ns", "window", GT_Q_TIME_NS, 0},
+    };
+    const struct gt_attribution_record *a = &s->run->attribution;
+    struct gt_section *section = gt_document_section(s->document, GT_SECTION_FIELDS, "closure",
+                                                     "from the first inference to the last", columns, COUNT(columns));
+    if (a->total.uj == GT_UNKNOWN)
+        return;
+    const struct gt_value values[COUNT(columns)] = {
+        known(a->units.uj),
+        known(a->framework.uj),
+        known(a->idle.uj),
+        known(a->others.uj),
+        known(a->unattributed.uj),
+        known(a->total.uj),
+        gt_value_bool(a->unattributed_flag),
+        known(a->window_ns),
+    };
+    gt_section_row(section, values, COUNT(values));
+}
+
+static const struct gt_model_record *model_of(struct showing *s, const char *digest)
+{
+    struct gt_model_record *model;
+    struct gt_err err = {0};
+    return gt_store_get_model(s->store, digest, &s->tracker->arena, &model, &err) == GT_OK ? model : NULL;
+}
+
+static void add_models(struct showing *s)
+{
+    static const struct gt_column columns[] = {
+        {"model", NULL, GT_Q_TEXT, 0},
+        {"family", NULL, GT_Q_TEXT, GT_COLUMN_DATA_ONLY},
+        {"phi", NULL, GT_Q_REAL, GT_COLUMN_DATA_ONLY},
+        {"digest", NULL, GT_Q_TEXT, GT_COLUMN_DATA_ONLY},
+        {"weights", NULL, GT_Q_TEXT, 0},
+        {"macs", "MACs", GT_Q_COUNT, 0},
+        {"params", "parameters", GT_Q_COUNT, 0},
+        {"inferences", NULL, GT_Q_INTEGER, 0},
+        {"calls", NULL, GT_Q_INTEGER, 0},
+        {"threads", NULL, GT_Q_INTEGER, 0},
+        {"batch", NULL, GT_Q_INTEGER, 0},
+        {"precision", NULL, GT_Q_TEXT, GT_COLUMN_DATA_ONLY},
+        {"runtime", NULL, GT_Q_TEXT, GT_COLUMN_DATA_ONLY},
+        {"runtime_version", NULL, GT_Q_TEXT, GT_COLUMN_DATA_ONLY},
+        {"uj_per_inference", "energy of one", GT_Q_ENERGY_UJ, 0},
+        {"lo_uj", "from", GT_Q_ENERGY_UJ, 0},
+        {"hi_uj", "to", GT_Q_ENERGY_UJ, 0},
+        {"seconds_per_inference", "time of one", GT_Q_TIME_S, 0},
+    };
+    struct gt_section *section =
+        gt_document_section(s->document, GT_SECTION_TABLE, "models", "models", columns, COUNT(columns));
+    for (size_t i = 0; i < s->run->model_count; i++) {
+        const struct gt_run_model_record *part = &s->run->models[i];
+        const struct gt_model_record *model = model_of(s, part->model);
+        const struct gt_value values[COUNT(columns)] = {
+            gt_value_text(model ? model->name : NULL),
+            gt_value_text(model ? model->family : NULL),
+            gt_value_f64(model ? model->phi : NAN),
+            gt_value_text(part->model),
+            gt_value_text(model ? model->weights : NULL),
+            known(model ? model->macs : GT_UNKNOWN),
+            known(model ? model->params : GT_UNKNOWN),
+            known(part->inferences),
+            known(part->calls),
+            known(part->threads),
+            known(part->batch),
+            gt_value_text(part->precision),
+            gt_value_text(part->runtime),
+            gt_value_text(part->runtime_version),
+            gt_value_f64(part->uj_per_inference),
+            gt_value_f64(part->lo_uj),
+            gt_value_f64(part->hi_uj),
+            gt_value_f64(part->seconds_per_inference),
+        };
+        gt_section_row(section, values, COUNT(values));
+    }
+}
+
+static const struct gt_column layer_columns[] = {
+    {"model", NULL, GT_Q_TEXT, GT_COLUMN_DATA_ONLY},
+    {"name", "layer", GT_Q_TEXT, GT_COLUMN_ELASTIC},
+    {"op", NULL, GT_Q_TEXT, 0},
+    {"region", NULL, GT_Q_TEXT, GT_COLUMN_DATA_ONLY},
+    {"calls", NULL, GT_Q_INTEGER, 0},
+    {"ns_per_call", "time", GT_Q_TIME_NS, 0},
+    {"uj_per_call", "energy", GT_Q_ENERGY_UJ, 0},
+    {"lo_uj", "from", GT_Q_ENERGY_UJ, 0},
+    {"hi_uj", "to", GT_Q_ENERGY_UJ, 0},
+    {"share", NULL, GT_Q_SHARE, 0},
+    {"bar", "", GT_Q_BAR, GT_COLUMN_TEXT_ONLY},
+    {"macs", "MACs", GT_Q_COUNT, 0},
+    {"input", NULL, GT_Q_TEXT, GT_COLUMN_DATA_ONLY},
+    {"output", NULL, GT_Q_TEXT, GT_COLUMN_DATA_ONLY},
+};
+
+static const struct gt_unit_record *unit_of(const struct gt_model_record *model, int64_t index)
+{
+    for (size_t i = 0; model && i < model->unit_count; i++)
+        if (model->units[i].index == index)
+            return &model->units[i];
+    return NULL;
+}
+
+static void add_layer(struct gt_section *section, const struct gt_model_record *model, const struct gt_unit_energy_record *row)
+{
+    const struct gt_unit_record *unit = unit_of(model, row->index);
+    const struct gt_value values[COUNT(layer_columns)] = {
+        gt_value_text(model ? model->name : NULL),
+        gt_value_text(unit ? unit->name : NULL),
+        gt_value_text(unit ? unit->op : NULL),
+        gt_value_bool(unit && unit->region),
+        known(row->calls),
+        gt_value_f64_if(row->calls > 0, (double)row->ns / (double)row->calls),
+        gt_value_f64(row->uj_per_call),
+        gt_value_f64(row->lo_uj),
+        gt_value_f64(row->hi_uj),
+        gt_value_f64(row->share),
+        gt_value_f64(row->share),
+        known(unit ? unit->macs : GT_UNKNOWN),
+        gt_value_text(unit ? unit->shape_in : NULL),
+        gt_value_text(unit ? unit->shape_out : NULL),
+    };
+    gt_section_row(section, values, COUNT(values));
+}
+
+static int by_share(const void *a, const void *b)
+{
+    const struct gt_unit_energy_record *x = a, *y = b;
+    return x->share != y->share ? (x->share < y->share) - (x->share > y->share) : (x->index > y->index) - (x->index < y->index);
+}
+
+/* Costliest first; text shows the first few of each model unless --all. */
+static void add_layers(struct showing *s)
+{
+    bool all = s->tracker->format != GT_FORMAT_TEXT || gt_tracker_given(s->tracker, GT_OPT_ALL);
+    struct gt_section *section = gt_document_section(s->document, GT_SECTION_TABLE, "layers",
+                                                     "layers, costliest first (by time)", layer_columns, COUNT(layer_columns));
+    for (size_t i = 0; i < s->run->model_count; i++) {
+        const struct gt_run_model_record *part = &s->run->models[i];
+        const struct gt_model_record *model = model_of(s, part->model);
+        struct gt_unit_energy_record *rows = gt_arena_alloc(&s->tracker->arena, part->unit_count + 1, sizeof *rows);
+        if (!rows || part->unit_count == 0)
+            continue;
+        memcpy(rows, part->units, part->unit_count * sizeof *rows);
+        qsort(rows, part->unit_count, sizeof *rows, by_share);
+        for (size_t k = 0; k < part->unit_count && (all || k < LAYERS_SHOWN); k++)
+            add_layer(section, model, &rows[k]);
+    }
+}
+
+static void add_counters(struct showing *s)
+{
+    static const struct gt_column columns[] = {
+        {"domain", NULL, GT_Q_TEXT, 0},          {"total_uj", "energy", GT_Q_ENERGY_UJ, 0}, {"additive", NULL, GT_Q_TEXT, 0},
+        {"first_raw", "first", GT_Q_INTEGER, 0}, {"last_raw", "last", GT_Q_INTEGER, 0},     {"wraps", NULL, GT_Q_INTEGER, 0},
+        {"gaps", NULL, GT_Q_INTEGER, 0},         {"gap_ns", "gap", GT_Q_TIME_NS, 0},
+    };
+    struct gt_section *section =
+        gt_document_section(s->document, GT_SECTION_TABLE, "counters", "energy counters", columns, COUNT(columns));
+    for (size_t i = 0; i < s->run->counter_count; i++) {
+        const struct gt_counter_record *c = &s->run->counters[i];
+        const struct gt_value values[COUNT(columns)] = {
+            gt_value_text(c->domain), known(c->total_uj), gt_value_bool(c->additive), known(c->first_raw), known(c->last_raw),
+            known(c->wraps),          known(c->gaps),     known(c->gap_ns),
+        };
+        gt_section_row(section, values, COUNT(values));
+    }
+}
+
+static void add_processes(struct showing *s)
+{
+    static const struct gt_column columns[] = {{"pid", NULL, GT_Q_INTEGER, 0},
+                                               {"state", NULL, GT_Q_TEXT, 0},
+                                               {"exe", NULL, GT_Q_TEXT, 0},
+                                               {"command", NULL, GT_Q_TEXT, 0}};
+    struct gt_section *section =
+        gt_document_section(s->document, GT_SECTION_TABLE, "processes", "processes seen from inside", columns, COUNT(columns));
+    for (size_t i = 0; i < s->run->process_count; i++) {
+        const struct gt_process_record *p = &s->run->processes[i];
+        const struct gt_value values[] = {known(p->pid), gt_value_text(p->state), gt_value_text(p->exe),
+                                          gt_value_text(p->command)};
+        gt_section_row(section, values, COUNT(values));
+    }
+}
+
+static void add_events(struct showing *s)
+{
+    static const struct gt_column columns[] = {
+        {"kind", NULL, GT_Q_TEXT, 0}, {"count", NULL, GT_Q_INTEGER, 0}, {"text", NULL, GT_Q_TEXT, 0}};
+    struct gt_section *section =
+        gt_document_section(s->document, GT_SECTION_TABLE, "events", "losses and notes", columns, COUNT(columns));
+    for (size_t i = 0; i < s->run->event_count; i++) {
+        const struct gt_event_record *e = &s->run->events[i];
+        const struct gt_value values[] = {gt_value_text(e->kind), known(e->count), gt_value_text(e->text)};
+        gt_section_row(section, values, COUNT(values));
+    }
+}
+
+static void add_children(struct showing *s)
+{
+    static const struct gt_column columns[] = {{"id", "run", GT_Q_TEXT, 0}};
+    const char **ids;
+    size_t count;
+    struct gt_section *section =
+        gt_document_section(s->document, GT_SECTION_TABLE, "children", "runs inside", columns, COUNT(columns));
+    if (gt_store_child_runs(s->store, s->run->id, &s->tracker->arena, &ids, &count, s->err) != GT_OK)
+        return;
+    for (size_t i = 0; i < count; i++) {
+        const struct gt_value values[] = {gt_value_text(ids[i])};
+        gt_section_row(section, values, 1);
+    }
+}
+
+static enum gt_status load(struct showing *s)
+{
+    const char *id;
+    struct gt_run_record *run;
+    enum gt_status status = gt_storeopen(s->tracker, GT_STORE_READ, &s->store, s->err);
+    if (status == GT_OK)
+        status = gt_storeopen_run(s->tracker, s->store, s->tracker->args->operands[0], &id, s->err);
+    if (status == GT_OK)
+        status = gt_store_get_run(s->store, id, &s->tracker->arena, &run, s->err);
+    if (status == GT_OK)
+        s->run = run;
+    return status;
+}
+
+int gt_cmd_show(struct gt_tracker *tracker)
+{
+    struct gt_err err = {0};
+    struct gt_document document;
+    struct showing s = {.tracker = tracker, .document = &document, .err = &err};
+    enum gt_status status = load(&s);
+    if (status != GT_OK) {
+        gt_store_close(s.store);
+        err.status = status;
+        return gt_tracker_fail(tracker, &err);
+    }
+    gt_document_init(&document, &tracker->arena, "show");
+    add_identity(&s);
+    add_energy(&s);
+    add_closure(&s);
+    add_models(&s);
+    add_layers(&s);
+    add_counters(&s);
+    add_processes(&s);
+    add_children(&s);
+    add_events(&s);
+    gt_store_close(s.store);
+    return gt_output_document(tracker, &document);
+}

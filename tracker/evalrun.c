@@ -1,0 +1,235 @@
+#include "tracker/evalrun.h"
+
+#include "tracker/paths.h"
+#include "tracker/quote.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { ARGUMENTS_MOST = 24 };
+
+struct evaluating {
+    struct gt_tracker *tracker;
+    struct gt_evalrun *eval;
+    const char *gtcnn, *source, *spool, *folder;
+    uint64_t interval_ns;
+    uint8_t enclosing[GT_TRACE_ID_BYTES];
+    bool enclosed;
+    struct gt_runtrace series; /* open when eval->series */
+    int silence;               /* /dev/null */
+    struct gt_err *err;
+};
+
+/* An argument vector being put together; elements borrowed. */
+struct arguments {
+    const char *words[ARGUMENTS_MOST];
+    size_t count;
+};
+
+static void add(struct arguments *a, const char *option, const char *value)
+{
+    a->words[a->count++] = option;
+    if (value)
+        a->words[a->count++] = value;
+}
+
+/* The option as it was given, when it was. */
+static void pass_on(struct arguments *a, const struct gt_tracker *tracker, enum gt_option_id id, const char *name)
+{
+    if (gt_tracker_given(tracker, id))
+        add(a, name, tracker->args->values[id].text);
+}
+
+static void progress(struct evaluating *e, const char *what, size_t i, size_t n)
+{
+    if (e->tracker->progress)
+        fprintf(e->tracker->err, "\r\033[Kgreentrack eval: %s (%zu of %zu)", what, i, n);
+}
+
+static void say_outside(void *context, const char *program, const char *reason)
+{
+    gt_tracker_say(context, "%s %s: layers will be missing", program, reason);
+}
+
+/* Runs one command under its own run trace. False: stop (our own failure, or a signal). */
+static bool run_job(struct evaluating *e, struct arguments *a, const char *const *notes, const char *const *extra,
+                    struct gt_measure_result *result, bool *ok)
+{
+    a->words[a->count] = NULL;
+    struct gt_measure_options options = {
+        .argv = (char *const *)a->words,
+        .source = e->source,
+        .interval_ns = e->interval_ns,
+        .parent_run_id = e->eval->series ? e->series.header.run_id
+                         : e->enclosed   ? e->enclosing
+                                         : NULL,
+        .extra = extra,
+        .notes = notes,
+        .output = e->silence,
+        .outside = say_outside,
+        .context = e->tracker,
+    };
+    if (gt_measure_command(&e->tracker->arena, &options, result, e->err) != GT_OK)
+        return false;
+    int failed = result->not_found ? result->not_found : result->job.exec_errno;
+    if (failed) {
+        gt_err_set_errno(e->err, failed, "%s", e->gtcnn);
+        return false;
+    }
+    if (e->eval->series)
+        gt_runtrace_sample(&e->series, gt_job_now_ns(), true);
+    int status = result->job.wait_status;
+    *ok = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    e->eval->failures += !*ok;
+    if (!WIFSIGNALED(status))
+        return true;
+    e->eval->wait_status = status;
+    return false;
+}
+
+/* --- the hooked pass ---------------------------------------------------------------------------------------------------- */
+
+static bool evaluate_model(struct evaluating *e, struct gt_eval_model *model, size_t i)
+{
+    static const char *const notes[] = {"role", "eval", NULL};
+    const char *file = gt_arena_printf(&e->tracker->arena, "%s/%zu", e->folder, i);
+    struct arguments a = {{e->gtcnn, "eval"}, 2};
+    struct gt_measure_result result;
+    bool ok = false;
+    add(&a, "--model", model->name);
+    pass_on(&a, e->tracker, GT_OPT_DATA, "--data");
+    pass_on(&a, e->tracker, GT_OPT_LIMIT, "--limit");
+    pass_on(&a, e->tracker, GT_OPT_THREADS, "--threads");
+    pass_on(&a, e->tracker, GT_OPT_BATCH, "--batch");
+    add(&a, "--predictions", file);
+    progress(e, model->name, i + 1, e->eval->model_count);
+    if (!run_job(e, &a, notes, NULL, &result, &ok))
+        return false;
+    memcpy(model->run_hex, result.run_hex, sizeof model->run_hex);
+    struct gt_err err = {0};
+    if (ok && gt_answers_read(file, &e->tracker->arena, &model->answers, &err) == GT_OK) {
+        model->answered = true;
+    } else if (ok) {
+        e->eval->failures++;
+        gt_tracker_fail(e->tracker, &err);
+    }
+    unlink(file);
+    return true;
+}
+
+/* --- rounds ------------------------------------------------------------------------------------------------------------- */
+
+static bool bench_model(struct evaluating *e, const struct gt_eval_model *model, uint64_t round)
+{
+    static const char *const extra[] = {"GREENTRACK_UNITS=off", NULL};
+    char number[24];
+    snprintf(number, sizeof number, "%llu", (unsigned long long)round);
+    const char *const notes[] = {"role", "round", "series run", e->eval->series_hex, "round", number, "units", "off", NULL};
+    struct arguments a = {{e->gtcnn, "bench"}, 2};
+    struct gt_measure_result result;
+    bool ok;
+    add(&a, "--model", model->name);
+    add(&a, "--seconds", gt_tracker_text(e->tracker, GT_OPT_SECONDS, "1"));
+    pass_on(&a, e->tracker, GT_OPT_THREADS, "--threads");
+    pass_on(&a, e->tracker, GT_OPT_BATCH, "--batch");
+    return run_job(e, &a, notes, extra, &result, &ok);
+}
+
+/* Every round visits all models, each round beginning with another one: slow drift then hits all alike. */
+static bool run_rounds(struct evaluating *e)
+{
+    size_t n = e->eval->model_count;
+    for (uint64_t round = 0; round < e->eval->rounds; round++)
+        for (size_t i = 0; i < n; i++) {
+            const struct gt_eval_model *model = &e->eval->models[(round + i) % n];
+            progress(e, model->name, (size_t)round * n + i + 1, (size_t)e->eval->rounds * n);
+            if (model->answered && !bench_model(e, model, round))
+                return false;
+        }
+    return true;
+}
+
+/* --- all ---------------------------------------------------------------------------------------------------------------- */
+
+static enum gt_status open_series(struct evaluating *e)
+{
+    static const char *const notes[] = {"role", "eval", NULL};
+    struct arguments a = {{"greentrack", "eval"}, 2};
+    for (size_t i = 0; i < e->eval->model_count && a.count < ARGUMENTS_MOST - 6; i++)
+        add(&a, "--model", e->eval->models[i].name);
+    pass_on(&a, e->tracker, GT_OPT_ROUNDS, "--rounds");
+    a.words[a.count] = NULL;
+    struct gt_runtrace_options options = {
+        .spool = e->spool,
+        .source = e->source,
+        .command = gt_quote_command(&e->tracker->arena, (char *const *)a.words),
+        .parent_run_id = e->enclosed ? e->enclosing : NULL,
+        .notes = notes,
+        .series = true,
+        .interval_ns = e->interval_ns,
+    };
+    enum gt_status status = gt_runtrace_open(&e->series, &gt_os_linux, &options, e->err);
+    if (status != GT_OK)
+        return status;
+    memcpy(e->eval->series_hex, e->series.run_hex, sizeof e->eval->series_hex);
+    gt_runtrace_sample(&e->series, gt_job_now_ns(), true);
+    return GT_OK;
+}
+
+static enum gt_status prepare(struct evaluating *e)
+{
+    const struct gt_option_value *interval = &e->tracker->args->values[GT_OPT_INTERVAL];
+    const char *temporary = getenv("TMPDIR");
+    char *folder =
+        gt_arena_printf(&e->tracker->arena, "%s/greentrack-eval.XXXXXX", temporary && *temporary ? temporary : "/tmp");
+    enum gt_status status = gt_paths_gtcnn(&e->tracker->arena, &e->gtcnn, e->err);
+    if (status == GT_OK)
+        status = gt_paths_spool(&e->tracker->arena, &e->spool, e->err);
+    if (status == GT_OK)
+        status = gt_runtrace_interval(interval->count ? interval->number : NAN, &e->interval_ns, e->err);
+    if (status != GT_OK)
+        return status;
+    e->source = gt_runtrace_source(gt_tracker_text(e->tracker, GT_OPT_ENERGY_SOURCE, NULL));
+    e->enclosed = gt_measure_enclosing_run(e->enclosing);
+    e->silence = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    if (e->silence < 0)
+        return gt_err_set_errno(e->err, errno, "/dev/null");
+    if (!folder || !mkdtemp(folder))
+        return gt_err_set_errno(e->err, errno, "a temporary folder in %s", temporary && *temporary ? temporary : "/tmp");
+    e->folder = folder;
+    return e->eval->series ? open_series(e) : GT_OK;
+}
+
+static bool measure_all(struct evaluating *e)
+{
+    for (size_t i = 0; i < e->eval->model_count; i++)
+        if (!evaluate_model(e, &e->eval->models[i], i))
+            return false;
+    return run_rounds(e);
+}
+
+enum gt_status gt_evalrun_measure(struct gt_tracker *tracker, struct gt_evalrun *eval, struct gt_err *err)
+{
+    struct evaluating *e = gt_arena_alloc(&tracker->arena, 1, sizeof *e);
+    if (!e)
+        return gt_err_set(err, GT_E_NOMEM, "out of memory");
+    *e = (struct evaluating){.tracker = tracker, .eval = eval, .silence = -1, .err = err};
+    e->series.spool_fd = -1;
+    enum gt_status status = prepare(e);
+    if (status == GT_OK && !measure_all(e) && !eval->wait_status)
+        status = err->status ? err->status : GT_E_IO;
+    if (tracker->progress)
+        fputs("\r\033[K", tracker->err);
+    if (eval->series && e->series.spool_fd >= 0)
+        gt_runtrace_close(&e->series, gt_job_now_ns(), eval->wait_status ? eval->wait_status : eval->failures ? 1 << 8 : 0);
+    if (e->folder)
+        rmdir(e->folder);
+    if (e->silence >= 0)
+        close(e->silence);
+    return status;
+}

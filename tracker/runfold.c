@@ -1,0 +1,447 @@
+#include "tracker/runfold.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Sums of one global slot, to tell what the rows lack. [0] units, [1] inferences. */
+struct slot_sum {
+    uint64_t calls, items, ns;
+};
+
+/* The latest TABLE of one thread of one process. */
+struct thread_table {
+    size_t process;
+    uint64_t thread;
+    struct gt_trace_total *rows; /* owned */
+    uint32_t count;
+};
+
+/* One trace being merged: its current record, and the time by which it takes its turn. */
+struct feed {
+    struct gt_runfold_trace *trace;
+    size_t process;
+    bool samples; /* its ticks and CPU rows count */
+    bool rows;    /* its units count */
+    bool ended;
+    uint64_t turn_ns;
+    struct gt_trace_view record;
+};
+
+struct merge {
+    const struct gt_runfold_input *input;
+    struct gt_fold *fold;
+    uint32_t slots;
+    struct slot_sum *seen[2], *told[2]; /* owned; by rows and blocks, by tables */
+    struct slot_sum other_told;
+    struct gt_runfold *out;      /* for the samples' ends */
+    struct thread_table *tables; /* owned */
+    size_t table_count, table_room;
+    struct gt_err *err;
+};
+
+/* --- slots ------------------------------------------------------------------------------------------------------------ */
+
+static uint32_t shifted(uint32_t slot, uint32_t base)
+{
+    if (slot == GT_FOLD_SLOT_OTHER)
+        return slot;
+    return (slot & GT_TRACE_SLOT_INFER) | ((slot & ~GT_TRACE_SLOT_INFER) + base);
+}
+
+/* Where the sums of a (shifted) slot stand; NULL for the overflow slot and for what is out of range. */
+static struct slot_sum *sum_of(struct merge *m, struct slot_sum **sums, uint32_t slot)
+{
+    uint32_t plain = slot & ~GT_TRACE_SLOT_INFER;
+    return plain < m->slots ? &sums[slot & GT_TRACE_SLOT_INFER ? 1 : 0][plain] : NULL;
+}
+
+static enum gt_status lay_out_slots(struct merge *m, struct gt_runfold_input *input)
+{
+    uint64_t next = 0;
+    for (size_t i = 0; i < input->process_count; i++) {
+        input->processes[i].slot_base = (uint32_t)next;
+        next += input->processes[i].info->slots;
+        if (next > GT_RUNFOLD_SLOTS)
+            return gt_err_set(m->err, GT_E_LIMIT, "more than %d units in one run", GT_RUNFOLD_SLOTS);
+    }
+    m->slots = (uint32_t)next;
+    for (int i = 0; i < 2; i++) {
+        m->seen[i] = calloc(m->slots + 1, sizeof **m->seen);
+        m->told[i] = calloc(m->slots + 1, sizeof **m->told);
+        if (!m->seen[i] || !m->told[i])
+            return gt_err_set(m->err, GT_E_NOMEM, "out of memory");
+    }
+    return GT_OK;
+}
+
+/* --- records ---------------------------------------------------------------------------------------------------------- */
+
+static bool in_time(const struct merge *m, uint64_t t_end_ns)
+{
+    return t_end_ns > m->input->from_ns && t_end_ns <= m->input->until_ns;
+}
+
+static void add_rows(struct merge *m, const struct gt_runfold_trace *trace, uint64_t thread, const struct gt_trace_event *rows,
+                     uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        struct gt_trace_event event = rows[i];
+        event.slot = shifted(event.slot, trace->slot_base);
+        struct slot_sum *sum = sum_of(m, m->seen, event.slot);
+        if (sum) {
+            sum->calls++;
+            sum->items += event.items;
+            sum->ns += event.t_end_ns > event.t_begin_ns ? event.t_end_ns - event.t_begin_ns : 0;
+        }
+        if (in_time(m, event.t_end_ns))
+            gt_fold_add_event(m->fold, thread, &event);
+    }
+}
+
+static void add_events(struct merge *m, const struct feed *feed)
+{
+    uint64_t thread;
+    uint32_t count;
+    const struct gt_trace_event *rows;
+    if (gt_trace_view_events(&feed->record, &thread, &count, &rows) == GT_OK)
+        add_rows(m, feed->trace, thread, rows, count);
+}
+
+/* Replaces what was known of that thread. */
+static enum gt_status keep_table(struct merge *m, size_t process, uint64_t thread, const struct gt_trace_total *rows,
+                                 uint32_t count)
+{
+    struct thread_table *table = NULL;
+    for (size_t i = 0; i < m->table_count && !table; i++)
+        if (m->tables[i].process == process && m->tables[i].thread == thread)
+            table = &m->tables[i];
+    if (!table) {
+        if (m->table_count == m->table_room) {
+            size_t room = m->table_room ? 2 * m->table_room : 16;
+            struct thread_table *more = realloc(m->tables, room * sizeof *more);
+            if (!more)
+                return gt_err_set(m->err, GT_E_NOMEM, "out of memory");
+            m->tables = more;
+            m->table_room = room;
+        }
+        table = &m->tables[m->table_count++];
+        *table = (struct thread_table){.process = process, .thread = thread};
+    }
+    struct gt_trace_total *copy = malloc((count + 1) * sizeof *copy);
+    if (!copy)
+        return gt_err_set(m->err, GT_E_NOMEM, "out of memory");
+    memcpy(copy, rows, count * sizeof *copy);
+    free(table->rows);
+    table->rows = copy;
+    table->count = count;
+    return GT_OK;
+}
+
+static enum gt_status add_table(struct merge *m, const struct feed *feed)
+{
+    uint64_t thread;
+    uint32_t count;
+    const struct gt_trace_total *rows;
+    if (gt_trace_view_table(&feed->record, &thread, &count, &rows) != GT_OK)
+        return GT_OK;
+    return keep_table(m, feed->process, thread, rows, count);
+}
+
+static void add_block(struct merge *m, const struct feed *feed)
+{
+    struct gt_block block;
+    if (gt_block_parse(feed->record.payload, feed->record.bytes, &block) != GT_OK || !in_time(m, block.head->end_ns))
+        return;
+    for (uint32_t i = 0; i < block.head->unit_count; i++) {
+        struct slot_sum *sum = sum_of(m, m->seen, shifted(block.units[i].slot, feed->trace->slot_base));
+        if (sum) {
+            sum->calls += block.units[i].calls;
+            sum->items += block.units[i].items;
+            sum->ns += block.units[i].ns;
+        }
+    }
+    /* A block whose domains are not the run's has no equations for us: its units count by their tables. */
+    gt_fold_add_block(m->fold, &block, feed->trace->slot_base, !feed->samples);
+}
+
+static void saw_sample(struct gt_runfold *out, uint64_t t_ns)
+{
+    if (!out->first_ns || t_ns < out->first_ns)
+        out->first_ns = t_ns;
+    if (t_ns > out->last_ns)
+        out->last_ns = t_ns;
+}
+
+static void add_ticks(struct merge *m, const struct feed *feed)
+{
+    uint32_t count, domains;
+    const uint64_t *rows;
+    if (gt_trace_view_ticks(&feed->record, &count, &domains, &rows) != GT_OK ||
+        domains != (uint32_t)feed->trace->info->source.domain_count)
+        return;
+    for (uint32_t i = 0; i < count; i++, rows += 1 + domains) {
+        if (rows[0] < m->input->from_ns || rows[0] > m->input->until_ns)
+            continue;
+        gt_fold_add_tick(m->fold, rows[0], rows + 1);
+        saw_sample(m->out, rows[0]);
+        if (!m->out->has_ticks)
+            memcpy(m->out->first_raw, rows + 1, domains * sizeof *rows);
+        memcpy(m->out->last_raw, rows + 1, domains * sizeof *rows);
+        m->out->has_ticks = true;
+    }
+}
+
+static void add_cpu(struct merge *m, const struct feed *feed)
+{
+    uint32_t count;
+    const struct gt_trace_cpu *rows;
+    if (gt_trace_view_cpu(&feed->record, &count, &rows) != GT_OK)
+        return;
+    for (uint32_t i = 0; i < count; i++) {
+        if (rows[i].t_ns < m->input->from_ns || rows[i].t_ns > m->input->until_ns)
+            continue;
+        gt_fold_add_cpu(m->fold, &rows[i]);
+        saw_sample(m->out, rows[i].t_ns);
+        if (!m->out->has_cpu)
+            m->out->first_cpu = rows[i];
+        m->out->last_cpu = rows[i];
+        m->out->has_cpu = true;
+    }
+}
+
+static void add_gap(struct merge *m, const struct feed *feed)
+{
+    uint64_t begin, end;
+    if (gt_trace_find_u64(&feed->record, GT_KEY_T_BEGIN_NS, &begin) && gt_trace_find_u64(&feed->record, GT_KEY_T_END_NS, &end))
+        gt_fold_add_gap(m->fold, begin, end);
+}
+
+static enum gt_status add_record(struct merge *m, const struct feed *feed)
+{
+    uint16_t type = feed->record.type;
+    if (feed->samples && type == GT_TRACE_TICK)
+        add_ticks(m, feed);
+    else if (feed->samples && type == GT_TRACE_CPU)
+        add_cpu(m, feed);
+    else if (feed->samples && type == GT_TRACE_GAP)
+        add_gap(m, feed);
+    else if (feed->rows && type == GT_TRACE_EVENTS)
+        add_events(m, feed);
+    else if (feed->rows && type == GT_TRACE_BLOCK)
+        add_block(m, feed);
+    else if (feed->rows && type == GT_TRACE_TABLE)
+        return add_table(m, feed);
+    return GT_OK;
+}
+
+/* --- merging ---------------------------------------------------------------------------------------------------------- */
+
+/* Samples go by their first row, units by their last end: the ticks that cover them then come first. 0: no time of its own. */
+static uint64_t turn_of(const struct gt_trace_view *record)
+{
+    uint32_t count, domains;
+    uint64_t thread;
+    const uint64_t *ticks;
+    const struct gt_trace_cpu *cpus;
+    const struct gt_trace_event *events;
+    if (record->type == GT_TRACE_TICK && gt_trace_view_ticks(record, &count, &domains, &ticks) == GT_OK && count)
+        return ticks[0];
+    if (record->type == GT_TRACE_CPU && gt_trace_view_cpu(record, &count, &cpus) == GT_OK && count)
+        return cpus[0].t_ns;
+    if (record->type == GT_TRACE_EVENTS && gt_trace_view_events(record, &thread, &count, &events) == GT_OK && count)
+        return events[count - 1].t_end_ns;
+    return 0;
+}
+
+/* Records without a time take their turn right after the one before them. */
+static enum gt_status advance(struct merge *m, struct feed *feed)
+{
+    enum gt_status status = gt_trace_read_next(feed->trace->reader, &feed->record, m->err);
+    if (status == GT_E_NOENT) {
+        feed->ended = true;
+        return GT_OK;
+    }
+    uint64_t turn = status == GT_OK ? turn_of(&feed->record) : 0;
+    if (turn > feed->turn_ns)
+        feed->turn_ns = turn;
+    return status;
+}
+
+static struct feed *first_in_turn(struct feed *feeds, size_t count)
+{
+    struct feed *first = NULL;
+    for (size_t i = 0; i < count; i++)
+        if (!feeds[i].ended && (!first || feeds[i].turn_ns < first->turn_ns))
+            first = &feeds[i];
+    return first;
+}
+
+static enum gt_status merge_feeds(struct merge *m, struct feed *feeds, size_t count)
+{
+    enum gt_status status = GT_OK;
+    for (size_t i = 0; i < count && status == GT_OK; i++)
+        status = advance(m, &feeds[i]);
+    for (struct feed *next; status == GT_OK && (next = first_in_turn(feeds, count));) {
+        status = add_record(m, next);
+        if (status == GT_OK)
+            status = advance(m, next);
+    }
+    for (size_t i = 0; i < count; i++)
+        gt_trace_read_rewind(feeds[i].trace->reader);
+    return status;
+}
+
+static enum gt_status merge_traces(struct merge *m, const struct gt_runfold_input *input)
+{
+    size_t count = 0;
+    struct feed *feeds = calloc(input->process_count + 1, sizeof *feeds);
+    if (!feeds)
+        return gt_err_set(m->err, GT_E_NOMEM, "out of memory");
+    if (input->run)
+        feeds[count++] = (struct feed){.trace = input->run, .process = SIZE_MAX, .samples = true};
+    for (size_t i = 0; i < input->process_count; i++)
+        feeds[count++] =
+            (struct feed){.trace = &input->processes[i], .process = i, .samples = !input->run && i == 0, .rows = true};
+    enum gt_status status = merge_feeds(m, feeds, count);
+    free(feeds);
+    return status;
+}
+
+/* What killed processes left in their rings. */
+static enum gt_status merge_leftovers(struct merge *m, const struct gt_runfold_input *input)
+{
+    enum gt_status status = GT_OK;
+    for (size_t i = 0; i < input->process_count; i++) {
+        const struct gt_runfold_trace *trace = &input->processes[i];
+        for (size_t j = 0; j < trace->leftover_count && status == GT_OK; j++) {
+            const struct gt_trace_event *rows;
+            const struct gt_trace_total *totals;
+            uint64_t thread = gt_ring_leftover_thread(trace->leftovers[j]);
+            uint32_t count = gt_ring_leftover_rows(trace->leftovers[j], &rows);
+            add_rows(m, trace, thread, rows, count);
+            count = gt_ring_leftover_table(trace->leftovers[j], &totals);
+            if (count)
+                status = keep_table(m, i, thread, totals, count);
+        }
+    }
+    return status;
+}
+
+static uint64_t beyond(uint64_t told, uint64_t seen)
+{
+    return told > seen ? told - seen : 0;
+}
+
+/* Calls without a row: the tables are exact. */
+static void add_missing(struct merge *m)
+{
+    for (size_t i = 0; i < m->table_count; i++) {
+        uint32_t base = m->input->processes[m->tables[i].process].slot_base;
+        for (uint32_t j = 0; j < m->tables[i].count; j++) {
+            const struct gt_trace_total *row = &m->tables[i].rows[j];
+            struct slot_sum *sum = sum_of(m, m->told, shifted(row->slot, base));
+            sum = sum ? sum : &m->other_told;
+            sum->calls += row->calls;
+            sum->items += row->items;
+            sum->ns += row->ns;
+        }
+    }
+    for (uint32_t kind = 0; kind < 2; kind++)
+        for (uint32_t slot = 0; slot < m->slots; slot++) {
+            const struct slot_sum *told = &m->told[kind][slot], *seen = &m->seen[kind][slot];
+            if (told->calls > seen->calls)
+                gt_fold_add_missing(m->fold, slot | (kind ? GT_TRACE_SLOT_INFER : 0), told->calls - seen->calls,
+                                    beyond(told->items, seen->items), beyond(told->ns, seen->ns));
+        }
+    if (m->other_told.calls)
+        gt_fold_add_missing(m->fold, GT_FOLD_SLOT_OTHER, m->other_told.calls, m->other_told.items, m->other_told.ns);
+}
+
+/* --- result ----------------------------------------------------------------------------------------------------------- */
+
+static enum gt_status take_block(struct merge *m, struct gt_runfold *out)
+{
+    gt_fold_finish(m->fold);
+    size_t capacity = gt_fold_take_bytes(m->fold);
+    out->payload = aligned_alloc(16, (capacity + 15) / 16 * 16);
+    if (!out->payload)
+        return gt_err_set(m->err, GT_E_NOMEM, "out of memory");
+    enum gt_status status = gt_fold_take(m->fold, out->payload, capacity, &out->bytes);
+    if (status == GT_OK)
+        status = gt_block_parse(out->payload, out->bytes, &out->block);
+    return status == GT_OK ? GT_OK : gt_err_set(m->err, status, "folding the run: %s", gt_status_message(status));
+}
+
+static enum gt_status attribute(const struct gt_runfold_input *input, struct gt_runfold *out, struct gt_err *err)
+{
+    size_t rows = out->block.head->unit_count + (size_t)1;
+    struct gt_attribute_input to = {&out->block, &out->desc, &out->host, input->idle_w, input->idle_lo_w, input->idle_hi_w};
+    out->units = calloc(rows, sizeof *out->units);
+    out->infers = calloc(rows, sizeof *out->infers);
+    if (!out->units || !out->infers)
+        return gt_err_set(err, GT_E_NOMEM, "out of memory");
+    return gt_attribute(&to, &out->attribution, out->units, out->infers, err);
+}
+
+/* The samples' own trace says what host and source they are of. */
+static void describe(const struct gt_runfold_input *input, struct gt_runfold *out)
+{
+    const struct gt_trace_info *info = input->run ? input->run->info : input->processes[0].info;
+    out->desc = info->source;
+    out->host = info->host;
+    out->has_host = info->has_host;
+    if (!info->has_host)
+        out->host = (struct gt_host){
+            .family = -1, .model = -1, .stepping = -1, .cpus_online = 1, .cpus_allowed = 1, .turbo = -1, .hypervisor = -1};
+}
+
+static void free_merge(struct merge *m)
+{
+    for (int i = 0; i < 2; i++) {
+        free(m->seen[i]);
+        free(m->told[i]);
+    }
+    for (size_t i = 0; i < m->table_count; i++)
+        free(m->tables[i].rows);
+    free(m->tables);
+}
+
+enum gt_status gt_runfold_compute(struct gt_runfold_input *input, struct gt_runfold *out, struct gt_err *err)
+{
+    struct merge m = {.input = input, .out = out, .err = err};
+    *out = (struct gt_runfold){0};
+    describe(input, out);
+    size_t bytes = gt_fold_bytes(&gt_fold_config_large, out->desc.domain_count);
+    void *memory = aligned_alloc(16, (bytes + 15) / 16 * 16);
+    enum gt_status status = memory ? GT_OK : gt_err_set(err, GT_E_NOMEM, "out of memory");
+    if (status == GT_OK)
+        status = lay_out_slots(&m, input);
+    if (status == GT_OK && (status = gt_fold_init(memory, bytes, &gt_fold_config_large, &out->desc, &m.fold)) != GT_OK)
+        gt_err_set(err, status, "preparing the fold: %s", gt_status_message(status));
+    if (status == GT_OK)
+        status = merge_traces(&m, input);
+    if (status == GT_OK)
+        status = merge_leftovers(&m, input);
+    if (status == GT_OK) {
+        add_missing(&m);
+        status = take_block(&m, out);
+    }
+    if (status == GT_OK)
+        status = attribute(input, out, err);
+    free_merge(&m);
+    free(memory);
+    if (status != GT_OK)
+        gt_runfold_free(out);
+    return status;
+}
+
+void gt_runfold_free(struct gt_runfold *fold)
+{
+    free(fold->payload);
+    free(fold->units);
+    free(fold->infers);
+    fold->payload = NULL;
+    fold->units = NULL;
+    fold->infers = NULL;
+}

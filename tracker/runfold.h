@@ -1,0 +1,63 @@
+/*
+ * From the traces of one run to its folded block and its joules.
+ *
+ * A run has the trace of `greentrack run` (its ticks and CPU time, taken once) and any number of process traces (units and
+ * inferences); or it is a single process trace, which then has all of it. Records of all traces are merged by time and streamed
+ * through energy/fold; what the threads' exact tables and the rings of killed processes hold beyond the rows is added.
+ * Slots of the processes are laid one after another: process i's slot s is slot_base + s.
+ *
+ * Life cycle: fill `struct gt_runfold_input` -> gt_runfold_compute -> use -> gt_runfold_free. One thread.
+ */
+#ifndef GT_TRACKER_RUNFOLD_H
+#define GT_TRACKER_RUNFOLD_H
+
+#include "core/ring.h"
+#include "energy/attribute.h"
+#include "energy/fold.h"
+#include "tracker/traceinfo.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { GT_RUNFOLD_SLOTS = 1 << 20 }; /* most slots of all processes together */
+
+/* One trace, open and looked through; all borrowed. */
+struct gt_runfold_trace {
+    struct gt_trace_reader *reader; /* at its beginning; it is rewound afterwards */
+    const struct gt_trace_info *info;
+    struct gt_ring_leftover *const *leftovers;
+    size_t leftover_count;
+    uint32_t slot_base; /* filled in by gt_runfold_compute */
+};
+
+struct gt_runfold_input {
+    struct gt_runfold_trace *run;       /* NULL: the first process has the samples */
+    struct gt_runfold_trace *processes; /* may be none when there is a run */
+    size_t process_count;
+    uint64_t from_ns, until_ns;          /* rows that end in (from, until] count; 0 and UINT64_MAX: all */
+    double idle_w, idle_lo_w, idle_hi_w; /* of a calibration of this host class, source and boundary; NaN: unknown */
+};
+
+struct gt_runfold {
+    void *payload; /* owned: the BLOCK */
+    size_t bytes;
+    struct gt_block block; /* borrowed from the payload */
+    struct gt_source_desc desc;
+    struct gt_host host;
+    bool has_host;
+    bool has_ticks, has_cpu;
+    uint64_t first_ns, last_ns; /* of the samples; 0: none */
+    uint64_t first_raw[GT_SOURCE_DOMAINS], last_raw[GT_SOURCE_DOMAINS];
+    struct gt_trace_cpu first_cpu, last_cpu;
+    struct gt_attribution attribution;
+    struct gt_unit_energy *units;   /* owned, attribution.unit_count */
+    struct gt_infer_energy *infers; /* owned, attribution.infer_count */
+};
+
+/* GT_E_NOMEM; GT_E_LIMIT: too many slots; what attribution or reading says. On failure nothing needs freeing. */
+enum gt_status gt_runfold_compute(struct gt_runfold_input *input, struct gt_runfold *out, struct gt_err *err);
+
+void gt_runfold_free(struct gt_runfold *fold);
+
+#endif

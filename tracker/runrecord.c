@@ -1,0 +1,320 @@
+#include "tracker/runrecord.h"
+
+#include "core/text.h"
+#include "tracker/runmodels.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HEX_ID (2 * GT_TRACE_ID_BYTES + 1)
+
+struct making {
+    const struct gt_runrecord_input *input;
+    struct gt_arena *arena;
+    struct gt_run_record *run;
+    bool failed; /* memory is out */
+};
+
+static void *take(struct making *m, size_t count, size_t size)
+{
+    void *memory = gt_arena_alloc(m->arena, count + 1, size);
+    m->failed = m->failed || !memory;
+    return memory;
+}
+
+/* "" is unknown, too. */
+static const char *text(struct making *m, const char *value)
+{
+    const char *copy = value && *value ? gt_arena_strdup(m->arena, value) : NULL;
+    m->failed = m->failed || (value && *value && !copy);
+    return copy;
+}
+
+static const char *hex(struct making *m, const uint8_t *bytes)
+{
+    static const uint8_t zero[GT_TRACE_ID_BYTES];
+    if (memcmp(bytes, zero, sizeof zero) == 0)
+        return NULL;
+    char *out = take(m, HEX_ID, 1);
+    return out ? gt_text_hex(out, bytes, GT_TRACE_ID_BYTES) : NULL;
+}
+
+static int64_t number(uint64_t value)
+{
+    return value > INT64_MAX ? INT64_MAX : (int64_t)value;
+}
+
+/* 0 stands for "not said" in the traces' structs. */
+static int64_t number_if(bool known, uint64_t value)
+{
+    return known ? number(value) : GT_UNKNOWN;
+}
+
+static const struct gt_trace_info *principal(const struct gt_runfold_input *traces)
+{
+    return traces->run ? traces->run->info : traces->processes[0].info;
+}
+
+/* The label from the run's trace, else from any process's. */
+static const char *note_of(const struct gt_runfold_input *traces, const char *label)
+{
+    const char *found = traces->run ? gt_traceinfo_note(traces->run->info, label) : NULL;
+    for (size_t i = 0; i < traces->process_count && !found; i++)
+        found = gt_traceinfo_note(traces->processes[i].info, label);
+    return found && *found ? found : NULL;
+}
+
+static void fill_host(struct making *m)
+{
+    const struct gt_host *host = &m->input->fold->host;
+    struct gt_host_record *record = &m->run->host;
+    char *id = take(m, GT_HOST_ID, 1), *class_text = take(m, GT_HOST_CLASS_TEXT, 1);
+    if (m->failed)
+        return;
+    *record = (struct gt_host_record){
+        .id = gt_host_class_id(host, id),
+        .text = gt_host_class_text(host, class_text, GT_HOST_CLASS_TEXT),
+        .cpu_model = text(m, host->cpu_model),
+        .vendor = text(m, host->vendor),
+        .microcode = text(m, host->microcode),
+        .governor = text(m, host->governor),
+        .family = number_if(host->family >= 0, (uint64_t)host->family),
+        .model = number_if(host->model >= 0, (uint64_t)host->model),
+        .stepping = number_if(host->stepping >= 0, (uint64_t)host->stepping),
+        .cpus_online = host->cpus_online,
+        .cpus_allowed = host->cpus_allowed,
+        .memory_bytes = number_if(host->memory_bytes > 0, host->memory_bytes),
+        .turbo = number_if(host->turbo >= 0, (uint64_t)host->turbo),
+        .hypervisor = number_if(host->hypervisor >= 0, (uint64_t)host->hypervisor),
+    };
+}
+
+/* The UUID form of the kernel. */
+static const char *boot_text(struct making *m, const uint8_t *id)
+{
+    char digits[33];
+    gt_text_hex(digits, id, 16);
+    return gt_arena_printf(m->arena, "%.8s-%.4s-%.4s-%.4s-%.12s", digits, digits + 8, digits + 12, digits + 16, digits + 20);
+}
+
+static void fill_identity(struct making *m)
+{
+    const struct gt_runfold_input *traces = m->input->traces;
+    const struct gt_trace_info *info = principal(traces);
+    const char *series = note_of(traces, "series run"), *round = note_of(traces, "round"), *units = note_of(traces, "units");
+    struct gt_run_record *run = m->run;
+    run->id = text(m, m->input->id);
+    run->parent = hex(m, info->header.parent_run_id);
+    run->series = text(m, series);
+    run->link = text(m, m->input->link);
+    run->role = text(m, m->input->role);
+    run->state = gt_trace_state_word(m->input->state);
+    run->command = text(m, info->command);
+    run->tags = text(m, note_of(traces, "tags"));
+    run->exit_status = number_if(info->has_exit_status, info->exit_status);
+    run->exit_signal = number_if(info->has_signal, info->signal);
+    run->boot_id = boot_text(m, info->header.boot_id);
+    run->unit_hooks = !(units && strcmp(units, "off") == 0);
+    run->round = round ? number(strtoull(round, NULL, 10)) : GT_UNKNOWN;
+}
+
+static uint64_t least_known(uint64_t a, uint64_t b)
+{
+    return !a ? b : !b || a < b ? a : b;
+}
+
+/* From the first sample or row to the end that was written, else the last of them. */
+static void fill_times(struct making *m)
+{
+    const struct gt_runfold_input *traces = m->input->traces;
+    const struct gt_runfold *fold = m->input->fold;
+    const struct gt_trace_info *info = principal(traces);
+    uint64_t begin = fold->first_ns, end = info->has_end && info->end_ns ? info->end_ns : fold->last_ns;
+    for (size_t i = 0; i < traces->process_count && !traces->run; i++) {
+        begin = least_known(begin, traces->processes[i].info->first_ns);
+        end = traces->processes[i].info->last_ns > end ? traces->processes[i].info->last_ns : end;
+    }
+    begin = begin ? begin : info->first_ns;
+    if (traces->from_ns && begin < traces->from_ns)
+        begin = traces->from_ns;
+    if (end > traces->until_ns)
+        end = traces->until_ns;
+    m->run->begin_ns = number(begin);
+    m->run->end_ns = number(end > begin ? end : begin);
+    m->run->begin_real_ns = number(info->header.real_ns) + (m->run->begin_ns - number(info->header.mono_ns));
+}
+
+static void fill_cpu(struct making *m)
+{
+    const struct gt_runfold *fold = m->input->fold;
+    struct gt_run_record *run = m->run;
+    const struct gt_trace_cpu *a = &fold->first_cpu, *b = &fold->last_cpu;
+    bool job = fold->has_cpu && a->job_cpu_ns != UINT64_MAX && b->job_cpu_ns != UINT64_MAX;
+    bool machine = fold->has_cpu && a->machine_busy_ns != UINT64_MAX && b->machine_busy_ns != UINT64_MAX;
+    /* Of a bare process the counter began with the process; of a run with the run: all of it is the job's. */
+    run->cpu_ns = number_if(job, b->job_cpu_ns);
+    run->machine_busy_begin_ns = number_if(machine, a->machine_busy_ns);
+    run->machine_busy_end_ns = number_if(machine, b->machine_busy_ns);
+    run->machine_total_begin_ns = number_if(machine, a->machine_total_ns);
+    run->machine_total_end_ns = number_if(machine, b->machine_total_ns);
+}
+
+static void fill_source(struct making *m)
+{
+    const struct gt_runfold *fold = m->input->fold;
+    struct gt_run_record *run = m->run;
+    run->source = text(m, fold->desc.source);
+    run->boundary = text(m, fold->desc.boundary);
+    run->provenance = gt_provenance_word(fold->desc.provenance);
+    if (!fold->has_ticks)
+        return;
+    struct gt_counter_record *rows = take(m, (size_t)fold->desc.domain_count, sizeof *rows);
+    for (int i = 0; rows && i < fold->desc.domain_count; i++) {
+        const struct gt_domain *domain = &fold->desc.domains[i];
+        const struct gt_block_domain *sums = &fold->block.domains[i];
+        rows[i] = (struct gt_counter_record){
+            .domain = text(m, domain->name),
+            .parent = number_if(domain->parent >= 0, (uint64_t)domain->parent),
+            .package = number_if(domain->package >= 0, (uint64_t)domain->package),
+            .die = number_if(domain->die >= 0, (uint64_t)domain->die),
+            .additive = domain->additive,
+            .uj_per_count = domain->uj_per_count,
+            .wrap_count = number_if(domain->wrap_count > 0, domain->wrap_count),
+            .first_raw = (int64_t)fold->first_raw[i],
+            .last_raw = (int64_t)fold->last_raw[i],
+            .total_uj = number(sums->all.known_uj),
+            .wraps = number(sums->wraps),
+            .gaps = number(sums->backward + sums->stalls + sums->impossible),
+            .gap_ns = number(sums->all.gap_ns),
+        };
+    }
+    run->counters = rows;
+    run->counter_count = rows ? (size_t)fold->desc.domain_count : 0;
+}
+
+static void fill_processes(struct making *m)
+{
+    const struct gt_runfold_input *traces = m->input->traces;
+    struct gt_process_record *rows = take(m, traces->process_count, sizeof *rows);
+    for (size_t i = 0; rows && i < traces->process_count; i++) {
+        const struct gt_trace_info *info = traces->processes[i].info;
+        rows[i] = (struct gt_process_record){
+            .pid = number(info->pid ? info->pid : info->header.pid),
+            .ppid = GT_UNKNOWN,
+            .begin_ns = number_if(info->first_ns > 0, info->first_ns),
+            .end_ns = number_if(info->last_ns > 0, info->last_ns),
+            .exe = text(m, info->exe),
+            .command = text(m, info->command),
+            .state = gt_trace_state_word(info->state),
+        };
+    }
+    m->run->processes = rows;
+    m->run->process_count = rows ? traces->process_count : 0;
+}
+
+/* --- what was lost, and notes -------------------------------------------------------------------------------------------- */
+
+static void add_event(struct making *m, struct gt_event_record *rows, size_t *count, const char *kind, const char *what,
+                      int64_t how_many)
+{
+    rows[(*count)++] = (struct gt_event_record){
+        .kind = text(m, kind), .text = text(m, what), .count = how_many, .begin_ns = GT_UNKNOWN, .end_ns = GT_UNKNOWN};
+}
+
+/* Notes that became columns of their own are left out. */
+static bool is_column(const char *label)
+{
+    static const char *const columns[] = {"model",      "family", "phi",  "tags",  "series",
+                                          "series run", "round",  "role", "units", "items"};
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
+        if (strcmp(label, columns[i]) == 0)
+            return true;
+    return false;
+}
+
+static void trace_events(struct making *m, const struct gt_trace_info *info, struct gt_event_record *rows, size_t *count)
+{
+    for (size_t i = 0; i < info->loss_count; i++)
+        add_event(m, rows, count, info->losses[i].label, NULL, number(strtoull(info->losses[i].text, NULL, 10)));
+    for (size_t i = 0; i < info->note_count; i++)
+        if (!is_column(info->notes[i].label) && *info->notes[i].label)
+            add_event(m, rows, count, info->notes[i].label, info->notes[i].text, GT_UNKNOWN);
+    if (info->damage.bytes)
+        add_event(m, rows, count, "damaged trace", "bytes that could not be read", number(info->damage.bytes));
+}
+
+static void fill_events(struct making *m)
+{
+    const struct gt_runfold_input *traces = m->input->traces;
+    size_t room = traces->run ? traces->run->info->loss_count + traces->run->info->note_count + 1 : 0, count = 0;
+    for (size_t i = 0; i < traces->process_count; i++)
+        room += traces->processes[i].info->loss_count + traces->processes[i].info->note_count + 1;
+    struct gt_event_record *rows = take(m, room, sizeof *rows);
+    if (!rows)
+        return;
+    if (traces->run)
+        trace_events(m, traces->run->info, rows, &count);
+    for (size_t i = 0; i < traces->process_count; i++)
+        trace_events(m, traces->processes[i].info, rows, &count);
+    m->run->events = rows;
+    m->run->event_count = count;
+}
+
+/* --- attribution ------------------------------------------------------------------------------------------------------ */
+
+static struct gt_figure_uj figure(bool known, const struct gt_uj *uj)
+{
+    if (!known)
+        return (struct gt_figure_uj){GT_UNKNOWN, GT_UNKNOWN, GT_UNKNOWN};
+    return (struct gt_figure_uj){uj->uj, uj->lo_uj, uj->hi_uj};
+}
+
+static void fill_attribution(struct making *m)
+{
+    const struct gt_attribution *a = &m->input->fold->attribution;
+    bool known = a->known, window = a->known && a->window_ns > 0;
+    const struct gt_wattage *row = a->wattage;
+    m->run->attribution = (struct gt_attribution_record){
+        .method = text(m, a->method),
+        .version = a->version,
+        .kind = gt_bounds_word(a->kind),
+        .provenance = gt_provenance_word(a->provenance),
+        .window_ns = number(a->window_ns),
+        .covered_ns = number(a->covered_ns),
+        .window_cpu_ns = number(a->window_cpu_ns),
+        .cpu_share = a->share_known ? a->cpu_share : NAN,
+        .gap_share = known ? a->gap_share : NAN,
+        .idle_known = a->idle_known,
+        .units = figure(window, &a->closure.units),
+        .framework = figure(window, &a->closure.framework),
+        .idle = figure(window, &a->closure.idle),
+        .others = figure(window, &a->closure.others),
+        .unattributed = figure(window, &a->closure.unattributed),
+        .total = figure(window, &a->closure.total),
+        .unattributed_flag = window && a->closure.unattributed_flag,
+        .run_total = figure(known, &a->run_total),
+        .run_job = figure(known, &a->run_job),
+        .model_row = row ? gt_arena_printf(m->arena, "%s (%s, %d)", row->family, row->source, row->year) : NULL,
+    };
+}
+
+enum gt_status gt_runrecord_make(const struct gt_runrecord_input *input, struct gt_arena *arena, struct gt_runrecord *record,
+                                 struct gt_err *err)
+{
+    *record = (struct gt_runrecord){0};
+    struct making m = {.input = input, .arena = arena, .run = &record->run};
+    fill_identity(&m);
+    fill_host(&m);
+    fill_times(&m);
+    fill_cpu(&m);
+    fill_source(&m);
+    fill_processes(&m);
+    fill_events(&m);
+    fill_attribution(&m);
+    record->run.trace = input->fold->payload;
+    record->run.trace_bytes = input->fold->bytes;
+    if (m.failed)
+        return gt_err_set(err, GT_E_NOMEM, "out of memory");
+    return gt_runmodels_make(input, arena, record, err);
+}
