@@ -206,7 +206,7 @@ const char *gt_format_plain(struct gt_arena *arena, const struct gt_value *value
     case GT_VALUE_U64S:
         return join_numbers(arena, value);
     case GT_VALUE_F64:
-        return gt_arena_printf(arena, "%.15g", value->as.f64);
+        return gt_arena_printf(arena, "%.12g", value->as.f64);
     default:
         if (quantity == GT_Q_DATE)
             gt_format_date(cell, value->as.u64, 'T');

@@ -10,10 +10,11 @@
  * A document belongs to one thread. No locale is consulted; the decimal point is always '.'.
  *
  * Text: strings are escaped (gt_text_escape), figures are scaled for people ("1.23 mJ", "0.39 G"), absent ones are "-".
- * JSON: one object; bare numbers in the unit that the key names; absent ones are null, never 0; NaN and infinities are null.
- * CSV: RFC 4180 (CRLF, quotes doubled). A document with a single table becomes that table with its keys as header; any other
- * becomes the tidy form `section,row,key,value`, one figure a line, unless options name a section. A string that a spreadsheet
- * would take for a formula (it begins with = + - @, tab or carriage return) is preceded by an apostrophe.
+ * JSON: one object; bare numbers in the unit that the key names; absent ones are null, never 0; NaN and infinities are null;
+ * reals have twelve significant digits. CSV: RFC 4180 (CRLF, quotes doubled). A document with a single table becomes that table
+ * with its keys as header; any other becomes the tidy form `section,row,key,value`, one figure a line, unless options name a
+ * section. A string that a spreadsheet would take for a formula (it begins with = + - @, tab or carriage return) is preceded by
+ * an apostrophe.
  */
 #ifndef GT_REPORTS_RENDER_H
 #define GT_REPORTS_RENDER_H

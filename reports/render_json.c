@@ -131,7 +131,7 @@ static enum gt_status json_end(struct gt_render *render)
     enum gt_status status = GT_OK;
     if (state->failed)
         status = gt_err_set(render->err, GT_E_NOMEM, "out of memory for JSON");
-    else if (json_dumpf(state->root, render->out, JSON_INDENT(2) | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(15)) != 0 ||
+    else if (json_dumpf(state->root, render->out, JSON_INDENT(2) | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(12)) != 0 ||
              fputc('\n', render->out) < 0)
         status = gt_err_set(render->err, GT_E_IO, "cannot write JSON");
     json_decref(state->root);

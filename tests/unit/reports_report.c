@@ -1,0 +1,476 @@
+/*
+ * Whole reports from a store that the test fills: golden text, JSON and CSV, and what holds for all of them.
+ *
+ * UPDATE=1 writes the goldens (tests/golden/report-*) anew: read the diff.
+ */
+#include "reports/report.h"
+#include "sqlite/store.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+/* cmocka wants the four above first */
+#include <cmocka.h>
+
+#define COUNT(a) (sizeof(a) / sizeof *(a))
+
+enum { SIZES = 4, UNITS = 3, IMAGES = 8000, ROUNDS = 3 };
+
+/* Of the family "toy", then of "other". */
+static const char *const digests[2 * SIZES] = {"00000000000000000000000000000000000000000000000000000000000000b0",
+                                               "11111111111111111111111111111111111111111111111111111111111111b1",
+                                               "22222222222222222222222222222222222222222222222222222222222222b2",
+                                               "33333333333333333333333333333333333333333333333333333333333333b3",
+                                               "44444444444444444444444444444444444444444444444444444444444444b0"};
+static const char dataset_digest[] = "dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd";
+/* A name from a hostile file: it must not drive a terminal. */
+static const char evil[] = "head\033[31m";
+
+struct world {
+    char path[64];
+    struct gt_store *store;
+    struct gt_arena arena;
+    struct gt_err err;
+    const char *weights, *provenance;
+};
+
+static void ok(struct world *w, enum gt_status status)
+{
+    if (status != GT_OK)
+        fail_msg("%s: %s", gt_status_message(status), w->err.text);
+}
+
+static const struct gt_member_record stem_members[] = {
+    {"stem/conv", "Conv", 1764, 72}, {"stem/bn", "BatchNormalization", 0, 16}, {"stem/act", "Sigmoid", 0, 0}};
+static const struct gt_member_record pool_members[] = {{"pool", "GlobalAveragePool", 0, 0}};
+static const struct gt_member_record head_members[] = {{evil, "Gemm", 640, 650}};
+
+static void model_record(struct gt_model_record *out, struct gt_unit_record *units, const struct world *w, int size)
+{
+    static const char *const names[] = {"toy/b0", "toy/b1", "toy/b2", "toy/b3", "other/b0"};
+    int64_t scale = INT64_C(1) << size;
+    units[0] = (struct gt_unit_record){.index = 0,
+                                       .name = "stem/conv",
+                                       .op = "Conv",
+                                       .macs = 176400 * scale,
+                                       .params = 88 * scale,
+                                       .member_count = 3,
+                                       .members = stem_members};
+    units[1] = (struct gt_unit_record){.index = 1,
+                                       .name = "pool",
+                                       .op = "GlobalAveragePool",
+                                       .macs = 0,
+                                       .params = 0,
+                                       .member_count = 1,
+                                       .members = pool_members};
+    units[2] = (struct gt_unit_record){.index = 2,
+                                       .name = evil,
+                                       .op = "Gemm",
+                                       .macs = 640 * scale,
+                                       .params = 650 * scale,
+                                       .member_count = 1,
+                                       .members = head_members};
+    *out = (struct gt_model_record){.digest = digests[size],
+                                    .name = names[size],
+                                    .family = size < SIZES ? "toy" : "other",
+                                    .weights = w->weights,
+                                    .phi = size,
+                                    .macs = 177040 * scale,
+                                    .params = 738 * scale,
+                                    .unit_count = UNITS,
+                                    .units = units};
+}
+
+/* The closure of a hooked run: 70 % units, 10 % framework, 10 % idle, 4 % others, 6 % unattributed. */
+static struct gt_attribution_record attribution(const struct world *w, int64_t total)
+{
+    struct gt_attribution_record out = {.method = "time",
+                                        .version = 1,
+                                        .kind = "range",
+                                        .provenance = w->provenance,
+                                        .window_ns = 1000000000,
+                                        .covered_ns = 1000000000,
+                                        .window_cpu_ns = 1900000000,
+                                        .cpu_share = 0.95,
+                                        .gap_share = 0,
+                                        .idle_known = true,
+                                        .unattributed_flag = true};
+    struct gt_figure_uj *parts[] = {&out.units, &out.framework, &out.idle, &out.others, &out.unattributed, &out.total};
+    static const int percent[] = {70, 10, 10, 4, 6, 100};
+    for (size_t i = 0; i < COUNT(parts); i++)
+        *parts[i] = (struct gt_figure_uj){total * percent[i] / 100, total * percent[i] / 200, total * percent[i] / 50};
+    out.run_total = out.run_job = out.total;
+    out.model_row = "generic x86-64 (test table, 2026)";
+    return out;
+}
+
+static const char *run_id(struct world *w, int size, int round)
+{
+    return gt_arena_printf(&w->arena, "%08d%08d00000000000000aa", size + 1, round + 1);
+}
+
+static void put_run(struct world *w, int size, int round, double uj)
+{
+    struct gt_unit_record units[UNITS];
+    struct gt_model_record model;
+    model_record(&model, units, w, size);
+    bool hooked = round < 0;
+    const struct gt_unit_energy_record taken[UNITS] = {{.index = 0,
+                                                        .calls = 800,
+                                                        .ns = (int64_t)(640000 * uj),
+                                                        .uj_per_call = 6.4 * uj,
+                                                        .lo_uj = 3.2 * uj,
+                                                        .hi_uj = 12.8 * uj,
+                                                        .share = 0.8},
+                                                       {.index = 1,
+                                                        .calls = 800,
+                                                        .ns = (int64_t)(40000 * uj),
+                                                        .uj_per_call = 0.4 * uj,
+                                                        .lo_uj = 0.2 * uj,
+                                                        .hi_uj = 0.8 * uj,
+                                                        .share = 0.05},
+                                                       {.index = 2,
+                                                        .calls = 800,
+                                                        .ns = (int64_t)(120000 * uj),
+                                                        .uj_per_call = 1.2 * uj,
+                                                        .lo_uj = 0.6 * uj,
+                                                        .hi_uj = 2.4 * uj,
+                                                        .share = 0.15}};
+    const struct gt_run_model_record part = {.model = digests[size],
+                                             .precision = "fp32",
+                                             .runtime = "libgtcnn",
+                                             .runtime_version = "0.1.0 gcc",
+                                             .threads = 2,
+                                             .batch = 10,
+                                             .inferences = IMAGES,
+                                             .calls = IMAGES / 10,
+                                             .ns = (int64_t)(1000 * uj) * IMAGES,
+                                             .uj_per_inference = uj,
+                                             .lo_uj = uj / 2,
+                                             .hi_uj = uj * 2,
+                                             .dynamic_uj = uj * 0.75,
+                                             .seconds_per_inference = uj * 1e-6,
+                                             .unit_count = hooked ? UNITS : 0,
+                                             .units = taken};
+    struct gt_run_record run = {.id = run_id(w, size, round),
+                                .role = hooked ? "process" : "round",
+                                .state = "closed",
+                                .series = hooked ? NULL : "ffffffffffffffffffffffffffffffff",
+                                .command = "gtcnn",
+                                .exit_status = 0,
+                                .exit_signal = GT_UNKNOWN,
+                                .begin_real_ns = INT64_C(1795519691000000000) + 1000000000 * (10 * (round + 2) + size),
+                                .begin_ns = 1,
+                                .end_ns = 1000000001,
+                                .boot_id = "boot",
+                                .source = "model",
+                                .boundary = "vcpu share",
+                                .provenance = w->provenance,
+                                .unit_hooks = hooked,
+                                .round = hooked ? GT_UNKNOWN : round,
+                                .cpu_ns = 1900000000,
+                                .machine_busy_begin_ns = GT_UNKNOWN,
+                                .machine_busy_end_ns = GT_UNKNOWN,
+                                .machine_total_begin_ns = GT_UNKNOWN,
+                                .machine_total_end_ns = GT_UNKNOWN,
+                                .model_count = 1,
+                                .models = &part};
+    run.host = (struct gt_host_record){.id = "0123456789abcdef",
+                                       .text = "Test CPU, 2 cpus",
+                                       .cpu_model = "Test CPU",
+                                       .vendor = "Test",
+                                       .family = 6,
+                                       .model = 1,
+                                       .stepping = 1,
+                                       .cpus_online = 2,
+                                       .cpus_allowed = 2,
+                                       .memory_bytes = 1 << 30,
+                                       .turbo = GT_UNKNOWN,
+                                       .hypervisor = 1};
+    run.attribution = attribution(w, INT64_C(1000000) << size);
+    ok(w, gt_store_put_run(w->store, &run, &model, 1, &w->err));
+}
+
+/* Images up to `right` are answered rightly, and every 97th wrongly. */
+static void put_accuracy(struct world *w, int size, int right)
+{
+    static const struct gt_dataset_record dataset = {
+        .digest = dataset_digest, .name = "toys", .split = "test", .images = IMAGES};
+    uint8_t answers[IMAGES / 8] = {0};
+    int correct = 0;
+    for (int i = 0; i < right; i++)
+        if (i % 97 != size) {
+            answers[i / 8] |= (uint8_t)(1 << i % 8);
+            correct++;
+        }
+    struct gt_accuracy_record record = {.model = digests[size],
+                                        .dataset = dataset_digest,
+                                        .dataset_name = "toys",
+                                        .split = "test",
+                                        .precision = "fp32",
+                                        .provenance = "measured",
+                                        .n = IMAGES,
+                                        .correct = correct,
+                                        .pct = 100.0 * correct / IMAGES,
+                                        .answers = answers,
+                                        .answer_count = IMAGES,
+                                        .real_ns = 1};
+    ok(w, gt_store_put_accuracy(w->store, &record, &dataset, &w->err));
+}
+
+/* The family b0 ... b3: each size twice the joules; accuracy saturates at b2. */
+static void fill(struct world *w)
+{
+    static const int right[SIZES] = {6400, 6900, 7100, 7102};
+    for (int size = 0; size < SIZES; size++) {
+        double uj = 100.0 * (1 << size);
+        put_run(w, size, -1, 1.1 * uj);
+        for (int round = 0; round < ROUNDS; round++)
+            put_run(w, size, round, uj * (1 + 0.01 * (round - 1)));
+        put_accuracy(w, size, right[size]);
+    }
+}
+
+static int world_open(void **state)
+{
+    struct world *w = calloc(1, sizeof *w);
+    if (!w)
+        return -1;
+    snprintf(w->path, sizeof w->path, "/tmp/greentrack-report-%d.db", (int)getpid());
+    unlink(w->path);
+    w->weights = "random";
+    w->provenance = "modelled";
+    *state = w;
+    return gt_store_open(w->path, GT_STORE_WRITE, &w->store, &w->err) == GT_OK ? 0 : -1;
+}
+
+static int world_close(void **state)
+{
+    static const char *const behind[] = {"", "-wal", "-shm"};
+    struct world *w = *state;
+    gt_store_close(w->store);
+    for (size_t i = 0; i < COUNT(behind); i++) {
+        char path[80];
+        snprintf(path, sizeof path, "%s%s", w->path, behind[i]);
+        unlink(path);
+    }
+    gt_arena_free(&w->arena);
+    free(w);
+    return 0;
+}
+
+/* Owned by the caller. */
+static char *rendered(struct world *w, const struct gt_report *report, const char *format, const struct gt_report_view *view)
+{
+    struct gt_document document = {0};
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    assert_non_null(out);
+    gt_report_document(report, view, &w->arena, &document);
+    ok(w, gt_render_document(&document, gt_renderer_find(format), NULL, out, &w->err));
+    fclose(out);
+    return text;
+}
+
+static void build(struct world *w, const char *model, struct gt_report *report)
+{
+    struct gt_report_query query = {.model = model};
+    ok(w, gt_report_build(w->store, &query, &w->arena, report, &w->err));
+}
+
+static char *read_file(const char *path)
+{
+    FILE *in = fopen(path, "rb");
+    char *text = calloc(1, 1 << 20);
+    if (in && text && fread(text, 1, (1 << 20) - 1, in) == 0)
+        text[0] = '\0';
+    if (in)
+        fclose(in);
+    return text;
+}
+
+static void against_golden(const char *got, const char *path)
+{
+    if (getenv("UPDATE")) {
+        FILE *out = fopen(path, "wb");
+        assert_non_null(out);
+        fputs(got, out);
+        fclose(out);
+    }
+    char *want = read_file(path);
+    assert_string_equal(got, want);
+    free(want);
+}
+
+static void test_goldens(void **state)
+{
+    static const char *const formats[][2] = {
+        {"text", "tests/golden/report-b3.txt"}, {"json", "tests/golden/report-b3.json"}, {"csv", "tests/golden/report-b3.csv"}};
+    struct world *w = *state;
+    struct gt_report report;
+    fill(w);
+    build(w, "b3", &report);
+    for (size_t i = 0; i < COUNT(formats); i++) {
+        char *got = rendered(w, &report, formats[i][0], NULL);
+        against_golden(got, formats[i][1]);
+        free(got);
+    }
+}
+
+static void test_reads_back_what_was_stored(void **state)
+{
+    struct world *w = *state;
+    struct gt_report r;
+    fill(w);
+    build(w, "toy/b3", &r);
+    assert_int_equal(r.row_count, SIZES);
+    assert_int_equal(r.layer_count, UNITS);
+    assert_string_equal(r.layers[0].name, "stem/conv");
+    assert_int_equal(r.layers[0].member_count, 3);
+    assert_string_equal(r.layers[0].members[1], "stem/bn");
+    assert_int_equal(r.energy.rounds, ROUNDS);
+    assert_true(fabs(r.energy.uj - 800) < 1e-9);
+    assert_string_equal(r.energy.kind, "range");
+    assert_int_equal(r.accuracy.n, IMAGES);
+    assert_true(r.closure.known && r.closure.unattributed_flagged);
+    assert_int_equal(r.closure.units_uj + r.closure.framework_uj + r.closure.idle_uj + r.closure.others_uj +
+                         r.closure.unattributed_uj,
+                     r.closure.total_uj);
+    assert_true(r.steps[0].step.paired && r.steps[0].step.verdict == GT_VERDICT_GAIN);
+    assert_non_null(strstr(r.headline, "Random weights"));
+}
+
+/* Every number that the text shows is in the JSON, but for rounding and scale. */
+static void collect_numbers(json_t *value, double *out, size_t *n)
+{
+    if (json_is_number(value) && *n < 4096)
+        out[(*n)++] = json_number_value(value);
+    for (void *i = json_object_iter(value); i; i = json_object_iter_next(value, i))
+        collect_numbers(json_object_iter_value(i), out, n);
+    for (size_t i = 0; i < json_array_size(value); i++)
+        collect_numbers(json_array_get(value, i), out, n);
+}
+
+/* Whether `shown` is the rounded form of `value` under some scale of the text (SI, percent, seconds). */
+static bool matches(double shown, double value)
+{
+    static const double scales[] = {1, 100, 1e3, 1e6, 1e9, 1e-3, 1e-6, 1e-9, 1e12};
+    for (size_t i = 0; i < COUNT(scales); i++)
+        if (fabs(fabs(value) * scales[i] - shown) <= 0.0051 * fmax(shown, 1))
+            return true;
+    return false;
+}
+
+static bool in_json(const char *token, const char *json, const double *numbers, size_t n)
+{
+    double shown = strtod(token, NULL);
+    bool level = shown == 95 || shown == 80 || shown == 5; /* of tests and flags: constants, not figures */
+    for (size_t i = 0; i < n && !level; i++)
+        level = matches(shown, numbers[i]);
+    return level || strstr(json, token); /* "threads 2" stands in a string */
+}
+
+static void test_json_has_every_figure_of_the_text(void **state)
+{
+    struct world *w = *state;
+    struct gt_report report;
+    struct gt_report_view all = {.layers = SIZE_MAX};
+    double numbers[4096];
+    size_t n = 0, checked = 0;
+    fill(w);
+    build(w, "b3", &report);
+    char *text = rendered(w, &report, "text", &all), *json = rendered(w, &report, "json", NULL), *rest = NULL;
+    json_t *root = json_loads(json, 0, NULL);
+    assert_non_null(root);
+    collect_numbers(root, numbers, &n);
+    for (char *word = strtok_r(text, " \n(),;:+-", &rest); word; word = strtok_r(NULL, " \n(),;:+-", &rest)) {
+        size_t digits = strspn(word, "0123456789.");
+        if (digits == 0 || word[digits])
+            continue;
+        if (word[digits - 1] == '.')
+            word[digits - 1] = '\0';
+        if (!in_json(word, json, numbers, n))
+            fail_msg("%s is in the text but not in the JSON", word);
+        checked++;
+    }
+    assert_true(checked > 100);
+    json_decref(root);
+    free(text);
+    free(json);
+}
+
+static void test_flags_everywhere(void **state)
+{
+    static const char *const formats[] = {"text", "json", "csv"};
+    struct world *w = *state;
+    struct gt_report report;
+    fill(w);
+    build(w, "b3", &report);
+    for (size_t i = 0; i < COUNT(formats); i++) {
+        char *out = rendered(w, &report, formats[i], NULL);
+        assert_non_null(strstr(out, "random"));
+        assert_non_null(strstr(out, "modelled"));
+        assert_non_null(strstr(out, "Modelled dynamic joules on one host are CPU-seconds times a constant"));
+        assert_null(strchr(out, '\033'));
+        free(out);
+    }
+}
+
+static void test_model_without_accuracy(void **state)
+{
+    struct world *w = *state;
+    struct gt_report report;
+    put_run(w, 0, -1, 100);
+    build(w, "b0", &report);
+    char *text = rendered(w, &report, "text", NULL), *json = rendered(w, &report, "json", NULL);
+    json_t *root = json_loads(json, 0, NULL);
+    assert_true(json_is_null(json_object_get(root, "accuracy")));
+    assert_non_null(strstr(json_string_value(json_object_get(root, "headline")), "greentrack eval --model toy/b0"));
+    assert_non_null(strstr(text, "greentrack eval --model toy/b0"));
+    json_decref(root);
+    free(text);
+    free(json);
+}
+
+static void test_unknown_and_ambiguous(void **state)
+{
+    struct world *w = *state;
+    struct gt_report report;
+    struct gt_report_query query = {.model = "b9"};
+    assert_int_equal(gt_report_build(w->store, &query, &w->arena, &report, &w->err), GT_E_NOENT);
+    assert_non_null(strstr(w->err.text, "greentrack eval"));
+    put_run(w, 0, -1, 100);
+    assert_int_equal(gt_report_build(w->store, &query, &w->arena, &report, &w->err), GT_E_NOENT);
+    assert_int_equal(report.candidate_count, 1);
+    assert_non_null(strstr(w->err.text, "toy/b0"));
+    put_run(w, SIZES, -1, 100);
+    query.model = "b0";
+    assert_int_equal(gt_report_build(w->store, &query, &w->arena, &report, &w->err), GT_E_AMBIGUOUS);
+    assert_int_equal(report.candidate_count, 2);
+    assert_non_null(strstr(w->err.text, "toy/b0"));
+    assert_non_null(strstr(w->err.text, "other/b0"));
+    query.model = "other/b0";
+    assert_int_equal(gt_report_build(w->store, &query, &w->arena, &report, &w->err), GT_OK);
+    query.model = NULL;
+    assert_int_equal(gt_report_build(w->store, &query, &w->arena, &report, &w->err), GT_E_ARG);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_goldens, world_open, world_close),
+        cmocka_unit_test_setup_teardown(test_reads_back_what_was_stored, world_open, world_close),
+        cmocka_unit_test_setup_teardown(test_json_has_every_figure_of_the_text, world_open, world_close),
+        cmocka_unit_test_setup_teardown(test_flags_everywhere, world_open, world_close),
+        cmocka_unit_test_setup_teardown(test_model_without_accuracy, world_open, world_close),
+        cmocka_unit_test_setup_teardown(test_unknown_and_ambiguous, world_open, world_close),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
