@@ -8,8 +8,10 @@
 
 static void print_row(FILE *f, const struct gtcnn_layer *layer)
 {
-    char name[64], op[32], in[64], out[64];
-    fprintf(f, "%5u  %-28s %-18s %-16s %-16s %14" PRIu64 " %10" PRIu64 "\n", layer->unit,
+    char unit[16] = "-", name[64], op[32], in[64], out[64];
+    if (layer->unit != UINT32_MAX)
+        snprintf(unit, sizeof unit, "%u", layer->unit);
+    fprintf(f, "%5s  %-28s %-18s %-16s %-16s %14" PRIu64 " %10" PRIu64 "\n", unit,
             gtcnn_escape(name, sizeof name, layer->name, SIZE_MAX), gtcnn_escape(op, sizeof op, layer->op, SIZE_MAX),
             gtcnn_cli_shape_text(in, sizeof in, &layer->input), gtcnn_cli_shape_text(out, sizeof out, &layer->output),
             layer->macs, layer->params);
@@ -67,9 +69,12 @@ static void json_layer(FILE *f, const struct gtcnn_layer *l)
     gtcnn_json_string(f, l->name);
     fputs(", \"op\": ", f);
     gtcnn_json_string(f, l->op);
-    fprintf(f,
-            ", \"unit\": %u, \"macs\": %" PRIu64 ", \"params\": %" PRIu64 ", \"activations\": %" PRIu64 ", \"bytes\": %" PRIu64,
-            l->unit, l->macs, l->params, l->activations, l->bytes);
+    if (l->unit == UINT32_MAX)
+        fputs(", \"unit\": null", f);
+    else
+        fprintf(f, ", \"unit\": %u", l->unit);
+    fprintf(f, ", \"macs\": %" PRIu64 ", \"params\": %" PRIu64 ", \"activations\": %" PRIu64 ", \"bytes\": %" PRIu64, l->macs,
+            l->params, l->activations, l->bytes);
     fputs(", \"input\": ", f);
     gtcnn_json_shape(f, &l->input);
     fputs(", \"output\": ", f);
