@@ -346,4 +346,6 @@ void gt_analysis_fill_family(struct gt_analysis *a)
         if (r->rows[i].selected)
             r->energy = r->rows[i].energy;
     }
+    if (r->idle_unknown)
+        r->energy.dynamic_uj = r->energy.idle_uj = NAN;
 }

@@ -390,6 +390,7 @@ static enum gt_status load_layers(struct load *l)
     l->report->layer_provenance = fact->group[GT_GROUP_PROVENANCE];
     l->report->wattage_row = run->attribution.model_row;
     l->report->run_models = run->model_count;
+    l->report->idle_unknown = run->attribution.method && known(run->attribution.total.uj) && !run->attribution.idle_known;
     fill_closure(&l->report->closure, &run->attribution);
     for (size_t i = 0; i < run->model_count; i++)
         if (strcmp(run->models[i].model, l->models[fact->model].digest) == 0 && choice.layers != GT_FACTS_NONE)

@@ -135,6 +135,13 @@ static void note_measured(struct gt_analysis *a)
             a, "Joules of %s are measured by powercap (RAPL): the vendor's on-chip figure, often itself an estimate.", names);
 }
 
+static void note_idle(struct gt_analysis *a)
+{
+    if (a->report->idle_unknown && a->report->energy.known)
+        gt_analysis_note(a, "Idle power of this host is unknown, so dynamic energy and the share of idle cannot be told apart; "
+                            "`greentrack calibrate` measures it where it can.");
+}
+
 static void note_basis(struct gt_analysis *a)
 {
     const char *hooked = names_where(a, is_hooked), *few = names_where(a, has_few_rounds), *drift = names_where(a, has_drift);
@@ -204,9 +211,9 @@ static void note_fixed(struct gt_analysis *a)
 
 void gt_analysis_write_notes(struct gt_analysis *a)
 {
-    static void (*const kinds[])(struct gt_analysis *) = {note_random,   note_accuracy, note_energy, note_modelled,
-                                                          note_measured, note_basis,    note_method, note_dominated,
-                                                          note_left_out, note_unpaired, note_fixed};
+    static void (*const kinds[])(struct gt_analysis *) = {note_random,    note_accuracy, note_energy,   note_modelled,
+                                                          note_measured,  note_idle,     note_basis,    note_method,
+                                                          note_dominated, note_left_out, note_unpaired, note_fixed};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds && !a->failed; i++)
         kinds[i](a);
 }

@@ -145,6 +145,7 @@ struct gt_report {
     const char *layer_provenance; /* of the layers' energy */
     struct gt_report_closure closure;
     size_t run_models;       /* in the run of layers and closure: the closure covers all of them */
+    bool idle_unknown;       /* no calibration: the split into dynamic and idle is not known */
     const char *wattage_row; /* of the table that modelled it, with source and year; NULL when measured */
     struct gt_report_row *rows;
     size_t row_count;

@@ -235,6 +235,12 @@ static void test_hooked_energy_is_labelled(void **state)
     assert_string_equal(f.report.energy.basis, "hooked");
     assert_int_equal(f.report.energy.rounds, 0);
     assert_true(noted(&f, "unit hooks on"));
+    assert_true(fabs(f.report.energy.idle_uj - 2.25e6) < 1e-3);
+    gt_arena_free(&f.arena);
+    f.report = (struct gt_report){.idle_unknown = true};
+    analyse(&f, 0);
+    assert_true(isnan(f.report.energy.idle_uj) && isnan(f.report.energy.dynamic_uj));
+    assert_true(noted(&f, "greentrack calibrate"));
     gt_arena_free(&f.arena);
 }
 
