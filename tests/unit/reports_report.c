@@ -165,7 +165,7 @@ static void put_run(struct world *w, int size, int round, double uj)
                                 .command = "gtcnn",
                                 .exit_status = 0,
                                 .exit_signal = GT_UNKNOWN,
-                                .begin_real_ns = INT64_C(1795519691000000000) + 1000000000 * (10 * (round + 2) + size),
+                                .begin_real_ns = INT64_C(1795519691000000000) + INT64_C(1000000000) * (10 * (round + 2) + size),
                                 .begin_ns = 1,
                                 .end_ns = 1000000001,
                                 .boot_id = "boot",
