@@ -1,0 +1,250 @@
+/* Rings: order, fullness, exact tables, one producer and one consumer at once, leftovers, hostile files. */
+#include "core/ring.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static const uint8_t id[GT_TRACE_ID_BYTES] = {1, 2, 3, 0xab};
+static char folder[64];
+static int dir_fd;
+
+static int set_up(void **state)
+{
+    (void)state;
+    strcpy(folder, "/tmp/gt-ring-XXXXXX");
+    dir_fd = mkdtemp(folder) ? open(folder, O_RDONLY | O_DIRECTORY) : -1;
+    return dir_fd < 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    unlinkat(dir_fd, "r", 0);
+    close(dir_fd);
+    return rmdir(folder);
+}
+
+static struct gt_ring *make(uint32_t capacity, uint32_t table_rows)
+{
+    struct gt_ring *ring = NULL;
+    assert_int_equal(gt_ring_create(dir_fd, "r", id, capacity, table_rows, &ring), GT_OK);
+    gt_ring_attach(ring, 77);
+    return ring;
+}
+
+static bool push(struct gt_ring *ring, uint32_t slot, uint64_t begin, uint64_t ns)
+{
+    struct gt_trace_event event = {.slot = slot, .items = 2, .t_begin_ns = begin, .t_end_ns = begin + ns};
+    return gt_ring_push(ring, &event);
+}
+
+static uint64_t calls_of(const struct gt_ring *ring, uint32_t slot)
+{
+    struct gt_trace_total total;
+    for (uint32_t i = 0; i <= ring->table_rows; i++)
+        if (gt_ring_table_row(ring, i, &total) && total.slot == slot)
+            return total.calls;
+    return 0;
+}
+
+static void rows_come_in_order_across_the_end(void **state)
+{
+    (void)state;
+    struct gt_ring *ring = make(16, 8);
+    const struct gt_trace_event *rows;
+    uint64_t wanted = 0, sent = 0;
+    for (int round = 0; round < 50; round++) {
+        for (int i = 0; i < 7; i++)
+            assert_true(push(ring, 1, sent++, 5));
+        for (uint32_t n; (n = gt_ring_peek(ring, &rows)) > 0;) {
+            for (uint32_t i = 0; i < n; i++)
+                assert_int_equal(rows[i].t_begin_ns, wanted++);
+            gt_ring_prepare(ring, n, 1);
+            gt_ring_consume(ring);
+        }
+    }
+    assert_int_equal(wanted, sent);
+    gt_ring_destroy(ring, dir_fd, "r");
+    assert_int_equal(faccessat(dir_fd, "r", F_OK, 0), -1);
+}
+
+static void a_full_ring_drops_rows_and_the_table_stays_exact(void **state)
+{
+    (void)state;
+    struct gt_ring *ring = make(16, 8);
+    struct gt_trace_total total, lost;
+    for (uint64_t i = 0; i < 100; i++)
+        assert_int_equal(push(ring, 3, i, 10), i < 16);
+    assert_int_equal(gt_ring_waiting(ring), 16);
+    assert_int_equal(atomic_load(&ring->dropped), 84);
+    for (uint32_t i = 0; i <= ring->table_rows; i++)
+        if (gt_ring_table_row(ring, i, &total) && total.slot == 3) {
+            assert_int_equal(total.calls, 100);
+            assert_int_equal(total.items, 200);
+            assert_int_equal(total.ns, 1000);
+            assert_true(gt_ring_table_lost(ring, i, &lost));
+            assert_int_equal(lost.calls, 84);
+            assert_int_equal(lost.ns, 840);
+        }
+    gt_ring_destroy(ring, dir_fd, "r");
+}
+
+static void a_full_table_sums_the_rest(void **state)
+{
+    (void)state;
+    struct gt_ring *ring = make(16, 8);
+    uint64_t sum = 0;
+    for (uint32_t slot = 0; slot < 50; slot++)
+        push(ring, slot * 977, slot, 1);
+    struct gt_trace_total total;
+    for (uint32_t i = 0; i <= ring->table_rows; i++)
+        sum += gt_ring_table_row(ring, i, &total) ? total.calls : 0;
+    assert_int_equal(sum, 50);
+    assert_int_equal(calls_of(ring, GT_RING_SLOT_OTHER), 42);
+    gt_ring_destroy(ring, dir_fd, "r");
+}
+
+static void *produce(void *ring)
+{
+    for (uint64_t i = 0; i < 200000; i++)
+        push(ring, (uint32_t)(i % 5), i, 1);
+    return NULL;
+}
+
+static void producer_and_consumer_at_once(void **state)
+{
+    (void)state;
+    struct gt_ring *ring = make(256, 64);
+    const struct gt_trace_event *rows;
+    pthread_t thread;
+    uint64_t seen = 0, last = 0, calls = 0;
+    pthread_create(&thread, NULL, produce, ring);
+    for (bool joined = false;;) {
+        uint32_t n = gt_ring_peek(ring, &rows);
+        for (uint32_t i = 0; i < n; i++) {
+            assert_true(seen + i == 0 || rows[i].t_begin_ns > last);
+            last = rows[i].t_begin_ns;
+        }
+        seen += n;
+        gt_ring_prepare(ring, n, 1);
+        gt_ring_consume(ring);
+        if (n == 0 && joined)
+            break;
+        if (n == 0 && gt_ring_waiting(ring) == 0 && calls_of(ring, 4) == 40000) {
+            pthread_join(thread, NULL);
+            joined = true;
+        }
+    }
+    for (uint32_t slot = 0; slot < 5; slot++)
+        calls += calls_of(ring, slot);
+    assert_int_equal(calls, 200000);
+    assert_int_equal(seen + atomic_load(&ring->dropped), 200000);
+    gt_ring_destroy(ring, dir_fd, "r");
+}
+
+static struct gt_ring_leftover *open_left(uint32_t last_sequence)
+{
+    char path[80];
+    struct gt_ring_leftover *left = NULL;
+    struct gt_err err = {0};
+    snprintf(path, sizeof path, "%s/r", folder);
+    assert_int_equal(gt_ring_leftover_open(path, (uint32_t)geteuid(), last_sequence, &left, &err), GT_OK);
+    return left;
+}
+
+/* Killed between the write of record 9 and the end of its bookkeeping: the rows are told once, whichever happened. */
+static void leftovers_are_told_once(void **state)
+{
+    (void)state;
+    struct gt_ring *ring = make(16, 8);
+    const struct gt_trace_event *rows;
+    const struct gt_trace_total *totals;
+    for (uint64_t i = 0; i < 10; i++)
+        push(ring, 1, i, 1);
+    gt_ring_prepare(ring, 6, 9);
+    struct gt_ring_leftover *left = open_left(8);
+    assert_int_equal(gt_ring_leftover_rows(left, &rows), 10);
+    assert_memory_equal(gt_ring_leftover_trace_id(left), id, sizeof id);
+    assert_int_equal(gt_ring_leftover_thread(left), 77);
+    assert_int_equal(gt_ring_leftover_table(left, &totals), 1);
+    assert_int_equal(totals[0].calls, 10);
+    gt_ring_leftover_close(left);
+    left = open_left(9);
+    assert_int_equal(gt_ring_leftover_rows(left, &rows), 4);
+    assert_int_equal(rows[0].t_begin_ns, 6);
+    gt_ring_leftover_close(left);
+    gt_ring_destroy(ring, dir_fd, "r");
+}
+
+static void the_file_is_private_and_new(void **state)
+{
+    (void)state;
+    struct stat st;
+    struct gt_ring *ring = make(16, 8), *second = NULL;
+    assert_int_equal(fstatat(dir_fd, "r", &st, 0), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    assert_true((uint64_t)st.st_blocks * 512 >= (uint64_t)st.st_size); /* allocated, not sparse */
+    assert_int_equal(gt_ring_create(dir_fd, "r", id, 16, 8, &second), GT_E_EXIST);
+    gt_ring_destroy(ring, dir_fd, "r");
+    assert_int_equal(symlinkat("/etc/passwd", dir_fd, "r"), 0);
+    assert_int_equal(gt_ring_create(dir_fd, "r", id, 16, 8, &second), GT_E_EXIST);
+    assert_int_equal(gt_ring_create(dir_fd, "x", id, 17, 8, &second), GT_E_ARG);
+    unlinkat(dir_fd, "r", 0);
+}
+
+/* Whatever a file holds, the reader answers with a status or with what fits the file. */
+static void hostile_files_are_refused(void **state)
+{
+    (void)state;
+    struct gt_ring *ring = make(16, 8);
+    size_t bytes = gt_ring_size(16, 8);
+    unsigned char *good = malloc(bytes), *bad = malloc(bytes);
+    char path[80];
+    for (uint64_t i = 0; i < 20; i++)
+        push(ring, (uint32_t)i, i, 1);
+    memcpy(good, ring, bytes);
+    gt_ring_destroy(ring, dir_fd, "r");
+    snprintf(path, sizeof path, "%s/r", folder);
+    srand(11);
+    for (int round = 0; round < 2000; round++) {
+        size_t size = round % 5 == 0 ? (size_t)rand() % (bytes + 100) : bytes;
+        memcpy(bad, good, bytes);
+        for (int i = 0; i < 1 + rand() % 8; i++)
+            bad[(size_t)rand() % (round % 2 ? sizeof(struct gt_ring) : bytes)] = (unsigned char)rand();
+        int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+        assert_int_equal(write(fd, bad, size < bytes ? size : bytes), size < bytes ? size : bytes);
+        assert_int_equal(ftruncate(fd, (off_t)size), 0);
+        close(fd);
+        struct gt_ring_leftover *left = NULL;
+        if (gt_ring_leftover_open(path, (uint32_t)geteuid(), (uint32_t)rand(), &left, NULL) == GT_OK) {
+            const struct gt_trace_event *rows;
+            assert_true(gt_ring_leftover_rows(left, &rows) <= 16);
+            gt_ring_leftover_close(left);
+        }
+    }
+    struct gt_ring_leftover *left = NULL;
+    assert_int_equal(gt_ring_leftover_open(path, (uint32_t)geteuid() + 1, 0, &left, NULL), GT_E_PERM);
+    free(good);
+    free(bad);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rows_come_in_order_across_the_end), cmocka_unit_test(a_full_ring_drops_rows_and_the_table_stays_exact),
+        cmocka_unit_test(a_full_table_sums_the_rest),        cmocka_unit_test(producer_and_consumer_at_once),
+        cmocka_unit_test(leftovers_are_told_once),           cmocka_unit_test(the_file_is_private_and_new),
+        cmocka_unit_test(hostile_files_are_refused),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
