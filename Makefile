@@ -204,6 +204,16 @@ $(O)/libgreentrack-nop.so: $(O)/plugin/nop.o
 $(O)/greentrack: $(O)/tracker/main.o $(LIBS_tracker) $(O)/libgtcnn.so
 	$(Q)$(LINK) -Wl,-rpath,'$$ORIGIN:$$ORIGIN/../lib' -o $@ $(filter %.o %.a,$^) -L$(O) -lgtcnn $(EXT_tracker) -pthread
 
+MAN1 += $(O)/man/greentrack.1
+all: $(O)/man/greentrack.1 $(O)/completion/greentrack
+$(O)/man/greentrack.1: man/greentrack.1.in $(O)/greentrack
+	@mkdir -p $(@D)
+	$(Q)$(O)/greentrack help --man >$@.tables && sed -e '/^@TABLES@$$/{r $@.tables' -e 'd}' $< >$@ && rm -f $@.tables
+
+$(O)/completion/greentrack: $(O)/greentrack
+	@mkdir -p $(@D)
+	$(Q)$(O)/greentrack help --completion bash >$@
+
 # --- tests -----------------------------------------------------------------------------------------------------------------------
 
 # tests/unit/<module>_<what>.c links the module that its name begins with, and tests/sim where it exists.
@@ -219,10 +229,7 @@ $(foreach t,$(notdir $(basename $(TEST_SRC))),$(eval $(call unit_test,$(t))))
 $(filter $(O)/tests/unit/tracker_%,$(TESTS)): $(O)/libgtcnn.so
 EXTRA_tracker = -L$(O) -lgtcnn -Wl,-rpath,$(abspath $(O))
 
-$(O)/libgtcnn-cli.a: $(filter-out $(O)/runtime/cli/main.o,$(call obj,$(call src,runtime/cli))) $(O)/runtime/escape.o
-	$(Q)rm -f $@ && $(AR) rcs $@ $^
-
-$(O)/tests/fuzz/%: $(O)/tests/fuzz/%.o $(O)/libgtcnn-cli.a $(O)/libgtcnn-objects.a
+$(O)/tests/fuzz/%: $(O)/tests/fuzz/%.o $(O)/libgtcnncli.a $(O)/libgtcnn-objects.a $(LIBS_energy)
 	$(Q)$(LINK) -fsanitize=fuzzer -o $@ $^ $(EXT_runtime)
 
 $(O)/tests/host/%: tests/host/%.c $(O)/libgtcnn.so $(LIBS_core)
