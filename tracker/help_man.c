@@ -13,8 +13,8 @@ static void print_roff(FILE *out, const char *text)
             fputs("\\&", out);
         if (*text == '\\')
             fputs("\\e", out);
-        else if (*text == '-' && text[1] == '-')
-            fputs("\\-", out);
+        else if (*text == '-' && (text[1] == '-' || (!line_begins && text[-1] == '-')))
+            fputs("\\-", out); /* an option's dashes, not hyphens */
         else
             fputc(*text, out);
         line_begins = *text == '\n';
