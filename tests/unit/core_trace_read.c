@@ -490,6 +490,63 @@ static void test_reads_what_the_writer_wrote(void **state)
     rmdir(folder);
 }
 
+/* A file of version 1, which every later version must read the same. Written once by the writer of that version. */
+static void test_golden_file_of_version_1(void **state)
+{
+    (void)state;
+    struct gt_trace_reader *reader = NULL;
+    struct gt_err err = {0};
+    struct gt_trace_view view;
+    struct gt_trace_field digest;
+    uint64_t sums[1024] = {0}, n, thread;
+    uint32_t count, domains;
+    double real;
+    char text[64];
+    const uint64_t *ticks;
+    const struct gt_trace_cpu *cpu;
+    const struct gt_trace_event *events;
+    const struct gt_trace_total *totals;
+    assert_int_equal(gt_trace_read_open("tests/golden/trace-v1.gtt", &reader, &err), GT_OK);
+    assert_int_equal(gt_trace_read_header(reader)->pid, 4711);
+    assert_int_equal(gt_trace_read_header(reader)->real_ns, 1700000000000000000);
+    assert_int_equal(gt_trace_read_header(reader)->run_id[15], 31);
+    while (gt_trace_read_next(reader, &view, &err) == GT_OK) {
+        assert_true(view.type < 1024);
+        sums[view.type]++;
+        if (view.type == GT_TRACE_PROCESS) {
+            assert_true(gt_trace_find_string(&view, GT_KEY_COMMAND, text, sizeof text));
+            assert_string_equal(text, "gtcnn eval --model 'fashion/b3'");
+        } else if (view.type == GT_TRACE_MODEL) {
+            assert_true(gt_trace_find_f64(&view, GT_KEY_PHI, &real) && real == 3);
+            assert_true(gt_trace_find(&view, GT_KEY_DIGEST, &digest) && digest.bytes == 32);
+        } else if (view.type == GT_TRACE_SOURCE) {
+            assert_true(gt_trace_find_f64(&view, GT_KEY_DOMAIN_UJ, &real) && real == 61.03515625);
+        } else if (view.type == GT_TRACE_TICK) {
+            assert_int_equal(gt_trace_view_ticks(&view, &count, &domains, &ticks), GT_OK);
+            assert_true(count == 3 && domains == 1 && ticks[5] == 400);
+        } else if (view.type == GT_TRACE_CPU) {
+            assert_int_equal(gt_trace_view_cpu(&view, &count, &cpu), GT_OK);
+            assert_true(count == 2 && cpu[1].job_cpu_ns == 15 && cpu[1].machine_busy_ns == UINT64_MAX);
+        } else if (view.type == GT_TRACE_EVENTS) {
+            assert_int_equal(gt_trace_view_events(&view, &thread, &count, &events), GT_OK);
+            assert_true(thread == 4712 && count == 2 && events[1].items == 16 && events[1].slot == GT_TRACE_SLOT_INFER);
+        } else if (view.type == GT_TRACE_TABLE) {
+            assert_int_equal(gt_trace_view_table(&view, &thread, &count, &totals), GT_OK);
+            assert_true(count == 1 && totals[0].ns == 3000000);
+        } else if (view.type == GT_TRACE_END) {
+            assert_true(gt_trace_find_u64(&view, GT_KEY_EXIT_STATUS, &n) && n == 0);
+        }
+    }
+    static const uint16_t once[] = {
+        GT_TRACE_PROCESS, GT_TRACE_HOST,  GT_TRACE_MODEL, GT_TRACE_UNIT, GT_TRACE_SOURCE, GT_TRACE_TICK, GT_TRACE_CPU,
+        GT_TRACE_EVENTS,  GT_TRACE_TABLE, GT_TRACE_LOSS,  GT_TRACE_NOTE, GT_TRACE_GAP,    GT_TRACE_END,  999};
+    for (size_t i = 0; i < sizeof once / sizeof *once; i++)
+        assert_int_equal(sums[once[i]], 1);
+    assert_int_equal(gt_trace_read_loss(reader).bytes, 0);
+    assert_int_equal(gt_trace_read_state(reader), GT_TRACE_CLOSED);
+    gt_trace_read_close(reader);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -507,6 +564,7 @@ int main(void)
         cmocka_unit_test(test_packed_rows),
         cmocka_unit_test(test_crafted_chunk_heads_cost_linear_time),
         cmocka_unit_test(test_reads_what_the_writer_wrote),
+        cmocka_unit_test(test_golden_file_of_version_1),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
