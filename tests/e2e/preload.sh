@@ -50,13 +50,21 @@ same() {
     cmp -s "$TMP/with.err" "$TMP/without.err" || fail "$*: stderr differs: $(diff "$TMP/without.err" "$TMP/with.err")"
 }
 
-# traces: how many there are in the spool; rings: how many ring files lie about.
+# traces: how many there are in the spool; ring_files, rings: those of its traces (other tests run beside this one).
 traces() { find "$GREENTRACK_SPOOL" -name 'process-*.gtt' 2>/dev/null | wc -l; }
-rings() { find /dev/shm -name 'greentrack-*' 2>/dev/null | wc -l; }
+ring_files() {
+    find "$GREENTRACK_SPOOL" -name 'process-*.gtt' 2>/dev/null | sed 's/.*process-\(.*\)[.]gtt/\1/' |
+        while read -r id; do find /dev/shm -name "greentrack-$id-*"; done
+}
+rings() { ring_files | wc -l; }
 
 # told KEY: the sum of that figure over all traces in the spool (see tests/host/tracedump.c).
 told() { "$HOST/tracedump" "$GREENTRACK_SPOOL"/process-*.gtt | awk -v key="$1" '$1 == key { n += $2 } END { print n + 0 }'; }
 # says TEXT: does any trace say so in a NOTE, LOSS or PROCESS line?
 says() { "$HOST/tracedump" "$GREENTRACK_SPOOL"/process-*.gtt | grep -q -- "$1"; }
 
-clear_spool() { rm -rf "$GREENTRACK_SPOOL" "$GREENTRACK_LOG"; }
+clear_spool() {
+    ring_files | xargs -r rm -f
+    rm -rf "$GREENTRACK_SPOOL" "$GREENTRACK_LOG"
+}
+trap clear_spool EXIT

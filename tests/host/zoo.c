@@ -241,17 +241,6 @@ static void change_folder(void)
     printf("cwd %s\n", getcwd(cwd, sizeof cwd));
 }
 
-static void at_exit(void)
-{
-    host_infer(&host, 2);
-    printf("at exit\n");
-}
-
-static void exit_handler(void)
-{
-    atexit(at_exit);
-}
-
 static void *work(void *unused)
 {
     struct host_model mine;
@@ -260,6 +249,17 @@ static void *work(void *unused)
     host_infer(&mine, 20);
     host_close(&mine);
     return NULL;
+}
+
+static void at_exit(void)
+{
+    work(NULL);
+    printf("at exit\n");
+}
+
+static void exit_handler(void)
+{
+    atexit(at_exit);
 }
 
 static void threads(void)
