@@ -8,10 +8,10 @@
 /* --- units and pairs
  * ----------------------------------------------------------------------------------------------------------- */
 
-static uint32_t mix(uint32_t a, uint32_t b)
+static uint32_t mix(uint32_t slot)
 {
     /* Finaliser of MurmurHash3 (public domain, A. Appleby): slots are small consecutive numbers. */
-    uint64_t h = ((uint64_t)a << 32 | b) + UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t h = slot + UINT64_C(0x9e3779b97f4a7c15);
     h = (h ^ h >> 33) * UINT64_C(0xff51afd7ed558ccd);
     h = (h ^ h >> 33) * UINT64_C(0xc4ceb9fe1a85ec53);
     return (uint32_t)(h ^ h >> 33);
@@ -30,7 +30,7 @@ static uint32_t new_unit(struct gt_fold *f, uint32_t slot, uint32_t place)
 uint32_t gt_fold_unit_index(struct gt_fold *f, uint32_t slot)
 {
     for (;;) {
-        uint32_t place = mix(slot, 0) & f->slot_mask;
+        uint32_t place = mix(slot) & f->slot_mask;
         for (; f->slots[place]; place = (place + 1) & f->slot_mask)
             if (f->units[f->slots[place] - 1].sum.slot == slot)
                 return f->slots[place] - 1;
@@ -41,9 +41,13 @@ uint32_t gt_fold_unit_index(struct gt_fold *f, uint32_t slot)
     }
 }
 
+/*
+ * Units have small indices, so that rows of `stride` places give each pair a place of its own; beyond that, probing sorts it
+ * out. This is the innermost step of the fold: every pair of units that share an interval comes by.
+ */
 static struct fold_pair *find_pair(struct gt_fold *f, uint32_t a, uint32_t b)
 {
-    uint32_t place = mix(a, b) & f->pair_mask;
+    uint32_t place = (a * f->pair_stride + b) & f->pair_mask;
     for (; f->pairs[place].a != UINT32_MAX; place = (place + 1) & f->pair_mask)
         if (f->pairs[place].a == a && f->pairs[place].b == b)
             return &f->pairs[place];
@@ -63,19 +67,21 @@ void gt_fold_add_pair(struct gt_fold *f, uint32_t a, uint32_t b, const struct gt
     gt_wide_add(pair ? &pair->lag : &f->sum.overflow_lag, lag);
 }
 
-static void add_same(struct gt_fold *f, uint32_t a, uint32_t b, gt_wide_value product)
+static void add_same(struct gt_fold *f, uint32_t a, uint32_t b, uint64_t a_ns, uint64_t b_ns)
 {
-    struct gt_wide same, none = {0};
-    gt_wide_set(&same, product);
     bool ordered = f->units[a].sum.slot <= f->units[b].sum.slot;
-    gt_fold_add_pair(f, ordered ? a : b, ordered ? b : a, &same, &none);
+    struct fold_pair *pair = find_pair(f, ordered ? a : b, ordered ? b : a);
+    if (!pair)
+        f->sum.pair_overflow++;
+    gt_wide_add_product(pair ? &pair->same : &f->sum.overflow_same, a_ns, b_ns);
 }
 
-static void add_lag(struct gt_fold *f, uint32_t before, uint32_t after, gt_wide_value product)
+static void add_lag(struct gt_fold *f, uint32_t before, uint32_t after, uint64_t before_ns, uint64_t after_ns)
 {
-    struct gt_wide lag, none = {0};
-    gt_wide_set(&lag, product);
-    gt_fold_add_pair(f, before, after, &none, &lag);
+    struct fold_pair *pair = find_pair(f, before, after);
+    if (!pair)
+        f->sum.pair_overflow++;
+    gt_wide_add_product(pair ? &pair->lag : &f->sum.overflow_lag, before_ns, after_ns);
 }
 
 /* --- closing intervals
@@ -103,7 +109,7 @@ static void add_products(struct gt_fold *f, const struct fold_interval *v)
         gt_wide_add_product(&f->units[a->unit].sum.t_e, a->ns, v->e_uj);
         gt_wide_add_product(&f->units[a->unit].sum.t_dt, a->ns, v->t1 - v->t0);
         for (int32_t j = i; j != NO_INDEX; j = f->entries[j].next)
-            add_same(f, a->unit, f->entries[j].unit, (gt_wide_value)a->ns * f->entries[j].ns);
+            add_same(f, a->unit, f->entries[j].unit, a->ns, f->entries[j].ns);
     }
 }
 
@@ -113,7 +119,7 @@ static void add_lag_products(struct gt_fold *f, const struct fold_interval *befo
         const struct fold_entry *a = &f->entries[i];
         gt_wide_add_product(&f->units[a->unit].sum.t_e_next, a->ns, v->e_uj);
         for (int32_t j = v->entries; j != NO_INDEX; j = f->entries[j].next)
-            add_lag(f, a->unit, f->entries[j].unit, (gt_wide_value)a->ns * f->entries[j].ns);
+            add_lag(f, a->unit, f->entries[j].unit, a->ns, f->entries[j].ns);
     }
     for (int32_t j = v->entries; j != NO_INDEX; j = f->entries[j].next)
         gt_wide_add_product(&f->units[f->entries[j].unit].sum.e_t_next, f->entries[j].ns, before->e_uj);

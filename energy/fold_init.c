@@ -53,6 +53,8 @@ static size_t walk(struct gt_fold *f, char *base, const struct gt_fold_config *c
     f->slot_mask = power_of_two(2 * (c->units + 1)) - 1;
     f->slots = take(base, &at, (size_t)f->slot_mask + 1, sizeof *f->slots);
     f->pair_mask = power_of_two(2 * c->pairs) - 1;
+    for (f->pair_stride = 4; (uint64_t)f->pair_stride * f->pair_stride * 4 <= f->pair_mask; f->pair_stride *= 2)
+        continue;
     f->pairs = take(base, &at, (size_t)f->pair_mask + 1, sizeof *f->pairs);
     f->intervals = take(base, &at, c->intervals, sizeof *f->intervals);
     f->entries = take(base, &at, c->entries, sizeof *f->entries);

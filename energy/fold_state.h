@@ -74,7 +74,7 @@ struct gt_fold {
     uint32_t *slots; /* hash: index + 1 */
     /* pairs */
     struct fold_pair *pairs;
-    uint32_t pair_count, pair_mask;
+    uint32_t pair_count, pair_mask, pair_stride;
     /* intervals, a ring; numbers count up for ever */
     struct fold_interval *intervals;
     uint64_t oldest, newest;       /* numbers of the kept ones: oldest ... newest - 1 */
