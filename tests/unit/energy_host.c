@@ -111,6 +111,8 @@ static void test_arm(void **state)
     assert_int_equal(host.stepping, 1);
     assert_int_equal(host.hypervisor, -1);
     assert_int_equal(host.cpus_online, 4);
+    assert_string_equal(gt_wattage_find(&host)->family, "ARM Neoverse N1");
+    host.model = 0xd4f; /* Neoverse V2 has no public result */
     assert_string_equal(gt_wattage_find(&host)->family, "generic");
 }
 
