@@ -1,0 +1,48 @@
+/*
+ * SQLite, made to speak the house's language: statuses, texts that name the file, statements that clean up after themselves.
+ * Internal to sqlite/.
+ */
+#ifndef GT_SQLITE_DB_H
+#define GT_SQLITE_DB_H
+
+#include "core/arena.h"
+#include "core/status.h"
+#include "sqlite/store.h"
+
+#include <sqlite3.h>
+
+struct gt_store {
+    sqlite3 *db;
+    char *path;
+};
+
+/* "greentrack": how file(1) and we know the file; PRAGMA application_id. ASCII "GTst". */
+#define GT_DB_APPLICATION_ID 0x47547374
+
+/* The status of the connection's last error, with a text that names file and remedy. */
+enum gt_status gt_db_fail(struct gt_store *store, int code, struct gt_err *err);
+
+/* Executes SQL that returns no rows. */
+enum gt_status gt_db_exec(struct gt_store *store, const char *sql, struct gt_err *err);
+
+/* Prepares a statement; owned by the caller (sqlite3_finalize). */
+enum gt_status gt_db_prepare(struct gt_store *store, const char *sql, sqlite3_stmt **statement, struct gt_err *err);
+
+/* Steps a statement that returns no rows, and finalises it whatever happens. */
+enum gt_status gt_db_finish(struct gt_store *store, sqlite3_stmt *statement, struct gt_err *err);
+
+/* prepare + bind of texts (NULL: SQL NULL) + finish, for statements with text parameters alone. */
+enum gt_status gt_db_run(struct gt_store *store, const char *sql, const char *const *texts, int count, struct gt_err *err);
+
+/* One integer: of the first row, or `otherwise` when there is none. */
+enum gt_status gt_db_integer(struct gt_store *store, const char *sql, const char *text, int64_t otherwise, int64_t *value,
+                             struct gt_err *err);
+
+enum gt_status gt_db_begin(struct gt_store *store, struct gt_err *err);
+/* Commits when `status` is GT_OK, else rolls back. Returns `status`, or why the commit failed. */
+enum gt_status gt_db_end(struct gt_store *store, enum gt_status status, struct gt_err *err);
+
+/* Migrates to GT_STORE_VERSION (schema.c). */
+enum gt_status gt_db_migrate(struct gt_store *store, struct gt_err *err);
+
+#endif

@@ -1,0 +1,111 @@
+/* Where the store is, and opening it. */
+#include "sqlite/db.h"
+
+#include <errno.h>
+#include <linux/magic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+enum { BUSY_MS = 10000 };
+
+/* File systems whose clients share no memory, which WAL needs (statfs(2), linux/magic.h, fs/smb/client/cifsfs.h). */
+static const long network_magic[] = {NFS_SUPER_MAGIC, SMB_SUPER_MAGIC,  0xff534d42 /* CIFS */, 0xfe534d42 /* SMB2 */,
+                                     V9FS_MAGIC,      CODA_SUPER_MAGIC, AFS_SUPER_MAGIC,       0x00c36400 /* CEPH */,
+                                     0x65735546 /* FUSE: sshfs and others */};
+
+static bool on_network(const char *path)
+{
+    struct statfs fs;
+    if (statfs(path, &fs) != 0)
+        return false;
+    for (size_t i = 0; i < sizeof network_magic / sizeof *network_magic; i++)
+        if ((unsigned long)fs.f_type == (unsigned long)network_magic[i])
+            return true;
+    return false;
+}
+
+enum gt_status gt_store_default_path(struct gt_arena *arena, const char **path, struct gt_err *err)
+{
+    const char *store = getenv("GREENTRACK_STORE"), *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+    if (store && *store)
+        *path = gt_arena_strdup(arena, store);
+    else if (data && *data == '/') /* relative ones are to be ignored (XDG Base Directory Specification 0.8) */
+        *path = gt_arena_printf(arena, "%s/greentrack/store.db", data);
+    else if (home && *home)
+        *path = gt_arena_printf(arena, "%s/.local/share/greentrack/store.db", home);
+    else
+        return gt_err_set(err, GT_E_NOENT, "no place for the store: set GREENTRACK_STORE or HOME");
+    return *path ? GT_OK : gt_err_set(err, GT_E_NOMEM, "out of memory");
+}
+
+/* Creates the folders that are missing, private to the user. */
+static enum gt_status make_folders(const char *path, struct gt_err *err)
+{
+    char *copy = strdup(path);
+    if (!copy)
+        return gt_err_set(err, GT_E_NOMEM, "out of memory");
+    enum gt_status status = GT_OK;
+    for (char *slash = strchr(copy + 1, '/'); slash && status == GT_OK; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (mkdir(copy, 0700) != 0 && errno != EEXIST)
+            status = gt_err_set_errno(err, errno, "%s: cannot create the store's folder", copy);
+        *slash = '/';
+    }
+    free(copy);
+    return status;
+}
+
+/* SQLite creates the journal files with the store's own mode. */
+static enum gt_status check_file(const char *path, enum gt_store_mode mode, struct gt_err *err)
+{
+    struct stat st;
+    if (stat(path, &st) == 0)
+        return S_ISREG(st.st_mode) ? GT_OK : gt_err_set(err, GT_E_FORMAT, "%s: not a regular file; set GREENTRACK_STORE", path);
+    if (errno != ENOENT || mode == GT_STORE_WRITE)
+        return errno == ENOENT ? make_folders(path, err) : gt_err_set_errno(err, errno, "%s", path);
+    return gt_err_set(err, GT_E_NOENT, "%s: there is no store yet; `greentrack run` or `greentrack eval` makes one", path);
+}
+
+static enum gt_status configure(struct gt_store *store, enum gt_store_mode mode, struct gt_err *err)
+{
+    sqlite3_busy_timeout(store->db, BUSY_MS);
+    sqlite3_extended_result_codes(store->db, 1);
+    enum gt_status status = gt_db_exec(store, "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF", err);
+    if (status == GT_OK && mode == GT_STORE_WRITE)
+        status = gt_db_exec(store, on_network(store->path) ? "PRAGMA journal_mode = DELETE" : "PRAGMA journal_mode = WAL", err);
+    return status == GT_OK ? gt_db_migrate(store, err) : status;
+}
+
+enum gt_status gt_store_open(const char *path, enum gt_store_mode mode, struct gt_store **out, struct gt_err *err)
+{
+    enum gt_status status = check_file(path, mode, err);
+    if (status != GT_OK)
+        return status;
+    struct gt_store *store = calloc(1, sizeof *store);
+    if (!store || !(store->path = strdup(path))) {
+        free(store);
+        return gt_err_set(err, GT_E_NOMEM, "out of memory");
+    }
+    int flags = mode == GT_STORE_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+    mode_t mask = umask(0077);
+    int code = sqlite3_open_v2(path, &store->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
+    status = code == SQLITE_OK ? configure(store, mode, err) : gt_db_fail(store, code, err);
+    umask(mask);
+    if (status == GT_OK)
+        *out = store;
+    else
+        gt_store_close(store);
+    return status;
+}
+
+void gt_store_close(struct gt_store *store)
+{
+    if (!store)
+        return;
+    sqlite3_close(store->db);
+    free(store->path);
+    free(store);
+}

@@ -1,0 +1,222 @@
+/* Writing runs, accuracies and calibrations: each in one transaction. */
+#include "sqlite/annotate.h"
+#include "sqlite/columns.h"
+#include "sqlite/digest.h"
+
+#include <string.h>
+
+/* --- models */
+
+/* A live job may still be naming regions, and a run with its unit hooks off knows no units: the fullest list stays. */
+static enum gt_status put_units(struct gt_store *store, const struct gt_model_record *model, struct gt_err *err)
+{
+    int64_t stored;
+    enum gt_status status = gt_db_integer(store, "SELECT count(*) FROM units WHERE model = ?", model->digest, 0, &stored, err);
+    if (status != GT_OK || (int64_t)model->unit_count < stored || model->unit_count == 0)
+        return status;
+    status = gt_db_run(store, "DELETE FROM units WHERE model = ?", &model->digest, 1, err);
+    for (size_t u = 0; u < model->unit_count && status == GT_OK; u++) {
+        const struct gt_unit_record *unit = &model->units[u];
+        const struct gt_key key = {"model", model->digest, 0};
+        status = gt_columns_insert(store, "INSERT", &gt_table_unit, &key, 1, unit, err);
+        for (size_t m = 0; m < unit->member_count && status == GT_OK; m++) {
+            const struct gt_key keys[] = {
+                {"model", model->digest, 0}, {"unit", NULL, unit->index}, {"position", NULL, (int64_t)m}};
+            status = gt_columns_insert(store, "INSERT", &gt_table_member, keys, 3, &unit->members[m], err);
+        }
+    }
+    return status;
+}
+
+static enum gt_status put_model(struct gt_store *store, const struct gt_model_record *model, struct gt_err *err)
+{
+    enum gt_status status = gt_columns_insert(store, "INSERT OR IGNORE", &gt_table_model, NULL, 0, model, err);
+    /* What an earlier run did not know (a bare label has no MACs) is filled in. */
+    const char *texts[] = {model->digest, model->name, model->family, model->weights};
+    if (status == GT_OK)
+        status = gt_db_run(store,
+                           "UPDATE models SET name = coalesce(?2, name), family = coalesce(?3, family),"
+                           " weights = coalesce(?4, weights) WHERE digest = ?1",
+                           texts, 4, err);
+    return status == GT_OK ? put_units(store, model, err) : status;
+}
+
+/* --- runs */
+
+/* Inserts the n records of an array, numbered by position. */
+static enum gt_status put_rows(struct gt_store *store, const char *run, const struct gt_table *table, const void *rows,
+                               size_t n, struct gt_err *err)
+{
+    enum gt_status status = GT_OK;
+    for (size_t i = 0; i < n && status == GT_OK; i++) {
+        const struct gt_key keys[] = {{"run", run, 0}, {"position", NULL, (int64_t)i}};
+        status = gt_columns_insert(store, "INSERT", table, keys, 2, (const char *)rows + i * table->record_bytes, err);
+    }
+    return status;
+}
+
+static enum gt_status put_parts(struct gt_store *store, const struct gt_run_record *run, struct gt_err *err)
+{
+    enum gt_status status = put_rows(store, run->id, &gt_table_run_model, run->models, run->model_count, err);
+    for (size_t p = 0; p < run->model_count && status == GT_OK; p++)
+        for (size_t u = 0; u < run->models[p].unit_count && status == GT_OK; u++) {
+            const struct gt_key keys[] = {{"run", run->id, 0}, {"part", NULL, (int64_t)p}, {"position", NULL, (int64_t)u}};
+            status = gt_columns_insert(store, "INSERT", &gt_table_unit_energy, keys, 3, &run->models[p].units[u], err);
+        }
+    return status;
+}
+
+static enum gt_status put_trace(struct gt_store *store, const struct gt_run_record *run, struct gt_err *err)
+{
+    char digest[GT_DIGEST_TEXT];
+    if (!run->trace)
+        return GT_OK;
+    sqlite3_stmt *statement;
+    enum gt_status status = gt_digest_text(run->trace, run->trace_bytes, digest, err);
+    if (status == GT_OK)
+        status = gt_db_prepare(store, "INSERT OR IGNORE INTO traces(digest, bytes) VALUES(?, ?)", &statement, err);
+    if (status != GT_OK)
+        return status;
+    sqlite3_bind_text(statement, 1, digest, -1, SQLITE_STATIC);
+    sqlite3_bind_blob64(statement, 2, run->trace, run->trace_bytes, SQLITE_STATIC);
+    status = gt_db_finish(store, statement, err);
+    const char *texts[] = {digest, run->id};
+    return status == GT_OK ? gt_db_run(store, "UPDATE runs SET trace = ? WHERE id = ?", texts, 2, err) : status;
+}
+
+/* Rows that belong to a run go with it (ON DELETE CASCADE); a folded trace goes with the last run that has it. */
+static enum gt_status remove_run(struct gt_store *store, const char *run, struct gt_err *err)
+{
+    enum gt_status status = gt_db_run(store, "DELETE FROM runs WHERE id = ?", &run, 1, err);
+    if (status == GT_OK)
+        status = gt_db_exec(store, "DELETE FROM traces WHERE NOT EXISTS (SELECT 1 FROM runs WHERE trace = traces.digest)", err);
+    return status;
+}
+
+static enum gt_status put_run(struct gt_store *store, const struct gt_run_record *run, const struct gt_model_record *models,
+                              size_t model_count, struct gt_err *err)
+{
+    enum gt_status status = GT_OK;
+    const struct gt_key key = {"run", run->id, 0};
+    for (size_t m = 0; m < model_count && status == GT_OK; m++)
+        status = put_model(store, &models[m], err);
+    if (status == GT_OK && run->host.id)
+        status = gt_columns_insert(store, "INSERT OR IGNORE", &gt_table_host, NULL, 0, &run->host, err);
+    if (status == GT_OK)
+        status = remove_run(store, run->id, err);
+    if (status == GT_OK)
+        status = gt_columns_insert(store, "INSERT", &gt_table_run, NULL, 0, run, err);
+    if (status == GT_OK)
+        status = put_rows(store, run->id, &gt_table_process, run->processes, run->process_count, err);
+    if (status == GT_OK)
+        status = put_rows(store, run->id, &gt_table_counter, run->counters, run->counter_count, err);
+    if (status == GT_OK)
+        status = put_rows(store, run->id, &gt_table_event, run->events, run->event_count, err);
+    if (status == GT_OK)
+        status = put_parts(store, run, err);
+    if (status == GT_OK && run->attribution.method)
+        status = gt_columns_insert(store, "INSERT", &gt_table_attribution, &key, 1, &run->attribution, err);
+    if (status == GT_OK)
+        status = put_trace(store, run, err);
+    return status == GT_OK ? gt_annotation_apply(store, run->id, err) : status;
+}
+
+enum gt_status gt_store_put_run(struct gt_store *store, const struct gt_run_record *run, const struct gt_model_record *models,
+                                size_t model_count, struct gt_err *err)
+{
+    int64_t final;
+    enum gt_status status = gt_db_begin(store, err);
+    if (status != GT_OK)
+        return status;
+    status = gt_db_integer(store, "SELECT state <> 'open' FROM runs WHERE id = ?", run->id, 0, &final, err);
+    if (status == GT_OK && !(final && strcmp(run->state, "open") == 0))
+        status = put_run(store, run, models, model_count, err);
+    return gt_db_end(store, status, err);
+}
+
+enum gt_status gt_store_delete_run(struct gt_store *store, const char *run, struct gt_err *err)
+{
+    int64_t found;
+    enum gt_status status = gt_db_begin(store, err);
+    if (status != GT_OK)
+        return status;
+    status = gt_db_integer(store, "SELECT count(*) FROM runs WHERE id = ?", run, 0, &found, err);
+    if (status == GT_OK && !found)
+        status = gt_err_set(err, GT_E_NOENT, "no run %.32s", run);
+    static const char family[] = "WITH RECURSIVE down(id) AS (VALUES(?1) UNION SELECT r.id FROM runs r JOIN down d"
+                                 " ON r.parent = d.id OR r.series = d.id) DELETE FROM ";
+    static const char *const tables[] = {"annotations WHERE run IN down", "runs WHERE id IN down AND id <> ?1"};
+    for (size_t i = 0; i < sizeof tables / sizeof *tables && status == GT_OK; i++) {
+        char sql[320];
+        sqlite3_snprintf(sizeof sql, sql, "%s%s", family, tables[i]);
+        status = gt_db_run(store, sql, &run, 1, err);
+    }
+    if (status == GT_OK)
+        status = remove_run(store, run, err);
+    return gt_db_end(store, status, err);
+}
+
+/* --- accuracies and calibrations */
+
+/* Sets the blob columns of the row just inserted; NULL stays NULL. */
+static enum gt_status put_blobs(struct gt_store *store, const struct gt_accuracy_record *a, struct gt_err *err)
+{
+    sqlite3_stmt *statement;
+    enum gt_status status = gt_db_prepare(
+        store, "UPDATE accuracies SET predictions = ?, answers = ?, answer_count = ? WHERE id = last_insert_rowid()",
+        &statement, err);
+    if (status != GT_OK)
+        return status;
+    if (a->predictions)
+        sqlite3_bind_blob64(statement, 1, a->predictions, a->prediction_count, SQLITE_STATIC);
+    if (a->answers) {
+        sqlite3_bind_blob64(statement, 2, a->answers, (a->answer_count + 7) / 8, SQLITE_STATIC);
+        sqlite3_bind_int64(statement, 3, (sqlite3_int64)a->answer_count);
+    }
+    return gt_db_finish(store, statement, err);
+}
+
+static enum gt_status put_dataset(struct gt_store *store, const struct gt_dataset_record *dataset, struct gt_err *err)
+{
+    sqlite3_stmt *statement;
+    enum gt_status status = gt_columns_insert(store, "INSERT OR IGNORE", &gt_table_dataset, NULL, 0, dataset, err);
+    if (status != GT_OK || !dataset->labels)
+        return status;
+    status = gt_db_prepare(store, "UPDATE datasets SET labels = ? WHERE digest = ? AND labels IS NULL", &statement, err);
+    if (status != GT_OK)
+        return status;
+    sqlite3_bind_blob64(statement, 1, dataset->labels, dataset->label_count, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 2, dataset->digest, -1, SQLITE_STATIC);
+    return gt_db_finish(store, statement, err);
+}
+
+enum gt_status gt_store_put_accuracy(struct gt_store *store, const struct gt_accuracy_record *accuracy,
+                                     const struct gt_dataset_record *dataset, struct gt_err *err)
+{
+    enum gt_status status = gt_db_begin(store, err);
+    if (status != GT_OK)
+        return status;
+    if (dataset)
+        status = put_dataset(store, dataset, err);
+    const char *same[] = {accuracy->model, accuracy->dataset_name, accuracy->split, accuracy->precision, accuracy->provenance};
+    if (status == GT_OK)
+        status = gt_db_run(store,
+                           "DELETE FROM accuracies WHERE model = ? AND dataset_name IS ? AND split IS ? AND precision IS ?"
+                           " AND provenance = ?",
+                           same, 5, err);
+    if (status == GT_OK)
+        status = gt_columns_insert(store, "INSERT", &gt_table_accuracy, NULL, 0, accuracy, err);
+    if (status == GT_OK)
+        status = put_blobs(store, accuracy, err);
+    return gt_db_end(store, status, err);
+}
+
+enum gt_status gt_store_put_calibration(struct gt_store *store, const struct gt_calibration_record *calibration,
+                                        struct gt_err *err)
+{
+    enum gt_status status = gt_db_begin(store, err);
+    if (status != GT_OK)
+        return status;
+    status = gt_columns_insert(store, "INSERT", &gt_table_calibration, NULL, 0, calibration, err);
+    return gt_db_end(store, status, err);
+}

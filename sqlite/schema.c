@@ -1,0 +1,171 @@
+/*
+ * The schema and its migrations: migrations[v] leads from user_version v to v + 1. A migration that has been released is never
+ * changed; a new one is appended. All tables are STRICT; times are ns, energies µJ, NULL is "not known".
+ */
+#include "sqlite/db.h"
+
+#define FIGURE(name) name "_uj INTEGER, " name "_lo_uj INTEGER, " name "_hi_uj INTEGER, "
+
+static const char version_1[] =
+    "CREATE TABLE host_classes(id TEXT PRIMARY KEY, text TEXT, cpu_model TEXT, vendor TEXT, microcode TEXT, governor TEXT,"
+    " family INTEGER, model INTEGER, stepping INTEGER, cpus_online INTEGER, cpus_allowed INTEGER, memory_bytes INTEGER,"
+    " turbo INTEGER, hypervisor INTEGER) STRICT;"
+    "CREATE TABLE models(digest TEXT PRIMARY KEY, name TEXT, family TEXT, weights TEXT, phi REAL, macs INTEGER,"
+    " params INTEGER) STRICT;"
+    /* what a person said of a model; stands above what its file says */
+    "CREATE TABLE labels(model TEXT PRIMARY KEY REFERENCES models(digest) ON DELETE CASCADE, name TEXT, family TEXT,"
+    " phi REAL) STRICT;"
+    "CREATE TABLE units(model TEXT NOT NULL REFERENCES models(digest) ON DELETE CASCADE, idx INTEGER NOT NULL, name TEXT,"
+    " op TEXT, shape_in TEXT, shape_out TEXT, macs INTEGER, params INTEGER, region INTEGER NOT NULL,"
+    " PRIMARY KEY(model, idx)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE members(model TEXT NOT NULL, unit INTEGER NOT NULL, position INTEGER NOT NULL, name TEXT, op TEXT,"
+    " macs INTEGER, params INTEGER, PRIMARY KEY(model, unit, position),"
+    " FOREIGN KEY(model, unit) REFERENCES units(model, idx) ON DELETE CASCADE) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE datasets(digest TEXT PRIMARY KEY, name TEXT, split TEXT, images INTEGER, labels BLOB) STRICT;"
+    "CREATE TABLE accuracies(id INTEGER PRIMARY KEY, model TEXT NOT NULL, dataset TEXT REFERENCES datasets(digest),"
+    " dataset_name TEXT, split TEXT, precision TEXT, provenance TEXT NOT NULL, n INTEGER, correct INTEGER, pct REAL,"
+    " predictions BLOB, answers BLOB, answer_count INTEGER, run TEXT, citation TEXT, real_ns INTEGER) STRICT;"
+    "CREATE INDEX accuracies_model ON accuracies(model);"
+    "CREATE TABLE published(name TEXT PRIMARY KEY, pct REAL NOT NULL, n INTEGER NOT NULL, dataset_name TEXT NOT NULL,"
+    " split TEXT NOT NULL, citation TEXT NOT NULL) STRICT;"
+    "CREATE TABLE traces(digest TEXT PRIMARY KEY, bytes BLOB NOT NULL) STRICT;"
+    "CREATE TABLE runs(id TEXT PRIMARY KEY, parent TEXT, series TEXT, link TEXT, role TEXT, state TEXT NOT NULL, command TEXT,"
+    " tags TEXT, exit_status INTEGER, exit_signal INTEGER, begin_real_ns INTEGER, begin_ns INTEGER, end_ns INTEGER,"
+    " boot_id TEXT, host TEXT REFERENCES host_classes(id), source TEXT, boundary TEXT, provenance TEXT,"
+    " unit_hooks INTEGER NOT NULL, round INTEGER, cpu_ns INTEGER, machine_busy_begin_ns INTEGER, machine_busy_end_ns INTEGER,"
+    " machine_total_begin_ns INTEGER, machine_total_end_ns INTEGER, trace TEXT REFERENCES traces(digest)) STRICT;"
+    "CREATE INDEX runs_parent ON runs(parent); CREATE INDEX runs_series ON runs(series);"
+    "CREATE INDEX runs_trace ON runs(trace); CREATE INDEX runs_begin ON runs(begin_real_ns);"
+    "CREATE TABLE processes(run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE, position INTEGER NOT NULL, pid INTEGER,"
+    " ppid INTEGER, begin_ns INTEGER, end_ns INTEGER, exe TEXT, command TEXT, state TEXT,"
+    " PRIMARY KEY(run, position)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE run_models(run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE, position INTEGER NOT NULL,"
+    " model TEXT NOT NULL REFERENCES models(digest), precision TEXT, runtime TEXT, runtime_version TEXT, threads INTEGER,"
+    " batch INTEGER, inferences INTEGER, calls INTEGER, ns INTEGER, uj_per_inference REAL, lo_uj REAL, hi_uj REAL,"
+    " dynamic_uj REAL, seconds_per_inference REAL, PRIMARY KEY(run, position)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX run_models_model ON run_models(model);"
+    "CREATE TABLE unit_attributions(run TEXT NOT NULL, part INTEGER NOT NULL, position INTEGER NOT NULL, idx INTEGER NOT NULL,"
+    " calls INTEGER, ns INTEGER, uj_per_call REAL, lo_uj REAL, hi_uj REAL, share REAL, PRIMARY KEY(run, part, position),"
+    " FOREIGN KEY(run, part) REFERENCES run_models(run, position) ON DELETE CASCADE) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE counters(run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE, position INTEGER NOT NULL, domain TEXT,"
+    " parent INTEGER, package INTEGER, die INTEGER, additive INTEGER, uj_per_count REAL, wrap_count INTEGER, first_raw INTEGER,"
+    " last_raw INTEGER, total_uj INTEGER, wraps INTEGER, gaps INTEGER, gap_ns INTEGER,"
+    " PRIMARY KEY(run, position)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE events(run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE, position INTEGER NOT NULL, kind TEXT, text "
+    "TEXT,"
+    " count INTEGER, begin_ns INTEGER, end_ns INTEGER, PRIMARY KEY(run, position)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE attributions(run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE, method TEXT NOT NULL,"
+    " version INTEGER NOT NULL, kind TEXT, provenance TEXT, window_ns INTEGER, covered_ns INTEGER, window_cpu_ns INTEGER,"
+    " cpu_share REAL, gap_share REAL, idle_known INTEGER, " FIGURE("units") FIGURE("framework") FIGURE("idle") FIGURE("others")
+        FIGURE("unattributed") FIGURE("total") "unattributed_flag INTEGER, " FIGURE("run_total") FIGURE(
+            "run_job") "model_row TEXT, PRIMARY KEY(run, method, version)) STRICT, WITHOUT ROWID;"
+                       /* what a person said of a run; kept when the run is ingested again */
+                       "CREATE TABLE annotations(run TEXT PRIMARY KEY, model TEXT, family TEXT, tags TEXT, phi REAL, "
+                       "inferences INTEGER) STRICT;"
+                       "CREATE TABLE calibrations(id INTEGER PRIMARY KEY, host TEXT NOT NULL, source TEXT NOT NULL, boundary "
+                       "TEXT NOT NULL,"
+                       " idle_w REAL, lo_w REAL, hi_w REAL, busy_share REAL, seconds REAL, real_ns INTEGER, forced INTEGER NOT "
+                       "NULL) STRICT;"
+                       /* Tan & Le 2019, EfficientNet, table 2: ImageNet top-1 on 50,000 validation images */
+                       "INSERT INTO published SELECT 'efficientnet/' || column1, column2, 50000, 'imagenet', 'validation',"
+                       " 'Tan & Le 2019, EfficientNet, ICML (arXiv:1905.11946), table 2' FROM (VALUES ('b0', 77.1), ('b1', "
+                       "79.1), ('b2', 80.1),"
+                       " ('b3', 81.6), ('b4', 82.9), ('b5', 83.6), ('b6', 84.0), ('b7', 84.3));"
+                       /* --- views, for people who like SQL */
+                       "CREATE VIEW v_models AS SELECT m.digest, coalesce(l.name, m.name) AS name, coalesce(l.family, "
+                       "m.family) AS family,"
+                       " coalesce(l.phi, m.phi) AS phi, m.weights, m.macs, m.params FROM models m LEFT JOIN labels l ON "
+                       "l.model = m.digest;"
+                       "CREATE VIEW v_attributions AS SELECT * FROM attributions a WHERE version ="
+                       " (SELECT max(version) FROM attributions b WHERE b.run = a.run);"
+                       "CREATE VIEW v_runs AS SELECT r.id, r.parent, r.series, r.link, r.role, r.state, r.command, "
+                       "coalesce(n.tags, r.tags) AS tags,"
+                       " datetime(r.begin_real_ns / 1000000000, 'unixepoch') AS began_utc, r.begin_real_ns, r.end_ns - "
+                       "r.begin_ns AS ns,"
+                       " r.exit_status, r.exit_signal, h.text AS host, r.source, r.boundary, r.provenance, a.kind, "
+                       "r.unit_hooks, r.round, r.cpu_ns,"
+                       " a.run_job_uj AS job_uj, a.run_job_lo_uj AS job_lo_uj, a.run_job_hi_uj AS job_hi_uj, a.run_total_uj, "
+                       "a.total_uj, a.units_uj,"
+                       " a.framework_uj, a.idle_uj, a.others_uj, a.unattributed_uj,"
+                       " (SELECT sum(inferences) FROM run_models p WHERE p.run = r.id) AS inferences"
+                       " FROM runs r LEFT JOIN host_classes h ON h.id = r.host LEFT JOIN annotations n ON n.run = r.id"
+                       " LEFT JOIN v_attributions a ON a.run = r.id;"
+                       "CREATE VIEW v_layers AS SELECT p.run, m.name AS model, m.digest, m.weights, u.idx, u.name, u.op, "
+                       "u.macs, u.params,"
+                       " (SELECT group_concat(name, ' + ') FROM (SELECT e.name FROM members e WHERE e.model = u.model AND "
+                       "e.unit = u.idx"
+                       " ORDER BY e.position)) AS members, x.calls, x.ns, CAST(x.ns AS REAL) / x.calls AS ns_per_call, "
+                       "x.uj_per_call, x.lo_uj,"
+                       " x.hi_uj, x.share, r.source, r.boundary, r.provenance, a.kind, a.method, a.version"
+                       " FROM unit_attributions x JOIN run_models p ON p.run = x.run AND p.position = x.part JOIN runs r ON "
+                       "r.id = x.run"
+                       " JOIN v_models m ON m.digest = p.model LEFT JOIN units u ON u.model = p.model AND u.idx = x.idx"
+                       " LEFT JOIN v_attributions a ON a.run = x.run;"
+                       "CREATE VIEW v_family AS SELECT m.family, m.phi, m.name, m.digest, m.weights, m.macs, m.params, p.run, "
+                       "r.round,"
+                       " r.unit_hooks, p.precision, p.threads, p.batch, p.runtime, p.runtime_version, r.host, r.source, "
+                       "r.boundary, r.provenance,"
+                       " a.kind, p.inferences, p.uj_per_inference, p.lo_uj, p.hi_uj, p.seconds_per_inference, c.pct AS "
+                       "accuracy_pct,"
+                       " c.n AS accuracy_n, c.provenance AS accuracy_provenance, c.dataset_name, c.split"
+                       " FROM run_models p JOIN runs r ON r.id = p.run JOIN v_models m ON m.digest = p.model"
+                       " LEFT JOIN v_attributions a ON a.run = p.run"
+                       " LEFT JOIN accuracies c ON c.id = (SELECT max(id) FROM accuracies d WHERE d.model = m.digest"
+                       " AND d.provenance IN ('measured', 'user'));";
+
+static const char *const migrations[GT_STORE_VERSION] = {version_1};
+
+static enum gt_status migrate_one(struct gt_store *store, int64_t from, struct gt_err *err)
+{
+    char stamp[64];
+    sqlite3_snprintf(sizeof stamp, stamp, "PRAGMA user_version = %lld", (long long)from + 1);
+    enum gt_status status = gt_db_exec(store, migrations[from], err);
+    return status == GT_OK ? gt_db_exec(store, stamp, err) : status;
+}
+
+static enum gt_status check_version(struct gt_store *store, int64_t *version, struct gt_err *err)
+{
+    enum gt_status status = gt_db_integer(store, "PRAGMA user_version", NULL, 0, version, err);
+    if (status == GT_OK && (*version > GT_STORE_VERSION || *version < 0))
+        return gt_err_set(err, GT_E_VERSION,
+                          "%s: written by a newer greentrack (schema %lld, this one knows %d); update greentrack, or set "
+                          "GREENTRACK_STORE",
+                          store->path, (long long)*version, GT_STORE_VERSION);
+    return status;
+}
+
+/* A database of somebody else's must not become ours: an empty one has neither tables nor an application id. */
+static enum gt_status check_owner(struct gt_store *store, struct gt_err *err)
+{
+    int64_t application, tables;
+    enum gt_status status = gt_db_integer(store, "PRAGMA application_id", NULL, 0, &application, err);
+    if (status == GT_OK)
+        status = gt_db_integer(store, "SELECT count(*) FROM sqlite_schema", NULL, 0, &tables, err);
+    if (status == GT_OK && application != GT_DB_APPLICATION_ID && (application != 0 || tables > 0))
+        return gt_err_set(err, GT_E_FORMAT,
+                          "%s: this is another program's SQLite database; set GREENTRACK_STORE to a file of its own",
+                          store->path);
+    return status;
+}
+
+enum gt_status gt_db_migrate(struct gt_store *store, struct gt_err *err)
+{
+    int64_t version;
+    enum gt_status status = check_owner(store, err);
+    if (status == GT_OK)
+        status = check_version(store, &version, err);
+    if (status != GT_OK || version == GT_STORE_VERSION)
+        return status;
+    if (sqlite3_db_readonly(store->db, "main") == 1)
+        return gt_err_set(err, GT_E_VERSION, "%s: has the older schema %lld; any command that writes brings it up to date",
+                          store->path, (long long)version);
+    status = gt_db_begin(store, err);
+    if (status != GT_OK)
+        return status;
+    status = check_version(store, &version, err); /* another process may have been faster */
+    if (status == GT_OK && version == 0)
+        status = gt_db_exec(store, "PRAGMA application_id = 1196716916", err); /* GT_DB_APPLICATION_ID */
+    for (; status == GT_OK && version < GT_STORE_VERSION; version++)
+        status = migrate_one(store, version, err);
+    return gt_db_end(store, status, err);
+}
