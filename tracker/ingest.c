@@ -4,6 +4,7 @@
 #include "core/trace_read.h"
 #include "sqlite/store.h"
 #include "tracker/ingest_run.h"
+#include "tracker/jobtree.h"
 #include "tracker/paths.h"
 #include "tracker/spool.h"
 
@@ -145,6 +146,13 @@ static void count_stored(struct ingest *in, const struct gt_ingest_group *group)
     in->counts->crashed += group->final && group->state == GT_TRACE_CRASHED;
 }
 
+/* A killed greentrack could not remove the cgroup of its run. */
+static void sweep_cgroup(const struct gt_trace_header *header)
+{
+    char name[2 * GT_TRACE_ID_BYTES + 1];
+    gt_jobtree_sweep(&gt_os_linux, gt_text_hex(name, header->run_id, GT_TRACE_ID_BYTES));
+}
+
 /* One run. A trace of it that turns out malformed is moved aside, and the rest tried again. False: the store is out of order.
  */
 static bool ingest_group(struct ingest *in, struct gt_ingest_entry *entries, size_t count, size_t *listed, struct gt_err *err)
@@ -158,6 +166,8 @@ static bool ingest_group(struct ingest *in, struct gt_ingest_entry *entries, siz
         status = gt_ingest_run_store(&group, &in->spool, in->store, err);
         if (status == GT_OK) {
             count_stored(in, &group);
+            if (entries[0].header.role == GT_TRACE_ROLE_RUN && group.state == GT_TRACE_CRASHED)
+                sweep_cgroup(&entries[0].header);
             if (group.final && (entries[0].header.role != GT_TRACE_ROLE_RUN || !was_joined(in, *listed))) {
                 gt_ingest_run_remove_rings(&group);
                 remove_traces(in, &group);

@@ -11,9 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Rows that end a little after their run (the last flush of a process that was just waited for) belong to it. */
-#define OUTLIVED_NS UINT64_C(1000000000)
-
 enum { ID_HEX = 2 * GT_TRACE_ID_BYTES + 1 };
 
 struct gt_ingest_open {
@@ -194,8 +191,9 @@ static enum gt_status store_run(struct gt_ingest_group *group, struct gt_store *
         .state = info->state,
     };
     group->state = info->state;
-    if (over && *until_ns < UINT64_MAX - OUTLIVED_NS)
-        stretch.input.until_ns = *until_ns + OUTLIVED_NS;
+    stretch.input.until_ns = *until_ns;
+    for (size_t i = 0; i < count; i++)
+        processes[i].goes_on = processes[i].info->last_ns > *until_ns;
     return stretch.id ? store_stretch(group, &stretch, store, err) : gt_err_set(err, GT_E_NOMEM, "out of memory");
 }
 
@@ -223,8 +221,8 @@ static enum gt_status store_outlived(struct gt_ingest_group *group, uint64_t unt
     const char *link = id_text(group, group->entries[0].header.run_id);
     for (size_t i = 1; i < group->count && status == GT_OK; i++) {
         const struct gt_trace_info *info = &group->open[i].info;
-        if (until_ns < UINT64_MAX - OUTLIVED_NS && info->last_ns > until_ns + OUTLIVED_NS)
-            status = store_process(group, i, until_ns + OUTLIVED_NS, link, store, err);
+        if (info->last_ns > until_ns)
+            status = store_process(group, i, until_ns, link, store, err);
     }
     return status;
 }

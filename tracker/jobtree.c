@@ -147,6 +147,15 @@ void gt_jobtree_close(struct gt_jobtree *tree)
     tree->known_count = tree->known_room = 0;
 }
 
+void gt_jobtree_sweep(const struct gt_os *os, const char *name)
+{
+    char why[256], parent[PATH_MAX], folder[PATH_MAX + 64];
+    if (!gt_jobtree_own_cgroup(os, parent, sizeof parent, why, sizeof why))
+        return;
+    snprintf(folder, sizeof folder, "%s/greentrack-%.40s", parent, name);
+    rmdir(folder);
+}
+
 /* --- the process tree ------------------------------------------------------------------------------------------------ */
 
 static uint64_t waited_for_ns(void)

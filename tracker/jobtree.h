@@ -51,6 +51,9 @@ bool gt_jobtree_outlived(struct gt_jobtree *tree);
 /* Moves what is still in the cgroup back to where this process is, and removes it. */
 void gt_jobtree_close(struct gt_jobtree *tree);
 
+/* Removes the empty cgroup that a killed greentrack left under that name; one with processes in it stays. */
+void gt_jobtree_sweep(const struct gt_os *os, const char *name);
+
 /* "cgroup" or "process tree". */
 const char *gt_jobtree_way(const struct gt_jobtree *tree);
 

@@ -337,7 +337,10 @@ static uint64_t beyond(uint64_t told, uint64_t seen)
 static void add_missing(struct merge *m)
 {
     for (size_t i = 0; i < m->table_count; i++) {
-        uint32_t base = m->input->processes[m->tables[i].process].slot_base;
+        const struct gt_runfold_trace *trace = &m->input->processes[m->tables[i].process];
+        uint32_t base = trace->slot_base;
+        if (trace->goes_on)
+            continue;
         for (uint32_t j = 0; j < m->tables[i].count; j++) {
             const struct gt_trace_total *row = &m->tables[i].rows[j];
             struct slot_sum *sum = sum_of(m, m->told, shifted(row->slot, base));

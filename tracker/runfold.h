@@ -28,6 +28,7 @@ struct gt_runfold_trace {
     const struct gt_trace_info *info;
     struct gt_ring_leftover *const *leftovers;
     size_t leftover_count;
+    bool goes_on;       /* it has rows beyond `until`: calls without a row are counted there */
     uint32_t slot_base; /* filled in by gt_runfold_compute */
 };
 
