@@ -85,7 +85,7 @@ static void text_layers(struct gt_layout *l)
             gt_value_text(layer->energy_known ? gt_layout_energy_bounds(l, layer->lo_uj, layer->hi_uj) : NULL),
             gt_value_u64_if(layer->macs_known, layer->macs),
             gt_value_f64(layer->share),
-            gt_value_f64(layer->share),
+            gt_value_f64(layer->share / r->layers[0].share), /* bars as long as the costliest */
         };
         gt_section_row(section, values, GT_LAYOUT_COUNT(values));
     }
@@ -150,12 +150,14 @@ static void text_closure(struct gt_layout *l)
     struct gt_column *own = gt_layout_columns(l, columns, GT_LAYOUT_COUNT(columns));
     if (!c->known || !own)
         return;
+    bool unseen = c->others_uj == 0 && c->provenance && strcmp(c->provenance, "modelled") == 0;
     own[1].title = gt_layout_energy_title(l, "energy", c->provenance);
     struct gt_section *section = table(l, NULL, "Closure of the inference window", own, GT_LAYOUT_COUNT(columns));
     closure_row(section, c, "units", c->units_uj, "the layers");
     closure_row(section, c, "framework", c->framework_uj, "inside an inference, outside its layers");
     closure_row(section, c, "idle", c->idle_uj, "the job's share of idle");
-    closure_row(section, c, "others", c->others_uj, "other jobs, idle that was not reserved");
+    closure_row(section, c, "others", c->others_uj,
+                unseen ? "not seen: the model knows this job's CPU time alone" : "other jobs, idle that was not reserved");
     closure_row(section, c, "unattributed", c->unattributed_uj,
                 c->unattributed_flagged ? "the job between inferences: above 5 %" : "the job between inferences");
     closure_row(section, c, "total", c->total_uj, "");

@@ -141,14 +141,10 @@ static void fill_energy(struct gt_layout *l)
 static void fill_context(struct gt_layout *l)
 {
     static const struct gt_column columns[] = {
-        {"group", "compared by", GT_Q_TEXT, 0},
-        {"host", NULL, GT_Q_TEXT, DATA},
-        {"runtime", NULL, GT_Q_TEXT, DATA},
-        {"precision", NULL, GT_Q_TEXT, DATA},
-        {"run", "run", GT_Q_TEXT, 0},
-        {"method", NULL, GT_Q_TEXT, DATA},
-        {"method_version", NULL, GT_Q_INTEGER, DATA},
-        {"format_version", NULL, GT_Q_INTEGER, DATA},
+        {"group", "compared by", GT_Q_TEXT, 0},       {"host", NULL, GT_Q_TEXT, DATA},
+        {"runtime", NULL, GT_Q_TEXT, DATA},           {"precision", NULL, GT_Q_TEXT, DATA},
+        {"run", "layers of run", GT_Q_TEXT, 0},       {"method", NULL, GT_Q_TEXT, DATA},
+        {"method_version", NULL, GT_Q_INTEGER, DATA}, {"format_version", NULL, GT_Q_INTEGER, DATA},
     };
     const struct gt_report *r = l->report;
     const struct gt_value values[] = {
