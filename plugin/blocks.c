@@ -1,7 +1,7 @@
 /*
  * Bounded traces: once a trace has reached GREENTRACK_TRACE_MB, or the spool GREENTRACK_SPOOL_MB, rows are folded
- * (energy/fold.h) and one BLOCK is written a minute; when the blocks become many, compact.c merges them pairwise. Where the
- * spool is a quarter beyond its limit, even blocks are a counted loss.
+ * (energy/fold.h) and one BLOCK is written a minute (GREENTRACK_BLOCK_MS, for tests); when the blocks become many, compact.c
+ * merges them pairwise. Where the spool is a quarter beyond its limit, even blocks are a counted loss.
  */
 #include "plugin/compact.h"
 #include "plugin/sampler.h"
@@ -9,7 +9,6 @@
 
 #include <sys/mman.h>
 
-#define MINUTE_NS UINT64_C(60000000000)
 #define SPOOL_CHECK_NS UINT64_C(10000000000)
 
 static void *map(size_t bytes)
@@ -41,7 +40,7 @@ static void turn_on(struct gt_sampler *s, const char *why, uint64_t now)
     gt_trace_write_seal(&s->writer);
     b->prefix_bytes = gt_trace_write_bytes_total(&s->writer);
     b->on = true;
-    b->next_ns = now + MINUTE_NS;
+    b->next_ns = now + gt_state.config.block_ns;
     if (!make_fold(s)) {
         b->fold = NULL;
         gt_trace_write_note(&s->writer, "disabled", "no memory for blocks: rows are counted in the tables alone");
@@ -125,7 +124,7 @@ void gt_blocks_tend(struct gt_sampler *s)
     }
     if (!b->fold || now < b->next_ns)
         return;
-    b->next_ns = now + MINUTE_NS;
+    b->next_ns = now + gt_state.config.block_ns;
     write_block(s);
 }
 

@@ -86,6 +86,7 @@ void gt_config_read(struct gt_config *config)
     const char *units = env("GREENTRACK_UNITS");
     config->units_off = units && strcmp(units, "off") == 0;
     config->interval_ns = env_number("GREENTRACK_INTERVAL_US", 10000, 500, 10000000) * 1000;
+    config->block_ns = env_number("GREENTRACK_BLOCK_MS", 60000, 10, 3600000) * 1000000;
     config->trace_bytes = env_number("GREENTRACK_TRACE_MB", 64, 0, 1000000) * mb;
     config->spool_bytes = env_number("GREENTRACK_SPOOL_MB", 1024, 0, 100000000) * mb;
 }

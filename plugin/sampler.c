@@ -66,7 +66,8 @@ static void wake(struct gt_sampler *s, uint64_t now, bool drain)
 {
     bool second = now >= s->next_table_ns;
     gt_meter_read(s);
-    if (drain || second || gt_ringset_is_urgent(s)) {
+    s->hurry = gt_ringset_is_urgent(s);
+    if (drain || second || s->hurry) {
         gt_sink_describe(s); /* before the rows that use it: a hook describes first */
         gt_ringset_drain(s);
     }
@@ -84,9 +85,8 @@ static void wake(struct gt_sampler *s, uint64_t now, bool drain)
 static uint64_t next_wake(const struct gt_sampler *s, uint32_t wakes, uint64_t last)
 {
     uint64_t interval = gt_state.config.interval_ns;
-    if (wakes < EARLY_WAKES && interval > EARLY_NS)
-        interval = EARLY_NS; /* threads come up, rings are wanted */
-    (void)s;
+    if ((wakes < EARLY_WAKES || s->hurry) && interval > EARLY_NS)
+        interval = EARLY_NS; /* threads come up and want rings, or the rings fill quickly */
     uint64_t next = last + interval, now = gt_now_ns();
     return next > now ? next : now + interval / 2; /* late: do not catch up by running on */
 }
@@ -136,6 +136,7 @@ static void sample(struct gt_sampler *s)
     gt_ringset_tend(s, false);
     if (!gt_state.config.in_run)
         gt_meter_open(s);
+    gt_blocks_tend(s); /* before the first row: the spool may be full already */
     run(s);
     uint64_t epoch = s->epoch;
     atomic_compare_exchange_strong(gt_state.word, &epoch, GT_WORD_OFF);

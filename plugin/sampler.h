@@ -76,7 +76,7 @@ struct gt_blocks {
 struct gt_sampler {
     uint64_t epoch, start_ns;
     int task_fd, spool_fd;
-    bool process_told;
+    bool process_told, hurry;
     char name[GT_TRACE_WRITE_NAME_BYTES];
     struct gt_trace_header header;
     struct gt_trace_writer writer;

@@ -58,7 +58,7 @@ struct gt_config {
     char label[GT_LABELS][GT_LABEL_TEXT]; /* model, family, phi, tags */
     uint8_t run_id[GT_TRACE_ID_BYTES];
     bool in_run, units_off;
-    uint64_t interval_ns, trace_bytes, spool_bytes;
+    uint64_t interval_ns, block_ns, trace_bytes, spool_bytes;
 };
 
 struct gt_model {

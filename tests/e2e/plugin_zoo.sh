@@ -6,6 +6,10 @@ zoo=$HOST/zoo
 
 # Acts that a sanitizer's runtime itself cannot live with (its own mappings, threads, handlers and descriptors are hit).
 plain_only=" space nproc filter_prctl filter_syscall raw_clone raw_vfork abort main_leaves unshare_user change_user descriptors "
+# ThreadSanitizer takes descriptor numbers for the process's; the sampler has a table of its own.
+[ "$SANITIZER" = thread ] && plain_only="$plain_only close_all close_stdio setns fork fork_exit spawn exec "
+# A leak check at the end of a forked child looks for the parent's threads and says so; leaks are found elsewhere.
+export ASAN_OPTIONS="${ASAN_OPTIONS-}:detect_leaks=0"
 root_only=" change_user nproc unshare_mounts setns "
 for act in nothing close_all close_stdio unshare_user unshare_mounts setns change_user fork fork_exit spawn raw_clone raw_vfork \
     filter_prctl filter_syscall descriptors space files nproc signals chdir atexit threads main_leaves abort exec; do
@@ -70,6 +74,8 @@ if [ "$(id -u)" = 0 ]; then
     says "note continues: [0-9a-f]\{32\}$" || fail "the second trace does not name the first"
 fi
 
+[ "$SANITIZER" = thread ] && exit 0 # it does not follow forks of programs with threads
+
 # Children have their own traces; a child that leaves by _exit leaves what it had in its rings.
 clear_spool
 same "$zoo" fork between
@@ -91,6 +97,8 @@ fi
 
 clear_spool
 same "$zoo" threads between
-[ "$(told items)" = 830 ] || [ "$(told calls)" -gt 0 ] || fail "threads: $(told items)"
+lost=$("$HOST/tracedump" "$GREENTRACK_SPOOL"/process-* | awk '/^loss no ring/ { n += $NF } END { print n + 0 }')
+[ "$(told items)" -le 830 ] && [ $(($(told calls) + lost)) -ge 830 ] || fail "threads: $(told items) items, $lost lost"
+[ "$(told items)" = 830 ] || [ "$lost" -gt 0 ] || fail "threads: items are missing and no loss is on record"
 [ "$(rings)" = 0 ] || fail "$(rings) ring files are left"
 exit 0

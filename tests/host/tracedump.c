@@ -1,7 +1,8 @@
 /*
  * tracedump TRACE...: what the end-to-end tests look at, one "key value" per line and trace:
- *   state, events (rows), items (of inferences), ticks, cpu, blocks, records, leftover_rows, lost_bytes; calls (by the last
- *   table of each thread, leftovers of rings included); "note label: text", "loss kind: n", "process command".
+ *   state, events (rows), row_items (of inferences, by rows), ticks, cpu, blocks, records, leftover_rows, lost_bytes; calls and
+ *   items (of inferences), exact, by the last table of each thread, leftovers of rings included; "note label: text", "loss
+ * kind: n", "process command".
  */
 #include "core/ring.h"
 #include "core/trace_read.h"
@@ -16,19 +17,21 @@
 enum { THREADS = 512 };
 
 struct sums {
-    uint64_t events, items, ticks, cpu, blocks, records, leftover_rows, descriptions;
+    uint64_t events, row_items, ticks, cpu, blocks, records, leftover_rows, descriptions;
     uint32_t threads, last_sequence;
     struct {
-        uint64_t thread, calls;
+        uint64_t thread, calls, items;
     } tables[THREADS];
 };
 
 static void add_table(struct sums *s, uint64_t thread, uint32_t count, const struct gt_trace_total *rows)
 {
-    uint64_t calls = 0;
+    uint64_t calls = 0, items = 0;
     uint32_t i = 0;
-    for (uint32_t row = 0; row < count; row++)
+    for (uint32_t row = 0; row < count; row++) {
         calls += rows[row].calls;
+        items += rows[row].slot & GT_TRACE_SLOT_INFER ? rows[row].items : 0;
+    }
     while (i < s->threads && s->tables[i].thread != thread)
         i++;
     if (i == THREADS)
@@ -36,6 +39,7 @@ static void add_table(struct sums *s, uint64_t thread, uint32_t count, const str
     s->threads = i < s->threads ? s->threads : i + 1;
     s->tables[i].thread = thread;
     s->tables[i].calls = calls;
+    s->tables[i].items = items;
 }
 
 static void add_rows(struct sums *s, uint32_t count, const struct gt_trace_event *rows)
@@ -43,7 +47,7 @@ static void add_rows(struct sums *s, uint32_t count, const struct gt_trace_event
     s->events += count;
     for (uint32_t i = 0; i < count; i++)
         if (rows[i].slot & GT_TRACE_SLOT_INFER)
-            s->items += rows[i].items;
+            s->row_items += rows[i].items;
 }
 
 static void add_text(const struct gt_trace_view *view)
@@ -126,7 +130,7 @@ static int dump(const char *path)
     struct gt_trace_view view;
     struct gt_err err = {0};
     struct sums *s = calloc(1, sizeof *s);
-    uint64_t calls = 0;
+    uint64_t calls = 0, items = 0;
     if (!s || gt_trace_read_open(path, &reader, &err) != GT_OK) {
         printf("error %s\n", err.text);
         free(s);
@@ -136,13 +140,15 @@ static int dump(const char *path)
         add_record(s, &view);
     if (gt_trace_read_state(reader) != GT_TRACE_CLOSED)
         add_leftovers(s, gt_trace_read_header(reader));
-    for (uint32_t i = 0; i < s->threads; i++)
+    for (uint32_t i = 0; i < s->threads; i++) {
         calls += s->tables[i].calls;
-    printf("state %s\nevents %" PRIu64 "\nitems %" PRIu64 "\nticks %" PRIu64 "\ncpu %" PRIu64 "\nblocks %" PRIu64
-           "\nrecords %" PRIu64 "\nleftover_rows %" PRIu64 "\nlost_bytes %" PRIu64 "\ncalls %" PRIu64 "\nunits %" PRIu64
-           "\nthreads %u\n",
-           gt_trace_state_word(gt_trace_read_state(reader)), s->events, s->items, s->ticks, s->cpu, s->blocks, s->records,
-           s->leftover_rows, gt_trace_read_loss(reader).bytes, calls, s->descriptions, s->threads);
+        items += s->tables[i].items;
+    }
+    printf("state %s\nevents %" PRIu64 "\nrow_items %" PRIu64 "\nitems %" PRIu64 "\nticks %" PRIu64 "\ncpu %" PRIu64
+           "\nblocks %" PRIu64 "\nrecords %" PRIu64 "\nleftover_rows %" PRIu64 "\nlost_bytes %" PRIu64 "\ncalls %" PRIu64
+           "\nunits %" PRIu64 "\nthreads %u\n",
+           gt_trace_state_word(gt_trace_read_state(reader)), s->events, s->row_items, items, s->ticks, s->cpu, s->blocks,
+           s->records, s->leftover_rows, gt_trace_read_loss(reader).bytes, calls, s->descriptions, s->threads);
     gt_trace_read_close(reader);
     free(s);
     return 0;
