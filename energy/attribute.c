@@ -227,11 +227,14 @@ struct parts {
     double share, blind_ns;
 };
 
-/* Idle power is unknown: everything is linear in it, so that the extremes are none of it and all of it. */
+/*
+ * Idle power is unknown: everything is linear in it, so that the extremes are none of it and all of it. What is called dynamic
+ * then has its share of idle inside.
+ */
 static void without_idle(struct parts *p, const struct machine *m, struct span share, double reserved)
 {
     double most = share.hi > reserved ? share.hi : reserved, least = share.lo < reserved ? share.lo : reserved;
-    p->dynamic = span_of(m->total.v * share.v, 0, m->total.hi * share.hi);
+    p->dynamic = span_of(m->total.v * share.v, m->total.lo * least, m->total.hi * most);
     p->idle = span_of(0, 0, m->total.hi * reserved);
     p->others = span_of(m->total.v * (1 - share.v), m->total.lo * (1 - most), m->total.hi * (1 - least));
     p->job = span_of(m->total.v * share.v, m->total.lo * least, m->total.hi * most);

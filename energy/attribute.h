@@ -6,13 +6,14 @@
  *
  *   total = units + framework + idle + others + unattributed
  *
- *   measured   total: what the boundary's counters say. idle: idle power × window × cpus allowed / cpus online. others: the
- * rest of idle, and the dynamic energy (total − idle power × window) in proportion to the CPU time of other jobs. modelled
- * dynamic: CPU time × (full − idle) W, idle: cpus allowed × idle W × window; others are not seen (0).
+ * - Measured: total is what the boundary's counters say; idle is idle power × window × cpus allowed / cpus online; others are
+ * the rest of idle, and the dynamic energy (total - idle power × window) in proportion to the CPU time of other jobs.
+ * - Modelled: dynamic is CPU time × (full - idle) W, idle is cpus allowed × idle W × window; others are not seen (0).
  *
  * The job's dynamic energy is split by its CPU time inside and between inferences (unattributed); what is inside goes to units
- * in proportion to their time, and what no unit covers is the framework's. Where idle power is unknown, idle is 0, the job's
- * share is by CPU time of everything, and the bounds span both extremes (no idle power; all of it idle).
+ * in proportion to their time, and what no unit covers is the framework's. Where idle power is unknown, idle is 0 and lies
+ * inside the other parts: the job's share is by CPU time of everything, and the bounds span both extremes (no idle power; all
+ * of it idle, shared by reserved cpus).
  *
  * The energy of an inference is *attributed*: units + framework + idle × (time covered by inferences / window), per item.
  * A unit's energy is dynamic alone, so that units add up to closure.units.

@@ -162,6 +162,8 @@ static void test_unknown_idle_spans_both_extremes(void **state)
     assert_int_equal(out.run_job.uj, 75000000); /* by CPU time of everything */
     assert_true(out.run_job.lo_uj <= 50000000); /* all of it idle: half of the cpus */
     assert_true(out.run_job.hi_uj >= 75000000);
+    assert_int_equal(units[0].energy.uj, 30000000); /* its share of idle inside: 75 J, 90 % inside, 4/9 in this unit */
+    assert_int_equal(units[0].energy.lo_uj, 20000000);
     make_example(&m); /* with idle known, the truth lies within */
     attribute(&m);
     int64_t known = out.run_job.uj;
