@@ -19,6 +19,9 @@
  * or autocorrelated errors needs. Lag products across two blocks stand in the later one. Order of input: ticks and CPU samples
  * by time; rows of any thread in any order, as long as they are no older than the intervals still kept (`intervals`; what is
  * older counts fully in calls and ns and as `late_ns` in the equations) and no more than `tail` rows end after the last tick.
+ *
+ * A program that has regions (greentrack.h) but no inference: feed each outermost region as an inference, too (the same times,
+ * slot | GT_TRACE_SLOT_INFER), and the window, the cover and the closure exist for it as well.
  */
 #ifndef GT_ENERGY_FOLD_H
 #define GT_ENERGY_FOLD_H

@@ -16,7 +16,9 @@
  *   30000000 1500 120
  *   40000000 end                     from here on, GT_E_RANGE; without `end` the last row stays in force
  *
- * Before the first row the first row is in force. The file is streamed with pread through a small buffer in the state.
+ * More than 1 kW in a domain with package=N, or 10 kW in one without, is taken for a fault when it is folded (unwrap.h), as is
+ * a counter of the total that stands still for a second: scripts for long jobs use `linear`. Before the first row the first row
+ * is in force. The file is streamed with pread through a small buffer in the state.
  */
 #include "energy/scan.h"
 #include "energy/source.h"
