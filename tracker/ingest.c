@@ -29,7 +29,10 @@ static void say(struct ingest *in, const char *name, const char *text)
 {
     char line[GT_ERR_TEXT + 128], shown[96];
     gt_text_escape(shown, sizeof shown, name, SIZE_MAX);
-    snprintf(line, sizeof line, "%s: %s", shown, text);
+    if (strstr(text, shown))
+        snprintf(line, sizeof line, "%s", text); /* it names the trace itself */
+    else
+        snprintf(line, sizeof line, "%s: %s", shown, text);
     if (in->options->say)
         in->options->say(in->options->context, line);
 }

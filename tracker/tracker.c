@@ -107,8 +107,10 @@ static enum gt_status check_operands(const struct gt_tracker *tracker, struct gt
 {
     const struct gt_verb *verb = tracker->verb;
     int given = tracker->args->operand_count;
-    if (given < verb->least)
-        return gt_err_set(err, GT_E_ARG, "%s is missing", verb->operands);
+    if (given < verb->least) {
+        const char *word = verb->operands + (strncmp(verb->operands, "[--] ", 5) == 0 ? 5 : 0);
+        return gt_err_set(err, GT_E_ARG, "%.*s is missing", (int)strcspn(word, " "), word);
+    }
     if (verb->most >= 0 && given > verb->most) {
         char shown[128];
         gt_text_escape(shown, sizeof shown, tracker->args->operands[verb->most], SIZE_MAX);
