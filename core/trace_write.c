@@ -198,7 +198,8 @@ static bool append_buffer(struct gt_trace_writer *w, const void *bytes, size_t n
         w->overflow = true;
         return false;
     }
-    memcpy(w->buffer + w->used, bytes, n);
+    if (n > 0) /* memcpy of nothing from NULL is undefined */
+        memcpy(w->buffer + w->used, bytes, n);
     w->used += n;
     return true;
 }

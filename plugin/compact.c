@@ -82,7 +82,7 @@ static uint32_t write_pair(struct gt_sampler *s, struct gt_trace_writer *to, con
                            const struct gt_trace_record *second)
 {
     struct gt_block a, b;
-    size_t bytes = 0, room;
+    size_t bytes = 0, room = 0;
     void *out = MAP_FAILED;
     (void)s;
     if (gt_block_parse(first + 1, first->payload_bytes, &a) == GT_OK &&

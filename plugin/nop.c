@@ -2,10 +2,9 @@
  * libgreentrack-nop.so: interposes what libgreentrack.so interposes in libgtcnn and does nothing but call on. What it costs is
  * the cost of interposition; the rest of libgreentrack.so's overhead is ours.
  */
-#include "runtime/gtcnn.h"
-
 #include <dlfcn.h>
 #include <stdatomic.h>
+#include <stdint.h>
 
 static void *find(void *_Atomic *kept, const char *name)
 {
@@ -18,20 +17,28 @@ static void *find(void *_Atomic *kept, const char *name)
     return function;
 }
 
-__attribute__((visibility("default"))) void gtcnn_unit_execute(const struct gtcnn_unit *unit, void *context)
+/* As in the runtime's header, which only adapters may include; a status is an int. GTCNN_E_UNSUPPORTED is -6. */
+struct gtcnn_unit;
+struct gtcnn_model;
+typedef void unit_execute_fn(const struct gtcnn_unit *unit, void *context);
+typedef int infer_fn(struct gtcnn_model *model, const float *input, float *output, uint32_t items);
+
+#define GT_EXPORT __attribute__((visibility("default")))
+GT_EXPORT unit_execute_fn gtcnn_unit_execute;
+GT_EXPORT infer_fn gtcnn_infer;
+
+void gtcnn_unit_execute(const struct gtcnn_unit *unit, void *context)
 {
     static void *_Atomic kept;
-    void (*execute)(const struct gtcnn_unit *, void *) =
-        (void (*)(const struct gtcnn_unit *, void *))find(&kept, "gtcnn_unit_execute");
+    unit_execute_fn *execute = (unit_execute_fn *)find(&kept, "gtcnn_unit_execute");
     if (execute)
         execute(unit, context);
 }
 
-__attribute__((visibility("default"))) enum gtcnn_status gtcnn_infer(struct gtcnn_model *model, const float *input,
-                                                                     float *output, uint32_t items)
+int gtcnn_infer(struct gtcnn_model *model, const float *input, float *output, uint32_t items)
 {
+    enum { UNSUPPORTED = -6 };
     static void *_Atomic kept;
-    enum gtcnn_status (*infer)(struct gtcnn_model *, const float *, float *, uint32_t) =
-        (enum gtcnn_status(*)(struct gtcnn_model *, const float *, float *, uint32_t))find(&kept, "gtcnn_infer");
-    return infer ? infer(model, input, output, items) : GTCNN_E_UNSUPPORTED;
+    infer_fn *infer = (infer_fn *)find(&kept, "gtcnn_infer");
+    return infer ? infer(model, input, output, items) : UNSUPPORTED;
 }

@@ -228,7 +228,7 @@ uint32_t gt_model_slot(uint64_t uid, const struct gt_model_key *key,
 static uint32_t hash_of(const char *name)
 {
     uint32_t hash = 2166136261u; /* FNV-1a */
-    for (int i = 0; name[i] && i < GT_REGION_NAME - 1; i++)
+    for (int i = 0; i < GT_REGION_NAME - 1 && name[i]; i++)
         hash = (hash ^ (unsigned char)name[i]) * 16777619u;
     return hash;
 }
