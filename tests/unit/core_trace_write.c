@@ -222,6 +222,7 @@ static void a_full_disk_is_a_recorded_loss(void **state)
 static void misuse_is_refused(void **state)
 {
     (void)state;
+    static const unsigned char large[4000];
     struct gt_trace_writer closed = {.fd = -1};
     struct gt_trace_header header = {0};
     assert_int_equal(gt_trace_write_create(&closed, dir_fd, "x", &header, buffer, 100), GT_E_ARG);
@@ -233,7 +234,7 @@ static void misuse_is_refused(void **state)
                      GT_E_EXIST);
     gt_trace_write_begin(&writer, GT_TRACE_NOTE);
     for (int i = 0; i < 10; i++)
-        gt_trace_write_bytes(&writer, GT_KEY_TEXT, buffer, 4000);
+        gt_trace_write_bytes(&writer, GT_KEY_TEXT, large, sizeof large);
     assert_int_equal(gt_trace_write_commit(&writer), GT_E_LIMIT);
     assert_int_equal(gt_trace_write_lost(&writer), 1);
     gt_trace_write_close(&writer);
