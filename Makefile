@@ -105,7 +105,7 @@ fuzz:
 	  -rss_limit_mb=2000 -timeout=20 -artifact_prefix='$(O)'/fuzz/$$f- '$(O)'/fuzz/corpus/$$f || exit 1; done
 
 ## bench: speed and memory, as ratios measured side by side
-bench: all
+bench: all $(HOSTS)
 	$(Q)O='$(abspath $(O))' ./tests/bench/run
 
 ## clean: remove what was built
