@@ -79,6 +79,7 @@ void gt_config_read(struct gt_config *config)
     const uint64_t mb = 1000000;
     memset(config, 0, sizeof *config);
     find_spool(config->spool, sizeof config->spool);
+    copy(config->log, sizeof config->log, env("GREENTRACK_LOG"));
     copy(config->source, sizeof config->source, env("GREENTRACK_ENERGY_SOURCE"));
     for (int i = 0; i < GT_LABELS; i++)
         copy(config->label[i], sizeof config->label[i], env(label_names[i]));

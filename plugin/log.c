@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -15,11 +14,12 @@ static struct iovec part(const char *text)
 
 void gt_log(const char *what, const char *detail)
 {
-    const char *path = secure_getenv("GREENTRACK_LOG");
+    /* Read with the rest of the environment: the sampler must not look while the host changes it. */
+    const char *path = gt_state.config.log;
     char number[16], *pid = number + sizeof number;
     unsigned value = (unsigned)getpid();
     int saved = errno;
-    if (!path || path[0] != '/')
+    if (path[0] != '/')
         return;
     *--pid = 0;
     do

@@ -55,6 +55,7 @@ enum gt_small_state { GT_SMALL_FREE, GT_SMALL_USED, GT_SMALL_RETIRED };
 struct gt_config {
     char spool[PATH_MAX]; /* "" : no place */
     char source[PATH_MAX];
+    char log[PATH_MAX];                   /* "": none */
     char label[GT_LABELS][GT_LABEL_TEXT]; /* model, family, phi, tags */
     uint8_t run_id[GT_TRACE_ID_BYTES];
     bool in_run, units_off;
