@@ -73,16 +73,21 @@ static enum gt_status read_header(struct reading *r, char *line)
 
 /* --- rows --------------------------------------------------------------------------------------------------------------- */
 
+static bool grow(uint8_t **bytes, size_t room)
+{
+    uint8_t *more = realloc(*bytes, room);
+    if (!more)
+        return false;
+    *bytes = more;
+    return true;
+}
+
 static bool make_room(struct reading *r)
 {
     if (r->answers->count < r->room)
         return true;
     size_t room = r->room ? 2 * r->room : 16384;
-    uint8_t *labels = realloc(r->labels, room);
-    r->labels = labels ? labels : r->labels;
-    uint8_t *predictions = realloc(r->predictions, room);
-    r->predictions = predictions ? predictions : r->predictions;
-    if (!labels || !predictions)
+    if (!grow(&r->labels, room) || !grow(&r->predictions, room))
         return false;
     r->room = room;
     return true;

@@ -87,12 +87,13 @@ static void add_host(struct gt_tracker *tracker, struct gt_document *document, c
     const struct gt_wattage *row = gt_wattage_find(host);
     if (class_text)
         gt_host_class_text(host, class_text, GT_HOST_CLASS_TEXT);
+    struct gt_value virtual_machine = gt_value_bool(host->hypervisor == 1);
+    if (host->hypervisor < 0)
+        virtual_machine = (struct gt_value){0};
     const struct gt_value values[] = {
-        gt_value_text(class_text),         gt_value_u64(host->cpus_allowed),
-        gt_value_u64(host->cpus_online),   host->hypervisor < 0 ? (struct gt_value){0} : gt_value_bool(host->hypervisor == 1),
-        gt_value_text(row->family),        gt_value_f64(row->idle_w),
-        gt_value_f64(row->full_w),         gt_value_text(row->source),
-        gt_value_u64((uint64_t)row->year),
+        gt_value_text(class_text), gt_value_u64(host->cpus_allowed), gt_value_u64(host->cpus_online),
+        virtual_machine,           gt_value_text(row->family),       gt_value_f64(row->idle_w),
+        gt_value_f64(row->full_w), gt_value_text(row->source),       gt_value_u64((uint64_t)row->year),
     };
     struct gt_section *section = gt_document_section(document, GT_SECTION_FIELDS, "host", "this host", columns, COUNT(columns));
     gt_section_row(section, values, COUNT(values));

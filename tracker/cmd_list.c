@@ -37,40 +37,33 @@ static const struct gt_column columns[] = {
     {"command", NULL, GT_Q_TEXT, GT_COLUMN_ELASTIC},
 };
 
-static struct gt_value known(int64_t value)
-{
-    return value == GT_UNKNOWN ? (struct gt_value){0} : gt_value_i64(value);
-}
-
 static void add_line(struct gt_tracker *tracker, struct gt_section *section, const struct gt_run_line *line)
 {
     const struct gt_value values[COUNT(columns)] = {
         gt_value_text(line->id),
         gt_value_text(gt_arena_strndup(&tracker->arena, line->id, 12)),
-        known(line->begin_real_ns),
+        gt_output_known(line->begin_real_ns),
         gt_value_text(line->role),
         gt_value_text(line->state),
-        known(line->exit_status),
-        known(line->exit_signal),
-        known(line->ns),
+        gt_output_known(line->exit_status),
+        gt_output_known(line->exit_signal),
+        gt_output_known(line->ns),
         gt_value_text(line->model),
         gt_value_text(line->model_digest),
         gt_value_text(line->weights),
         gt_value_text(line->family),
         gt_value_f64(line->phi),
-        known(line->model_count),
-        known(line->inferences),
-        known(line->job.uj),
-        known(line->job.lo_uj),
-        known(line->job.hi_uj),
+        gt_output_known(line->model_count),
+        gt_output_known(line->inferences),
+        gt_output_known(line->job.uj),
+        gt_output_known(line->job.lo_uj),
+        gt_output_known(line->job.hi_uj),
         gt_value_text(line->kind),
         gt_value_text(line->provenance),
         gt_value_text(line->source),
         gt_value_text(line->boundary),
         gt_value_bool(line->unit_hooks),
-        line->children > 0                  ? gt_value_i64(line->children)
-        : tracker->format == GT_FORMAT_TEXT ? (struct gt_value){0}
-                                            : gt_value_i64(0),
+        gt_value_u64_if(line->children > 0 || tracker->format != GT_FORMAT_TEXT, (uint64_t)line->children),
         gt_value_text(line->parent),
         gt_value_text(line->series),
         gt_value_text(line->link),

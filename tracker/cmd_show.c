@@ -18,11 +18,6 @@ struct showing {
     struct gt_err *err;
 };
 
-static struct gt_value known(int64_t value)
-{
-    return value == GT_UNKNOWN ? (struct gt_value){0} : gt_value_i64(value);
-}
-
 static void add_identity(struct showing *s)
 {
     static const struct gt_column columns[] = {
@@ -51,14 +46,14 @@ static void add_identity(struct showing *s)
         gt_value_text(run->state),
         gt_value_text(run->command),
         gt_value_text(run->tags),
-        known(run->begin_real_ns),
-        known(run->end_ns == GT_UNKNOWN ? GT_UNKNOWN : run->end_ns - run->begin_ns),
-        known(run->exit_status),
-        known(run->exit_signal),
-        known(run->cpu_ns),
+        gt_output_known(run->begin_real_ns),
+        gt_output_known(run->end_ns == GT_UNKNOWN ? GT_UNKNOWN : run->end_ns - run->begin_ns),
+        gt_output_known(run->exit_status),
+        gt_output_known(run->exit_signal),
+        gt_output_known(run->cpu_ns),
         gt_value_text(run->parent),
         gt_value_text(run->series),
-        known(run->round),
+        gt_output_known(run->round),
         gt_value_text(run->link),
         gt_value_bool(run->unit_hooks),
         gt_value_text(run->host.id),
@@ -88,9 +83,10 @@ static void add_energy(struct showing *s)
     const struct gt_run_record *run = s->run;
     const struct gt_attribution_record *a = &run->attribution;
     const struct gt_value values[COUNT(columns)] = {
-        known(a->run_job.uj),        known(a->run_job.lo_uj),        known(a->run_job.hi_uj),      gt_value_text(a->kind),
-        known(a->run_total.uj),      gt_value_text(run->provenance), gt_value_text(run->source),   gt_value_text(run->boundary),
-        gt_value_text(a->model_row), gt_value_f64(a->cpu_share),     gt_value_bool(a->idle_known), gt_value_text(a->method),
+        gt_output_known(a->run_job.uj), gt_output_known(a->run_job.lo_uj), gt_output_known(a->run_job.hi_uj),
+        gt_value_text(a->kind),         gt_output_known(a->run_total.uj),  gt_value_text(run->provenance),
+        gt_value_text(run->source),     gt_value_text(run->boundary),      gt_value_text(a->model_row),
+        gt_value_f64(a->cpu_share),     gt_value_bool(a->idle_known),      gt_value_text(a->method),
         gt_value_i64(a->version),
     };
     gt_section_row(
@@ -116,14 +112,9 @@ static void add_closure(struct showing *s)
     if (a->total.uj == GT_UNKNOWN)
         return;
     const struct gt_value values[COUNT(columns)] = {
-        known(a->units.uj),
-        known(a->framework.uj),
-        known(a->idle.uj),
-        known(a->others.uj),
-        known(a->unattributed.uj),
-        known(a->total.uj),
-        gt_value_bool(a->unattributed_flag),
-        known(a->window_ns),
+        gt_output_known(a->units.uj),        gt_output_known(a->framework.uj),    gt_output_known(a->idle.uj),
+        gt_output_known(a->others.uj),       gt_output_known(a->unattributed.uj), gt_output_known(a->total.uj),
+        gt_value_bool(a->unattributed_flag), gt_output_known(a->window_ns),
     };
     gt_section_row(section, values, COUNT(values));
 }
@@ -168,12 +159,12 @@ static void add_models(struct showing *s)
             gt_value_f64(model ? model->phi : NAN),
             gt_value_text(part->model),
             gt_value_text(model ? model->weights : NULL),
-            known(model ? model->macs : GT_UNKNOWN),
-            known(model ? model->params : GT_UNKNOWN),
-            known(part->inferences),
-            known(part->calls),
-            known(part->threads),
-            known(part->batch),
+            gt_output_known(model ? model->macs : GT_UNKNOWN),
+            gt_output_known(model ? model->params : GT_UNKNOWN),
+            gt_output_known(part->inferences),
+            gt_output_known(part->calls),
+            gt_output_known(part->threads),
+            gt_output_known(part->batch),
             gt_value_text(part->precision),
             gt_value_text(part->runtime),
             gt_value_text(part->runtime_version),
@@ -219,14 +210,14 @@ static void add_layer(struct gt_section *section, const struct gt_model_record *
         gt_value_text(unit ? unit->name : NULL),
         gt_value_text(unit ? unit->op : NULL),
         gt_value_bool(unit && unit->region),
-        known(row->calls),
+        gt_output_known(row->calls),
         gt_value_f64_if(row->calls > 0, (double)row->ns / (double)row->calls),
         gt_value_f64(row->uj_per_call),
         gt_value_f64(row->lo_uj),
         gt_value_f64(row->hi_uj),
         gt_value_f64(row->share),
         gt_value_f64(row->share),
-        known(unit ? unit->macs : GT_UNKNOWN),
+        gt_output_known(unit ? unit->macs : GT_UNKNOWN),
         gt_value_text(unit ? unit->shape_in : NULL),
         gt_value_text(unit ? unit->shape_out : NULL),
     };
@@ -270,8 +261,9 @@ static void add_counters(struct showing *s)
     for (size_t i = 0; i < s->run->counter_count; i++) {
         const struct gt_counter_record *c = &s->run->counters[i];
         const struct gt_value values[COUNT(columns)] = {
-            gt_value_text(c->domain), known(c->total_uj), gt_value_bool(c->additive), known(c->first_raw), known(c->last_raw),
-            known(c->wraps),          known(c->gaps),     known(c->gap_ns),
+            gt_value_text(c->domain),      gt_output_known(c->total_uj), gt_value_bool(c->additive),
+            gt_output_known(c->first_raw), gt_output_known(c->last_raw), gt_output_known(c->wraps),
+            gt_output_known(c->gaps),      gt_output_known(c->gap_ns),
         };
         gt_section_row(section, values, COUNT(values));
     }
@@ -287,7 +279,7 @@ static void add_processes(struct showing *s)
         gt_document_section(s->document, GT_SECTION_TABLE, "processes", "processes seen from inside", columns, COUNT(columns));
     for (size_t i = 0; i < s->run->process_count; i++) {
         const struct gt_process_record *p = &s->run->processes[i];
-        const struct gt_value values[] = {known(p->pid), gt_value_text(p->state), gt_value_text(p->exe),
+        const struct gt_value values[] = {gt_output_known(p->pid), gt_value_text(p->state), gt_value_text(p->exe),
                                           gt_value_text(p->command)};
         gt_section_row(section, values, COUNT(values));
     }
@@ -301,7 +293,7 @@ static void add_events(struct showing *s)
         gt_document_section(s->document, GT_SECTION_TABLE, "events", "losses and notes", columns, COUNT(columns));
     for (size_t i = 0; i < s->run->event_count; i++) {
         const struct gt_event_record *e = &s->run->events[i];
-        const struct gt_value values[] = {gt_value_text(e->kind), known(e->count), gt_value_text(e->text)};
+        const struct gt_value values[] = {gt_value_text(e->kind), gt_output_known(e->count), gt_value_text(e->text)};
         gt_section_row(section, values, COUNT(values));
     }
 }

@@ -3,6 +3,7 @@
 #define GT_TRACKER_OUTPUT_H
 
 #include "reports/render.h"
+#include "sqlite/records.h"
 #include "tracker/tracker.h"
 
 /* Renders to standard output (or, with --output, atomically to that file). Prints what went wrong. The exit status. */
@@ -11,7 +12,13 @@ int gt_output_document(struct gt_tracker *tracker, const struct gt_document *doc
 /* The same with one section alone in CSV. */
 int gt_output_section(struct gt_tracker *tracker, const struct gt_document *document, const char *csv_section);
 
-/* Is `name` the encoding of the locale's environment something other than UTF-8? Then bars and dashes are ASCII. */
+/* A stored integer: null where it is not known. */
+static inline struct gt_value gt_output_known(int64_t value)
+{
+    return gt_value_u64_if(value != GT_UNKNOWN && value >= 0, (uint64_t)value);
+}
+
+/* Does the locale's environment name an encoding other than UTF-8? Then bars and dashes are ASCII. */
 bool gt_output_is_ascii(void);
 
 #endif

@@ -121,13 +121,17 @@ static enum gt_status check_operands(const struct gt_tracker *tracker, struct gt
 
 static int run_verb(struct gt_tracker *tracker, int argc, char **argv)
 {
-    struct gt_args args;
     struct gt_err err = {0};
     const struct gt_verb *verb = tracker->verb;
-    tracker->args = &args;
+    struct gt_args *args = gt_arena_alloc(&tracker->arena, 1, sizeof *args);
+    if (!args) {
+        gt_tracker_say(tracker, "out of memory");
+        return GT_EXIT_FAILED;
+    }
+    tracker->args = args;
     enum gt_status status = gt_options_parse(verb->options, verb->flags & GT_VERB_TAKES_COMMAND ? GT_ARGS_STOP_AT_OPERAND : 0,
-                                             argc, argv, &tracker->arena, &args, &err);
-    if (status == GT_OK && args.values[GT_OPT_HELP].count) {
+                                             argc, argv, &tracker->arena, args, &err);
+    if (status == GT_OK && args->values[GT_OPT_HELP].count) {
         gt_help_print_verb(tracker->out, verb, terminal_columns(tracker->out));
         return GT_EXIT_OK;
     }

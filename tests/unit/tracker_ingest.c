@@ -1,0 +1,440 @@
+/*
+ * Ingest of crafted traces: what the store then holds is known beforehand. A run with two domains and one model in two
+ * processes, replaced while it is open; damaged, newer, foreign and unborn traces; calls that have no row.
+ */
+#include "core/text.h"
+#include "core/trace_write.h"
+#include "sqlite/store.h"
+#include "tracker/ingest.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { MS = 1000000, BUFFER = 64 * 1024 };
+
+static char folder[64], spool[96], store_path[96];
+static int spool_fd;
+static char said[4096]; /* what the last ingest complained about */
+
+/* --- writing traces ------------------------------------------------------------------------------------------------------- */
+
+struct trace {
+    struct gt_trace_writer writer;
+    struct gt_trace_header header;
+    char name[GT_TRACE_WRITE_NAME_BYTES];
+    _Alignas(16) unsigned char buffer[BUFFER];
+};
+
+/* Clock of the made-up machine: header time 1 s, rows in ms after it. */
+static void create(struct trace *t, enum gt_trace_role role, const uint8_t *run, const uint8_t *parent)
+{
+    assert_int_equal(gt_trace_write_header_init(&t->header, role, run, parent), GT_OK);
+    t->header.mono_ns = 1000 * (uint64_t)MS;
+    if (role == GT_TRACE_ROLE_RUN)
+        memcpy(t->header.run_id, t->header.trace_id, sizeof t->header.run_id);
+    gt_trace_write_name(&t->header, t->name);
+    assert_int_equal(gt_trace_write_create(&t->writer, spool_fd, t->name, &t->header, t->buffer, BUFFER), GT_OK);
+}
+
+static uint64_t at(unsigned ms)
+{
+    return (uint64_t)(1000 + ms) * MS;
+}
+
+static void describe(struct trace *t, bool source)
+{
+    gt_trace_write_begin(&t->writer, GT_TRACE_HOST);
+    gt_trace_write_string(&t->writer, GT_KEY_CPU_MODEL, "Test CPU");
+    gt_trace_write_u64(&t->writer, GT_KEY_CPUS_ONLINE, 4);
+    gt_trace_write_u64(&t->writer, GT_KEY_CPUS_ALLOWED, 2);
+    gt_trace_write_commit(&t->writer);
+    if (!source)
+        return;
+    gt_trace_write_begin(&t->writer, GT_TRACE_SOURCE);
+    gt_trace_write_string(&t->writer, GT_KEY_SOURCE_NAME, "replay");
+    gt_trace_write_string(&t->writer, GT_KEY_BOUNDARY, "package");
+    gt_trace_write_string(&t->writer, GT_KEY_PROVENANCE, "measured");
+    for (int i = 0; i < 2; i++) {
+        gt_trace_write_string(&t->writer, GT_KEY_DOMAIN_NAME, i ? "core" : "package-0");
+        if (i)
+            gt_trace_write_u64(&t->writer, GT_KEY_DOMAIN_PARENT, 0);
+        gt_trace_write_u64(&t->writer, GT_KEY_DOMAIN_ADDITIVE, !i);
+        gt_trace_write_f64(&t->writer, GT_KEY_DOMAIN_UJ, 1);
+    }
+    gt_trace_write_commit(&t->writer);
+}
+
+/* 10 W on the package, 4 W on the cores, one of four cpus busy with the job: a row each 10 ms. */
+static void samples(struct trace *t, unsigned from_ms, unsigned to_ms)
+{
+    for (unsigned ms = from_ms; ms <= to_ms; ms += 10) {
+        struct {
+            struct gt_trace_ticks head;
+            uint64_t row[3];
+        } tick = {{1, 2}, {at(ms), 5000 + 10000 * (uint64_t)ms, 4000 * (uint64_t)ms}};
+        struct {
+            uint64_t count;
+            struct gt_trace_cpu row;
+        } cpu = {1, {at(ms), (uint64_t)ms * MS, (uint64_t)ms * MS, 4 * (uint64_t)ms * MS}};
+        gt_trace_write_begin(&t->writer, GT_TRACE_TICK);
+        gt_trace_write_raw(&t->writer, &tick, sizeof tick);
+        gt_trace_write_commit(&t->writer);
+        gt_trace_write_begin(&t->writer, GT_TRACE_CPU);
+        gt_trace_write_raw(&t->writer, &cpu, sizeof cpu);
+        gt_trace_write_commit(&t->writer);
+    }
+    gt_trace_write_flush(&t->writer);
+}
+
+static void model(struct trace *t)
+{
+    uint8_t digest[32] = {7, 7, 7};
+    gt_trace_write_begin(&t->writer, GT_TRACE_MODEL);
+    gt_trace_write_u64(&t->writer, GT_KEY_MODEL_ID, 1);
+    gt_trace_write_u64(&t->writer, GT_KEY_UNIT_SLOT, 0);
+    gt_trace_write_string(&t->writer, GT_KEY_NAME, "net/b1");
+    gt_trace_write_string(&t->writer, GT_KEY_FAMILY, "net");
+    gt_trace_write_f64(&t->writer, GT_KEY_PHI, 1);
+    gt_trace_write_bytes(&t->writer, GT_KEY_DIGEST, digest, sizeof digest);
+    gt_trace_write_string(&t->writer, GT_KEY_WEIGHTS, "file");
+    gt_trace_write_commit(&t->writer);
+    for (unsigned i = 0; i < 2; i++) {
+        gt_trace_write_begin(&t->writer, GT_TRACE_UNIT);
+        gt_trace_write_u64(&t->writer, GT_KEY_MODEL_ID, 1);
+        gt_trace_write_u64(&t->writer, GT_KEY_UNIT_SLOT, i);
+        gt_trace_write_u64(&t->writer, GT_KEY_UNIT_INDEX, i);
+        gt_trace_write_string(&t->writer, GT_KEY_NAME, i ? "second" : "first");
+        gt_trace_write_string(&t->writer, GT_KEY_OP, "Conv");
+        gt_trace_write_commit(&t->writer);
+    }
+}
+
+/* One inference of 2 items from `ms` on: 6 ms of the first unit, 2 ms of the second, 1 ms of framework. */
+static void inference(struct trace *t, unsigned ms)
+{
+    struct {
+        struct gt_trace_events head;
+        struct gt_trace_event rows[3];
+    } events = {{77, 3, 0},
+                {{0, 0, at(ms), at(ms + 6)}, {1, 0, at(ms + 6), at(ms + 8)}, {GT_TRACE_SLOT_INFER, 2, at(ms), at(ms + 9)}}};
+    gt_trace_write_begin(&t->writer, GT_TRACE_EVENTS);
+    gt_trace_write_raw(&t->writer, &events, sizeof events);
+    gt_trace_write_commit(&t->writer);
+}
+
+static void finish(struct trace *t, unsigned ms)
+{
+    gt_trace_write_begin(&t->writer, GT_TRACE_END);
+    gt_trace_write_u64(&t->writer, GT_KEY_T_END_NS, at(ms));
+    gt_trace_write_u64(&t->writer, GT_KEY_EXIT_STATUS, 3);
+    gt_trace_write_commit(&t->writer);
+    gt_trace_write_close(&t->writer);
+}
+
+/* --- helpers ----------------------------------------------------------------------------------------------------------------
+ */
+
+static void say(void *context, const char *line)
+{
+    (void)context;
+    strncat(said, line, sizeof said - strlen(said) - 1);
+    strncat(said, "\n", sizeof said - strlen(said) - 1);
+}
+
+static struct gt_ingest_counts ingest(void)
+{
+    struct gt_ingest_options options = {.spool = spool, .store = store_path, .wait_ms = 5000, .say = say};
+    struct gt_ingest_counts counts;
+    struct gt_err err = {0};
+    said[0] = '\0';
+    if (gt_ingest_spool(&options, &counts, &err) != GT_OK)
+        fail_msg("%s", err.text);
+    return counts;
+}
+
+static struct gt_run_record *stored(const uint8_t *id, struct gt_arena *arena)
+{
+    struct gt_store *store;
+    struct gt_run_record *run = NULL;
+    struct gt_err err = {0};
+    char hex[33];
+    assert_int_equal(gt_store_open(store_path, GT_STORE_READ, &store, &err), GT_OK);
+    if (gt_store_get_run(store, gt_text_hex(hex, id, 16), arena, &run, &err) != GT_OK)
+        run = NULL;
+    gt_store_close(store);
+    return run;
+}
+
+static size_t traces_left(void)
+{
+    size_t count = 0;
+    struct dirent *entry;
+    DIR *dir = opendir(spool);
+    while ((entry = readdir(dir)))
+        count += strstr(entry->d_name, ".gtt") != NULL;
+    closedir(dir);
+    return count;
+}
+
+/* --- tests ------------------------------------------------------------------------------------------------------------------
+ */
+
+static void stores_a_run_with_known_totals(void **state)
+{
+    static struct trace run, one, two;
+    struct gt_arena arena = {0};
+    (void)state;
+    create(&run, GT_TRACE_ROLE_RUN, NULL, NULL);
+    describe(&run, true);
+    samples(&run, 0, 100);
+    create(&one, GT_TRACE_ROLE_PROCESS, run.header.run_id, NULL);
+    model(&one);
+    inference(&one, 20);
+    finish(&one, 90);
+    create(&two, GT_TRACE_ROLE_PROCESS, run.header.run_id, NULL);
+    model(&two);
+    inference(&two, 60);
+    gt_trace_write_flush(&two.writer);
+
+    struct gt_ingest_counts counts = ingest();
+    assert_int_equal(counts.open, 1);
+    assert_int_equal(counts.closed, 0);
+    struct gt_run_record *record = stored(run.header.run_id, &arena);
+    assert_non_null(record);
+    assert_string_equal(record->state, "open");
+    assert_int_equal(record->models[0].inferences, 4);
+    assert_int_equal(traces_left(), 3);
+
+    inference(&two, 70);
+    finish(&two, 95);
+    samples(&run, 110, 200);
+    finish(&run, 200);
+    counts = ingest();
+    assert_int_equal(counts.closed, 1);
+    assert_string_equal(said, "");
+    assert_int_equal(traces_left(), 0);
+    record = stored(run.header.run_id, &arena);
+    assert_string_equal(record->state, "closed");
+    assert_int_equal(record->exit_status, 3);
+    assert_int_equal(record->end_ns - record->begin_ns, 200 * MS);
+    assert_int_equal(record->attribution.run_total.uj, 2000000); /* 10 W for 0.2 s; the cores are inside of it */
+    assert_int_equal(record->counter_count, 2);
+    assert_int_equal(record->counters[1].total_uj, 800000);
+    assert_int_equal(record->process_count, 2);
+    assert_int_equal(record->model_count, 1);
+    const struct gt_run_model_record *part = &record->models[0];
+    assert_int_equal(part->inferences, 6);
+    assert_int_equal(part->calls, 3);
+    assert_int_equal(part->ns, 27 * MS);
+    assert_int_equal(part->unit_count, 2);
+    assert_int_equal(part->units[0].calls, 3);
+    assert_int_equal(part->units[0].ns, 18 * MS);
+    assert_int_equal(part->units[1].ns, 6 * MS);
+    const struct gt_attribution_record *a = &record->attribution;
+    assert_int_equal(a->window_ns, 59 * MS); /* first begin at 20, last end at 79 */
+    assert_int_equal(a->total.uj, 590000);
+    assert_int_equal(a->units.uj + a->framework.uj + a->idle.uj + a->others.uj + a->unattributed.uj, a->total.uj);
+    gt_arena_free(&arena);
+}
+
+static void counts_calls_without_rows(void **state)
+{
+    static struct trace t;
+    struct gt_arena arena = {0};
+    struct {
+        struct gt_trace_events head;
+        struct gt_trace_total rows[2];
+    } table = {{77, 2, 0}, {{0, 0, 11, 0, 66 * MS}, {GT_TRACE_SLOT_INFER, 0, 11, 22, 99 * MS}}};
+    (void)state;
+    create(&t, GT_TRACE_ROLE_PROCESS, NULL, NULL);
+    describe(&t, true);
+    samples(&t, 0, 100);
+    model(&t);
+    inference(&t, 40);
+    gt_trace_write_begin(&t.writer, GT_TRACE_TABLE);
+    gt_trace_write_raw(&t.writer, &table, sizeof table);
+    gt_trace_write_commit(&t.writer);
+    gt_trace_write_loss(&t.writer, "ring full", 20);
+    gt_trace_write_close(&t.writer); /* without END: crashed */
+    struct gt_ingest_counts counts = ingest();
+    assert_int_equal(counts.crashed, 1);
+    struct gt_run_record *record = stored(t.header.trace_id, &arena);
+    assert_string_equal(record->state, "crashed");
+    assert_string_equal(record->role, "process");
+    assert_int_equal(record->models[0].inferences, 22);
+    assert_int_equal(record->models[0].units[0].calls, 11);
+    assert_int_equal(record->models[0].units[0].ns, 66 * MS);
+    bool told = false;
+    for (size_t i = 0; i < record->event_count; i++)
+        told = told || (strcmp(record->events[i].kind, "ring full") == 0 && record->events[i].count == 20);
+    assert_true(told);
+    gt_arena_free(&arena);
+}
+
+static void splits_off_what_outlived(void **state)
+{
+    static struct trace run, process;
+    struct gt_arena arena = {0};
+    char hex[33];
+    (void)state;
+    create(&run, GT_TRACE_ROLE_RUN, NULL, NULL);
+    describe(&run, true);
+    samples(&run, 0, 100);
+    finish(&run, 100);
+    create(&process, GT_TRACE_ROLE_PROCESS, run.header.run_id, NULL);
+    describe(&process, false);
+    model(&process);
+    inference(&process, 40);
+    inference(&process, 140);
+    inference(&process, 160);
+    finish(&process, 180);
+    ingest();
+    struct gt_run_record *record = stored(run.header.run_id, &arena);
+    assert_int_equal(record->models[0].inferences, 2);
+    assert_null(record->link);
+    record = stored(process.header.trace_id, &arena);
+    assert_non_null(record);
+    assert_string_equal(record->role, "outlived");
+    assert_string_equal(record->link, gt_text_hex(hex, run.header.run_id, 16));
+    assert_int_equal(record->models[0].inferences, 4);
+    assert_int_equal(record->attribution.run_total.uj, GT_UNKNOWN); /* nobody read the counters then: not zero */
+    assert_int_equal(traces_left(), 0);
+    gt_arena_free(&arena);
+}
+
+static void write_bytes(const char *name, const void *bytes, size_t n, bool old)
+{
+    int fd = openat(spool_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    struct timespec past[2] = {{1000000000, 0}, {1000000000, 0}};
+    assert_int_equal(write(fd, bytes, n), n);
+    if (old)
+        futimens(fd, past);
+    close(fd);
+}
+
+static void moves_bad_traces_aside(void **state)
+{
+    static struct trace good, newer;
+    struct gt_arena arena = {0};
+    (void)state;
+    create(&newer, GT_TRACE_ROLE_PROCESS, NULL, NULL);
+    gt_trace_write_close(&newer.writer);
+    assert_int_equal(unlinkat(spool_fd, newer.name, 0), 0);
+    newer.header.min_reader = GT_TRACE_VERSION + 1;
+    assert_int_equal(gt_trace_write_create(&newer.writer, spool_fd, newer.name, &newer.header, newer.buffer, BUFFER), GT_OK);
+    gt_trace_write_close(&newer.writer);
+    create(&good, GT_TRACE_ROLE_RUN, NULL, NULL);
+    describe(&good, true);
+    samples(&good, 0, 50);
+    finish(&good, 50);
+    write_bytes("process-bad.gtt",
+                "this is not a trace, but it is as long as a header: ------------------------------"
+                "-------------------------------------------------------------",
+                140, true);
+    write_bytes("process-unborn.gtt", "GT", 2, false);
+    write_bytes("process-abandoned.gtt", "GT", 2, true);
+    assert_int_equal(symlinkat("/etc/passwd", spool_fd, "process-link.gtt"), 0);
+    struct gt_ingest_counts counts = ingest();
+    assert_int_equal(counts.closed, 1);
+    assert_int_equal(counts.rejected, 2);
+    assert_non_null(stored(good.header.run_id, &arena));
+    assert_int_equal(faccessat(spool_fd, "rejected/process-bad.gtt", F_OK, 0), 0);
+    assert_int_equal(faccessat(spool_fd, "rejected/process-abandoned.gtt", F_OK, 0), 0);
+    assert_int_equal(faccessat(spool_fd, "process-unborn.gtt", F_OK, 0), 0);
+    assert_int_equal(faccessat(spool_fd, newer.name, F_OK, 0), 0);
+    assert_int_equal(faccessat(spool_fd, "process-link.gtt", F_OK, AT_SYMLINK_NOFOLLOW), 0);
+    assert_non_null(strstr(said, "rejected"));
+    gt_arena_free(&arena);
+}
+
+/* Four processes ingest one spool of ten runs at once: each run is stored once, nobody fails. */
+static void many_ingest_at_once(void **state)
+{
+    static struct trace t;
+    struct gt_arena arena = {0};
+    struct gt_run_line *lines;
+    struct gt_store *store;
+    struct gt_err err = {0};
+    size_t count;
+    (void)state;
+    for (int i = 0; i < 10; i++) {
+        create(&t, GT_TRACE_ROLE_RUN, NULL, NULL);
+        describe(&t, true);
+        samples(&t, 0, 50);
+        finish(&t, 50);
+    }
+    pid_t pids[4];
+    for (int i = 0; i < 4; i++)
+        if ((pids[i] = fork()) == 0) {
+            struct gt_ingest_options options = {.spool = spool, .store = store_path, .wait_ms = 20000};
+            struct gt_ingest_counts counts;
+            _exit(gt_ingest_spool(&options, &counts, &err) != GT_OK || counts.failed || counts.rejected);
+        }
+    for (int i = 0; i < 4; i++) {
+        int status;
+        assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+        assert_int_equal(status, 0);
+    }
+    assert_int_equal(traces_left(), 0);
+    assert_int_equal(gt_store_open(store_path, GT_STORE_READ, &store, &err), GT_OK);
+    assert_int_equal(gt_store_list_runs(store, true, &arena, &lines, &count, &err), GT_OK);
+    assert_int_equal(count, 10);
+    gt_store_close(store);
+    gt_arena_free(&arena);
+}
+
+static void an_absent_spool_is_empty(void **state)
+{
+    struct gt_ingest_options options = {.spool = "/nonexistent/spool", .store = "/nonexistent/store.db"};
+    struct gt_ingest_counts counts;
+    struct gt_err err = {0};
+    (void)state;
+    assert_int_equal(gt_ingest_spool(&options, &counts, &err), GT_OK);
+    assert_int_equal(counts.traces, 0);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    strcpy(folder, "/tmp/greentrack-ingest.XXXXXX");
+    if (!mkdtemp(folder))
+        return -1;
+    snprintf(spool, sizeof spool, "%s/spool", folder);
+    snprintf(store_path, sizeof store_path, "%s/store.db", folder);
+    mkdir(spool, 0700);
+    spool_fd = open(spool, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return spool_fd < 0;
+}
+
+static int tear_down(void **state)
+{
+    char command[128];
+    (void)state;
+    close(spool_fd);
+    snprintf(command, sizeof command, "rm -rf '%s'", folder);
+    return system(command);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(stores_a_run_with_known_totals, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(counts_calls_without_rows, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(splits_off_what_outlived, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(moves_bad_traces_aside, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(many_ingest_at_once, set_up, tear_down),
+        cmocka_unit_test(an_absent_spool_is_empty),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
