@@ -279,6 +279,19 @@ static void place_unit(struct joining *j, const struct gt_runfold_trace *trace, 
     place->unit = position;
 }
 
+/* A process that had to stop its sampler for a moment goes on in another trace, whose count of items includes this one's. */
+static bool is_continued(const struct joining *j, const struct gt_runfold_trace *trace)
+{
+    char id[2 * GT_TRACE_ID_BYTES + 1];
+    gt_text_hex(id, trace->info->header.trace_id, GT_TRACE_ID_BYTES);
+    for (size_t i = 0; i < j->input->traces->process_count; i++) {
+        const char *before = gt_traceinfo_note(j->input->traces->processes[i].info, "continues");
+        if (before && strcmp(before, id) == 0)
+            return true;
+    }
+    return false;
+}
+
 static void place_process(struct joining *j, const struct gt_runfold_trace *trace)
 {
     const struct gt_trace_info *info = trace->info;
@@ -290,7 +303,7 @@ static void place_process(struct joining *j, const struct gt_runfold_trace *trac
         if (part && info->models[i].has_slot && first < info->slots)
             j->places[trace->slot_base + first].infer = part;
     }
-    if (info->items > 0 && !j->failed) {
+    if (info->items > 0 && !j->failed && !is_continued(j, trace)) {
         struct part *part = j->count == 1 && !j->parts->foreign ? j->parts : foreign_part(j, info);
         if (part && part->foreign)
             part->items += info->items;

@@ -1,4 +1,5 @@
 # A store made from the replay source, with totals known to the microjoule; ids and times are cut out.
+. "$(dirname "${BASH_SOURCE[0]}")/../e2e/lib_tracker.sh"
 cat >script <<'END'
 greentrack-replay 1
 boundary package+dram

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # greentrack run: exit statuses, signals, streams, exact joules on the replay source, nesting, what outlives, static programs.
 set -u
+. "$(dirname "$0")/lib_tracker.sh"
 G="$O/greentrack"
 fail() { echo "FAIL: $*"; exit 1; }
 is() { [ "$2" = "$3" ] || fail "$1: got '$2', wanted '$3'"; }
