@@ -364,7 +364,7 @@ static void many_ingest_at_once(void **state)
     static struct trace t;
     struct gt_arena arena = {0};
     struct gt_run_line *lines;
-    struct gt_store *store;
+    struct gt_store *store = NULL;
     struct gt_err err = {0};
     size_t count;
     (void)state;
