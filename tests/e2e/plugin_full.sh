@@ -13,7 +13,7 @@ mkdir -p "$TMP/small"
 in_namespace '
     mount -t tmpfs -o size=64k none "$TMP/small" || exit 1
     export GREENTRACK_SPOOL=$TMP/small/spool
-    same "$HOST/infer" 3000 0
+    same "$HOST/infer" 500 0
     "$HOST/tracedump" "$GREENTRACK_SPOOL"/process-* >"$TMP/dump" || exit 1
     grep -q "^loss no space: [1-9]" "$TMP/dump" || { cat "$TMP/dump"; exit 1; }
     grep -q "^state closed" "$TMP/dump" && grep -q "^lost_bytes 0" "$TMP/dump"' "a full spool"
