@@ -3,7 +3,7 @@
 set -u
 . "$(dirname "$0")/preload.sh"
 plain
-same ls -la /
+same ls -la /usr
 same sh -c 'seq 1 5000 | sort -rn | head -3; (exit 3); echo $?; ulimit -n; cat /etc/hostname | tr a-z A-Z | wc -c'
 same bash -c 'for i in 1 2 3; do (sleep 0.0$i; echo $i; exit $i) & done; wait; echo done; false'
 same sh -c 'kill -TERM $$'
