@@ -139,13 +139,24 @@ static bool is_sealed(const struct gt_trace_chunk *chunk)
     return chunk->bytes != 0 || chunk->crc32c != 0;
 }
 
+/* Does the file reach to `end`? A live one may have grown since it was last looked at; reading on is worth as much again. */
+static bool reaches(struct gt_trace_reader *r, uint64_t end)
+{
+    struct stat now;
+    if (end > r->size && fstat(r->fd, &now) == 0 && (uint64_t)now.st_size > r->size) {
+        r->work_left += WORK_PER_BYTE * ((uint64_t)now.st_size - r->size);
+        r->size = (uint64_t)now.st_size;
+    }
+    return end <= r->size;
+}
+
 /* Does a sealed chunk's CRC hold? NOT_FOUND: no, or it is cut short, or not worth the work. */
 static enum found check_chunk(struct gt_trace_reader *r, uint64_t offset, const struct gt_trace_chunk *chunk,
                               struct gt_err *err)
 {
     uint32_t crc = 0;
     uint64_t at = offset + CHUNK_HEAD, end = at + chunk->bytes;
-    if (chunk->bytes % 8 != 0 || chunk->bytes > GT_TRACE_READ_CHUNK_MAX || end > r->size || !spend(r, chunk->bytes))
+    if (chunk->bytes % 8 != 0 || chunk->bytes > GT_TRACE_READ_CHUNK_MAX || !reaches(r, end) || !spend(r, chunk->bytes))
         return NOT_FOUND;
     if (!reserve(r, STEP))
         return (void)gt_err_set(err, GT_E_NOMEM, "%s", r->name), FAILED;
@@ -255,13 +266,7 @@ static enum found resync(struct gt_trace_reader *r, uint64_t offset, struct gt_e
 static enum found next_chunk(struct gt_trace_reader *r, struct gt_err *err)
 {
     uint64_t at = r->at;
-    struct stat now;
-    if (at + CHUNK_HEAD > r->size && fstat(r->fd, &now) == 0 && (uint64_t)now.st_size > r->size) {
-        /* The file has grown since; reading on is worth as much again. */
-        r->work_left += WORK_PER_BYTE * ((uint64_t)now.st_size - r->size);
-        r->size = (uint64_t)now.st_size;
-    }
-    if (at + CHUNK_HEAD > r->size)
+    if (!reaches(r, at + CHUNK_HEAD))
         return NOT_FOUND;
     enum found found = try_chunk(r, at, err);
     return found == NOT_FOUND ? resync(r, at, err) : found;

@@ -14,32 +14,35 @@ static const char *wanted_model(struct gt_tracker *tracker)
     return both ? both : model;
 }
 
-static int fail_with_candidates(struct gt_tracker *tracker, const struct gt_report *report, struct gt_err *err)
+/* Rows of the text's table of layers. */
+static struct gt_report_view wanted_view(const struct gt_tracker *tracker)
 {
-    gt_tracker_fail(tracker, err);
-    for (size_t i = 0; i < report->candidate_count; i++)
-        fprintf(tracker->err, "  %s\n", gt_tracker_escape(tracker, report->candidates[i]));
-    return GT_EXIT_FAILED;
+    const struct gt_option_value *limit = &tracker->args->values[GT_OPT_LIMIT];
+    return (struct gt_report_view){.layers = gt_tracker_given(tracker, GT_OPT_ALL) ? SIZE_MAX : (size_t)limit->integer};
 }
 
 int gt_cmd_report(struct gt_tracker *tracker)
 {
     static struct gt_report report; /* large; one command, one report */
     struct gt_store *store = NULL;
-    struct gt_document document;
+    struct gt_document document = {0};
     struct gt_err err = {0};
-    struct gt_report_query query = {.model = wanted_model(tracker)};
+    /* the choices stand in the enumerations' order */
+    struct gt_report_query query = {.model = wanted_model(tracker),
+                                    .accuracy = (enum gt_report_accuracy_choice)tracker->args->values[GT_OPT_ACCURACY].choice,
+                                    .axis = (enum gt_report_axis)tracker->args->values[GT_OPT_AXIS].choice};
     enum gt_status status = gt_storeopen(tracker, GT_STORE_READ, &store, &err);
     memset(&report, 0, sizeof report);
     if (status == GT_OK)
         status = gt_report_build(store, &query, &tracker->arena, &report, &err);
     int result;
     if (status == GT_OK) {
-        gt_report_document(&report, NULL, &tracker->arena, &document);
+        struct gt_report_view view = wanted_view(tracker);
+        gt_report_document(&report, &view, &tracker->arena, &document);
         result = gt_output_document(tracker, &document);
     } else {
         err.status = status;
-        result = fail_with_candidates(tracker, &report, &err);
+        result = gt_tracker_fail(tracker, &err); /* its text names the candidates */
     }
     gt_store_close(store);
     return result;

@@ -54,6 +54,10 @@ enum gt_option_kind {
     X(DRY_RUN, "dry-run", 0, FLAG, "", "", 0, 0, "only say what would be done")                                                \
     X(ALL, "all", 'a', FLAG, "", "", 0, 0, "also what is hidden by default")                                                   \
     X(FORCE, "force", 0, FLAG, "", "", 0, 0, "measure even while the machine is busy; the result says so")                     \
+    X(ACCURACY, "accuracy", 0, CHOICE, "WHICH", "own|published", 0, 0,                                                         \
+      "own (measured or yours, the default) or published (of other weights; both labels stand beside every figure)")           \
+    X(AXIS, "axis", 0, CHOICE, "AXIS", "auto|joules|seconds|macs", 0, 0,                                                       \
+      "the cost that the family is judged by (default: joules, or MACs where no energy is known)")                             \
     X(MAN, "man", 0, FLAG, "", "", 0, 0, "print the man page's tables")                                                        \
     X(COMPLETION, "completion", 0, CHOICE, "SHELL", "bash", 0, 0, "print the completion of that shell")
 
