@@ -1,5 +1,6 @@
 /* Energy and CPU time of a bare preload: TICK, CPU and GAP records. Under `greentrack run` the tracker measures, from outside.
  */
+#include "energy/origin.h"
 #include "plugin/sampler.h"
 
 #include <string.h>
@@ -16,32 +17,6 @@ static const struct gt_energy_source *choose(struct gt_sampler *s, const char **
         return source;
     gt_trace_write_note(&s->writer, "energy source", source ? "needs greentrack run: a library would be loaded" : "unknown");
     return &gt_source_model;
-}
-
-static void write_domain(struct gt_trace_writer *w, const struct gt_domain *domain)
-{
-    gt_trace_write_string(w, GT_KEY_DOMAIN_NAME, domain->name);
-    if (domain->parent >= 0)
-        gt_trace_write_u64(w, GT_KEY_DOMAIN_PARENT, (uint64_t)domain->parent);
-    if (domain->package >= 0)
-        gt_trace_write_u64(w, GT_KEY_DOMAIN_PACKAGE, (uint64_t)domain->package);
-    if (domain->die >= 0)
-        gt_trace_write_u64(w, GT_KEY_DOMAIN_DIE, (uint64_t)domain->die);
-    gt_trace_write_u64(w, GT_KEY_DOMAIN_ADDITIVE, domain->additive);
-    gt_trace_write_f64(w, GT_KEY_DOMAIN_UJ, domain->uj_per_count);
-    gt_trace_write_u64(w, GT_KEY_DOMAIN_WRAP, domain->wrap_count);
-    gt_trace_write_u64(w, GT_KEY_DOMAIN_REFRESH_NS, domain->refresh_ns);
-}
-
-static void write_source(struct gt_trace_writer *w, const struct gt_source_desc *desc)
-{
-    gt_trace_write_begin(w, GT_TRACE_SOURCE);
-    gt_trace_write_string(w, GT_KEY_SOURCE_NAME, desc->source);
-    gt_trace_write_string(w, GT_KEY_BOUNDARY, desc->boundary);
-    gt_trace_write_string(w, GT_KEY_PROVENANCE, gt_provenance_word(desc->provenance));
-    for (int i = 0; i < desc->domain_count; i++)
-        write_domain(w, &desc->domains[i]);
-    gt_trace_write_commit(w);
 }
 
 void gt_meter_open(struct gt_sampler *s)
@@ -62,7 +37,7 @@ void gt_meter_open(struct gt_sampler *s)
             m->source = NULL;
     }
     if (m->source)
-        write_source(&s->writer, &m->desc);
+        gt_origin_write_source(&s->writer, &m->desc);
 }
 
 /* --- readings

@@ -1,4 +1,5 @@
 /* The trace of one sampler: created at the first unit, ended when the sampler returns. */
+#include "energy/origin.h"
 #include "plugin/registry.h"
 #include "plugin/sampler.h"
 #include "plugin/spool.h"
@@ -97,40 +98,6 @@ static void write_process(struct gt_sampler *s)
     gt_trace_write_commit(&s->writer);
 }
 
-static void write_number(struct gt_trace_writer *w, enum gt_trace_key key, int value)
-{
-    if (value >= 0)
-        gt_trace_write_u64(w, key, (uint64_t)value);
-}
-
-static void write_text(struct gt_trace_writer *w, enum gt_trace_key key, const char *text)
-{
-    if (text[0])
-        gt_trace_write_string(w, key, text);
-}
-
-static void write_host(struct gt_trace_writer *w)
-{
-    struct gt_host host;
-    gt_host_read(&gt_os_linux, &host);
-    gt_trace_write_begin(w, GT_TRACE_HOST);
-    write_text(w, GT_KEY_CPU_MODEL, host.cpu_model);
-    write_text(w, GT_KEY_CPU_VENDOR, host.vendor);
-    write_number(w, GT_KEY_CPU_FAMILY, host.family);
-    write_number(w, GT_KEY_CPU_MODEL_NUMBER, host.model);
-    write_number(w, GT_KEY_CPU_STEPPING, host.stepping);
-    gt_trace_write_u64(w, GT_KEY_CPUS_ONLINE, host.cpus_online);
-    gt_trace_write_u64(w, GT_KEY_CPUS_ALLOWED, host.cpus_allowed);
-    if (host.memory_bytes)
-        gt_trace_write_u64(w, GT_KEY_MEMORY_BYTES, host.memory_bytes);
-    write_text(w, GT_KEY_MICROCODE, host.microcode);
-    write_text(w, GT_KEY_GOVERNOR, host.governor);
-    write_number(w, GT_KEY_TURBO, host.turbo);
-    write_number(w, GT_KEY_HYPERVISOR, host.hypervisor);
-    write_text(w, GT_KEY_KERNEL, host.kernel);
-    gt_trace_write_commit(w);
-}
-
 static void write_labels(struct gt_trace_writer *w)
 {
     static const char *const labels[GT_LABELS] = {"model", "family", "phi", "tags"};
@@ -164,7 +131,7 @@ enum gt_status gt_sink_open(struct gt_sampler *s)
     status = gt_trace_write_create(&s->writer, s->spool_fd, s->name, &s->header, s->buffer, sizeof s->buffer);
     if (status != GT_OK)
         return status;
-    write_host(&s->writer);
+    gt_origin_write_host(&s->writer, &gt_os_linux);
     write_labels(&s->writer);
     write_continues(s);
     memcpy(gt_state.previous_trace, s->header.trace_id, sizeof gt_state.previous_trace);

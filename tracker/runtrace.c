@@ -1,6 +1,7 @@
 #include "tracker/runtrace.h"
 
 #include "core/text.h"
+#include "energy/origin.h"
 #include "tracker/job.h"
 #include "tracker/paths.h"
 #include "tracker/runtrace_records.h"
@@ -161,8 +162,8 @@ enum gt_status gt_runtrace_open(struct gt_runtrace *trace, const struct gt_os *o
     gt_cputime_open(&trace->machine, os);
     gt_jobtree_open(&trace->tree, os, options->series ? NULL : trace->run_hex);
     gt_runtrace_write_process(&trace->writer, options->exe, options->command);
-    gt_runtrace_write_host(&trace->writer, os);
-    gt_runtrace_write_source(&trace->writer, &trace->desc);
+    gt_origin_write_host(&trace->writer, os);
+    gt_origin_write_source(&trace->writer, &trace->desc);
     gt_runtrace_write_labels(&trace->writer);
     for (const char *const *note = options->notes; note && *note; note += 2)
         gt_trace_write_note(&trace->writer, note[0], note[1]);

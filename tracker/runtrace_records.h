@@ -2,18 +2,10 @@
 #ifndef GT_TRACKER_RUNTRACE_RECORDS_H
 #define GT_TRACKER_RUNTRACE_RECORDS_H
 
-#include "core/os.h"
 #include "core/trace_write.h"
-#include "energy/source.h"
 
 /* PROCESS: who runs what. `exe` NULL: unknown. */
 void gt_runtrace_write_process(struct gt_trace_writer *writer, const char *exe, const char *command);
-
-/* HOST: the host class, as energy/host.h reads it. */
-void gt_runtrace_write_host(struct gt_trace_writer *writer, const struct gt_os *os);
-
-/* SOURCE with its domains. */
-void gt_runtrace_write_source(struct gt_trace_writer *writer, const struct gt_source_desc *desc);
 
 /* A NOTE for each of GREENTRACK_MODEL, _FAMILY, _PHI, _TAGS and _UNITS that is set. */
 void gt_runtrace_write_labels(struct gt_trace_writer *writer);
