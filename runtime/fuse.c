@@ -146,7 +146,9 @@ static void take_activation(struct fuser *f, struct gtcnn_group *group)
             }
         }
     int n = only_reader(f, t);
-    struct gtcnn_activation activation = n < 0 ? (struct gtcnn_activation){0} : activation_of(&f->graph->nodes[n]);
+    if (n < 0)
+        return;
+    struct gtcnn_activation activation = activation_of(&f->graph->nodes[n]);
     if (activation.act == GTCNN_ACT_NONE)
         return;
     absorb(f, group, n);

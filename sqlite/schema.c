@@ -150,7 +150,7 @@ static enum gt_status check_owner(struct gt_store *store, struct gt_err *err)
 
 enum gt_status gt_db_migrate(struct gt_store *store, struct gt_err *err)
 {
-    int64_t version;
+    int64_t version = 0;
     enum gt_status status = check_owner(store, err);
     if (status == GT_OK)
         status = check_version(store, &version, err);
