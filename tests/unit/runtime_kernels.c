@@ -1,0 +1,304 @@
+/* Every kernel against a direct computation in double precision: random shapes, odd sizes, edges, 1 to 3 threads. */
+#include "tests/unit/runtime_direct.h"
+
+enum { ROUNDS = 150 };
+
+static void set_window(struct gtcnn_attr *attr, int kh, int kw, bool pads)
+{
+    attr->kernel[0] = (uint32_t)kh;
+    attr->kernel[1] = (uint32_t)kw;
+    for (int i = 0; i < 2; i++) {
+        attr->stride[i] = (uint32_t)direct_pick(1, 3);
+        attr->dilation[i] = (uint32_t)direct_pick(1, 2);
+    }
+    for (int i = 0; i < 4 && pads; i++)
+        attr->pad[i] = (uint32_t)direct_pick(0, 3);
+}
+
+/* A side that the dilated window fits into, however it was drawn. */
+static int side(int kernel)
+{
+    return direct_pick(2 * (kernel - 1) + 1, 2 * (kernel - 1) + 12);
+}
+
+static void one_convolution(int group, int in, int out, int kernel)
+{
+    struct gtcnn_graph *g = gtcnn_graph_new();
+    int kw = direct_pick(1, kernel);
+    struct gtcnn_shape xs = direct_shape4(direct_pick(1, 3), group * in, side(kernel), side(kw));
+    struct gtcnn_shape ws = direct_shape4(group * out, in, kernel, kw), bs = {1, {group * out}};
+    int inputs[3] = {direct_input(g, &xs), direct_constant(g, &ws, false), direct_constant(g, &bs, false)};
+    struct gtcnn_attr *attr;
+    direct_node(g, GTCNN_OP_CONV, inputs, direct_pick(0, 1) ? 3 : 2, &attr);
+    set_window(attr, kernel, kw, true);
+    attr->group = (uint32_t)group;
+    if (direct_pick(0, 3) == 0) {
+        memset(attr->pad, 0, sizeof attr->pad);
+        attr->auto_pad = direct_pick(0, 1) ? GTCNN_PAD_SAME_UPPER : GTCNN_PAD_SAME_LOWER;
+    }
+    direct_check(g, 0, "Conv");
+}
+
+static void dense_convolutions(void **state)
+{
+    (void)state;
+    for (int i = 0; i < ROUNDS; i++)
+        one_convolution(1, direct_pick(1, 20), direct_pick(1, 20), direct_pick(1, 4));
+}
+
+static void grouped_convolutions(void **state)
+{
+    (void)state;
+    for (int i = 0; i < ROUNDS; i++)
+        one_convolution(direct_pick(2, 5), direct_pick(1, 6), direct_pick(1, 10), direct_pick(1, 3));
+}
+
+static void depthwise_convolutions(void **state)
+{
+    (void)state;
+    for (int i = 0; i < ROUNDS; i++)
+        one_convolution(direct_pick(2, 70), 1, 1, direct_pick(1, 5));
+}
+
+/* 1 x 1, stride 1, no padding: small maps are flattened, large ones (above 256 pixels) not. */
+static void pointwise_convolutions(void **state)
+{
+    (void)state;
+    for (int i = 0; i < ROUNDS; i++) {
+        struct gtcnn_graph *g = gtcnn_graph_new();
+        int in = direct_pick(1, 40), out = direct_pick(1, 40), h = direct_pick(1, 20), w = direct_pick(1, 20);
+        struct gtcnn_shape xs = direct_shape4(direct_pick(1, 3), in, h, w), ws = direct_shape4(out, in, 1, 1);
+        int inputs[2] = {direct_input(g, &xs), direct_constant(g, &ws, false)};
+        struct gtcnn_attr *attr;
+        direct_node(g, GTCNN_OP_CONV, inputs, 2, &attr);
+        attr->kernel[0] = attr->kernel[1] = 1;
+        direct_check(g, 0, "pointwise Conv");
+    }
+}
+
+static void pools(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2 * ROUNDS; i++) {
+        struct gtcnn_graph *g = gtcnn_graph_new();
+        int kernel = direct_pick(1, 4), kw = direct_pick(1, 4);
+        struct gtcnn_shape xs = direct_shape4(direct_pick(1, 2), direct_pick(1, 40), side(kernel), side(kw));
+        int x = direct_input(g, &xs);
+        struct gtcnn_attr *attr;
+        bool max = direct_pick(0, 1);
+        direct_node(g, max ? GTCNN_OP_MAXPOOL : GTCNN_OP_AVERAGEPOOL, &x, 1, &attr);
+        set_window(attr, kernel, kw, false);
+        for (int k = 0; k < 4; k++) /* ONNX: smaller than the window, else some averages are of nothing */
+            attr->pad[k] = (uint32_t)direct_pick(0, (k % 2 ? kw : kernel) - 1);
+        if (attr->dilation[0] > 1)
+            attr->pad[0] = attr->pad[2] = 0;
+        if (attr->dilation[1] > 1)
+            attr->pad[1] = attr->pad[3] = 0;
+        attr->ceil_mode = direct_pick(0, 1);
+        attr->count_include_pad = !max && direct_pick(0, 1);
+        direct_check(g, 0, max ? "MaxPool" : "AveragePool");
+    }
+}
+
+static struct gtcnn_shape random_shape(uint32_t rank, int most)
+{
+    struct gtcnn_shape shape = {.rank = rank};
+    for (uint32_t d = 0; d < rank; d++)
+        shape.dim[d] = direct_pick(1, most);
+    return shape;
+}
+
+static void means(void **state)
+{
+    (void)state;
+    for (int i = 0; i < ROUNDS; i++) {
+        struct gtcnn_graph *g = gtcnn_graph_new();
+        bool pool = direct_pick(0, 2) == 0;
+        struct gtcnn_shape xs = random_shape(pool || direct_pick(0, 1) ? 4 : 3, 9);
+        int x = direct_input(g, &xs);
+        struct gtcnn_attr *attr;
+        direct_node(g, pool ? GTCNN_OP_GLOBALAVERAGEPOOL : GTCNN_OP_REDUCEMEAN, &x, 1, &attr);
+        attr->keepdims = direct_pick(0, 1);
+        if (!pool && xs.rank == 4 && direct_pick(0, 1)) {
+            attr->axis_count = 2;
+            attr->axes[0] = 2;
+            attr->axes[1] = 3;
+        } else if (!pool) {
+            attr->axis_count = 1;
+            attr->axes[0] = direct_pick(1, (int)xs.rank - 1);
+        }
+        direct_check(g, 0, pool ? "GlobalAveragePool" : "ReduceMean");
+    }
+}
+
+static void broadcasts(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2 * ROUNDS; i++) {
+        struct gtcnn_graph *g = gtcnn_graph_new();
+        struct gtcnn_shape xs = random_shape((uint32_t)direct_pick(2, 5), 7), other = xs;
+        int lost = direct_pick(0, (int)xs.rank - 1); /* leading dimensions that the operand lacks */
+        other.rank -= (uint32_t)lost;
+        for (uint32_t d = 0; d < other.rank; d++)
+            other.dim[d] = direct_pick(0, 1) ? 1 : xs.dim[d + (uint32_t)lost];
+        int x = direct_input(g, &xs), c = direct_constant(g, &other, false);
+        bool swapped = direct_pick(0, 1);
+        direct_binary(g, direct_pick(0, 1) ? GTCNN_OP_ADD : GTCNN_OP_MUL, swapped ? c : x, swapped ? x : c);
+        direct_check(g, 0, "broadcast");
+    }
+}
+
+static void activations(void **state)
+{
+    (void)state;
+    static const enum gtcnn_op ops[] = {GTCNN_OP_RELU,        GTCNN_OP_CLIP,      GTCNN_OP_SIGMOID,
+                                        GTCNN_OP_HARDSIGMOID, GTCNN_OP_HARDSWISH, GTCNN_OP_IDENTITY};
+    for (int i = 0; i < ROUNDS; i++) {
+        struct gtcnn_graph *g = gtcnn_graph_new();
+        struct gtcnn_shape xs = random_shape((uint32_t)direct_pick(2, 5), 9);
+        int x = direct_input(g, &xs);
+        enum gtcnn_op op = ops[(size_t)i % (sizeof ops / sizeof *ops)];
+        struct gtcnn_attr *attr;
+        direct_node(g, op, &x, 1, &attr);
+        if (op == GTCNN_OP_CLIP) {
+            attr->min = -0.25f;
+            attr->max = 6;
+        }
+        direct_check(g, 0, gtcnn_op_name(op));
+    }
+}
+
+static void softmaxes(void **state)
+{
+    (void)state;
+    for (int i = 0; i < ROUNDS; i++) {
+        struct gtcnn_graph *g = gtcnn_graph_new();
+        struct gtcnn_shape xs = random_shape((uint32_t)direct_pick(2, 4), 7);
+        int x = direct_input(g, &xs);
+        struct gtcnn_attr *attr;
+        direct_node(g, GTCNN_OP_SOFTMAX, &x, 1, &attr);
+        attr->axis = direct_pick(0, (int)xs.rank - 1);
+        attr->softmax_flat = direct_pick(0, 1);
+        direct_check(g, 0, "Softmax");
+    }
+}
+
+static void products(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2 * ROUNDS; i++) {
+        struct gtcnn_graph *g = gtcnn_graph_new();
+        int rows = direct_pick(1, 9), inner = direct_pick(1, 50), columns = direct_pick(1, 30);
+        bool ta = direct_pick(0, 1), tb = direct_pick(0, 1);
+        struct gtcnn_shape xs = {2, {ta ? inner : rows, ta ? rows : inner}},
+                           ws = {2, {tb ? columns : inner, tb ? inner : columns}};
+        struct gtcnn_shape forms[] = {{1, {columns}}, {2, {1, columns}}, {2, {rows, columns}},
+                                      {2, {rows, 1}}, {0, {0}},          {1, {1}}};
+        int form = direct_pick(0, 6);
+        int inputs[3] = {direct_input(g, &xs), direct_constant(g, &ws, false), -1};
+        if (form < 6)
+            inputs[2] = direct_constant(g, &forms[form], false);
+        struct gtcnn_attr *attr;
+        direct_node(g, GTCNN_OP_GEMM, inputs, form < 6 ? 3 : 2, &attr);
+        attr->trans_a = ta;
+        attr->trans_b = tb;
+        attr->alpha = direct_pick(0, 1) ? 1 : 0.75f;
+        bool matrix = (form == 2 && rows > 1) || (form == 3 && rows > 1);
+        attr->beta = matrix || direct_pick(0, 1) ? 1 : 0.5f;
+        direct_check(g, 0, "Gemm");
+    }
+}
+
+static void matmuls(void **state)
+{
+    (void)state;
+    for (int i = 0; i < ROUNDS; i++) {
+        struct gtcnn_graph *g = gtcnn_graph_new();
+        struct gtcnn_shape xs = random_shape((uint32_t)direct_pick(2, 5), 6);
+        struct gtcnn_shape ws = {2, {xs.dim[xs.rank - 1], direct_pick(1, 20)}};
+        int x = direct_input(g, &xs);
+        direct_binary(g, GTCNN_OP_MATMUL, x, direct_constant(g, &ws, false));
+        direct_check(g, 0, "MatMul");
+    }
+}
+
+static void standalone_normalisations(void **state)
+{
+    (void)state;
+    for (int i = 0; i < ROUNDS; i++) {
+        struct gtcnn_graph *g = gtcnn_graph_new();
+        struct gtcnn_shape xs = random_shape((uint32_t)direct_pick(2, 4), 9), cs = {1, {xs.dim[1]}};
+        int inputs[5] = {direct_input(g, &xs)};
+        for (int k = 1; k < 5; k++)
+            inputs[k] = direct_constant(g, &cs, k == 4);
+        direct_node(g, GTCNN_OP_BATCHNORM, inputs, 5, NULL);
+        direct_check(g, 0, "BatchNormalization");
+    }
+}
+
+static void pads_and_concatenations(void **state)
+{
+    (void)state;
+    for (int i = 0; i < ROUNDS; i++) {
+        struct gtcnn_graph *g = gtcnn_graph_new();
+        struct gtcnn_shape xs = random_shape((uint32_t)direct_pick(2, 4), 6);
+        int x = direct_input(g, &xs);
+        struct gtcnn_attr *attr;
+        int padded = direct_node(g, GTCNN_OP_PAD, &x, 1, &attr);
+        attr->target_rank = xs.rank;
+        attr->pad_value = direct_value();
+        uint32_t axis = (uint32_t)direct_pick(1, (int)xs.rank - 1);
+        attr->pads[axis] = direct_pick(0, 3);
+        attr->pads[xs.rank + axis] = direct_pick(0, 3);
+        direct_node(g, GTCNN_OP_CONCAT, (int[]){padded, x, padded}, 3, &attr);
+        attr->axis = (int)axis;
+        direct_check(g, 0, "Pad and Concat");
+    }
+}
+
+static void transposes_and_reshapes(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2 * ROUNDS; i++) {
+        struct gtcnn_graph *g = gtcnn_graph_new();
+        struct gtcnn_shape xs = random_shape((uint32_t)direct_pick(2, 5), 6);
+        int x = direct_input(g, &xs);
+        struct gtcnn_attr *attr;
+        int t = direct_node(g, GTCNN_OP_TRANSPOSE, &x, 1, &attr);
+        for (uint32_t d = 0; d < xs.rank; d++)
+            attr->perm[d] = (int)d;
+        for (uint32_t d = 1; d + 1 < xs.rank; d++) { /* the batch stays where it is */
+            uint32_t other = (uint32_t)direct_pick((int)d, (int)xs.rank - 1);
+            int kept = attr->perm[d];
+            attr->perm[d] = attr->perm[other];
+            attr->perm[other] = kept;
+        }
+        if (direct_pick(0, 1)) {
+            t = direct_node(g, GTCNN_OP_FLATTEN, &t, 1, &attr);
+            attr->axis = 1;
+        }
+        direct_unary(g, GTCNN_OP_RELU, t);
+        direct_check(g, 0, "Transpose and Flatten");
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(dense_convolutions),
+        cmocka_unit_test(grouped_convolutions),
+        cmocka_unit_test(depthwise_convolutions),
+        cmocka_unit_test(pointwise_convolutions),
+        cmocka_unit_test(pools),
+        cmocka_unit_test(means),
+        cmocka_unit_test(broadcasts),
+        cmocka_unit_test(activations),
+        cmocka_unit_test(softmaxes),
+        cmocka_unit_test(products),
+        cmocka_unit_test(matmuls),
+        cmocka_unit_test(standalone_normalisations),
+        cmocka_unit_test(pads_and_concatenations),
+        cmocka_unit_test(transposes_and_reshapes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
