@@ -1,0 +1,408 @@
+/* Fusion, memory and whole graphs: the plan against the direct computation, and what the public interface tells of it. */
+#include "tests/unit/runtime_direct.h"
+
+#include "runtime/cost.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+/* A plan of the graph (shapes inferred with `batch`), its fusion to be looked at. */
+static struct gtcnn_plan *plan_of(struct gtcnn_graph *g, const bool *keep)
+{
+    struct gtcnn_err err = {0};
+    bool none[256] = {0};
+    struct gtcnn_plan *plan = NULL;
+    assert_true(g->tensor_count <= sizeof none);
+    if (gtcnn_graph_infer_shapes(g, 0, &err) || gtcnn_plan_new(g, keep ? keep : none, &gtcnn_kernels_ref, &plan, &err))
+        fail_msg("%s", err.text);
+    return plan;
+}
+
+static int convolution(struct gtcnn_graph *g, int x, int in, int out, int kernel)
+{
+    struct gtcnn_shape ws = direct_shape4(out, in, kernel, kernel), bs = {1, {out}};
+    struct gtcnn_attr *attr;
+    int y = direct_node(g, GTCNN_OP_CONV, (int[]){x, direct_constant(g, &ws, false), direct_constant(g, &bs, false)}, 3, &attr);
+    attr->kernel[0] = attr->kernel[1] = (uint32_t)kernel;
+    attr->auto_pad = GTCNN_PAD_SAME_UPPER;
+    return y;
+}
+
+static int normalisation(struct gtcnn_graph *g, int x, int channels)
+{
+    struct gtcnn_shape cs = {1, {channels}};
+    int inputs[5] = {x};
+    for (int k = 1; k < 5; k++)
+        inputs[k] = direct_constant(g, &cs, k == 4);
+    return direct_node(g, GTCNN_OP_BATCHNORM, inputs, 5, NULL);
+}
+
+static int silu(struct gtcnn_graph *g, int x, bool gate_first)
+{
+    int gate = direct_unary(g, GTCNN_OP_SIGMOID, x);
+    return direct_binary(g, GTCNN_OP_MUL, gate_first ? gate : x, gate_first ? x : gate);
+}
+
+static struct gtcnn_graph *small_graph(int *x)
+{
+    struct gtcnn_graph *g = gtcnn_graph_new();
+    struct gtcnn_shape shape = direct_shape4(2, 6, 7, 5);
+    *x = direct_input(g, &shape);
+    return g;
+}
+
+static void convolution_takes_normalisation_and_silu(void **state)
+{
+    (void)state;
+    for (int order = 0; order < 2; order++) {
+        int x;
+        struct gtcnn_graph *g = small_graph(&x);
+        silu(g, normalisation(g, convolution(g, x, 6, 9, 3), 9), order == 1);
+        struct gtcnn_plan *plan = plan_of(g, NULL);
+        assert_int_equal(plan->step_count, 1);
+        assert_int_equal(plan->call_count, 1);
+        assert_int_equal(plan->fusion.groups[0].count, 4);
+        for (uint32_t i = 0; i < 4; i++) /* members in the file's order */
+            assert_int_equal(plan->fusion.groups[0].nodes[i], i);
+        assert_int_equal(plan->calls[0].args.conv.activation.act, GTCNN_ACT_SILU);
+        gtcnn_plan_free(plan);
+        direct_check(g, 0, "Conv, BatchNormalization, SiLU");
+    }
+}
+
+static void every_activation_becomes_an_epilogue(void **state)
+{
+    (void)state;
+    static const struct {
+        enum gtcnn_op op;
+        enum gtcnn_act act;
+    } rows[] = {{GTCNN_OP_RELU, GTCNN_ACT_RELU},
+                {GTCNN_OP_CLIP, GTCNN_ACT_CLIP},
+                {GTCNN_OP_SIGMOID, GTCNN_ACT_SIGMOID},
+                {GTCNN_OP_HARDSIGMOID, GTCNN_ACT_HARDSIGMOID},
+                {GTCNN_OP_HARDSWISH, GTCNN_ACT_HARDSWISH}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        int x;
+        struct gtcnn_graph *g = small_graph(&x);
+        struct gtcnn_attr *attr;
+        int y = convolution(g, x, 6, 4, 1);
+        direct_node(g, rows[i].op, &y, 1, &attr);
+        if (rows[i].op == GTCNN_OP_CLIP) {
+            attr->min = 0;
+            attr->max = 6;
+        }
+        struct gtcnn_plan *plan = plan_of(g, NULL);
+        assert_int_equal(plan->step_count, 1);
+        assert_int_equal(plan->calls[0].args.conv.activation.act, rows[i].act);
+        gtcnn_plan_free(plan);
+        direct_check(g, 0, gtcnn_op_name(rows[i].op));
+    }
+}
+
+static void hard_swish_in_parts_is_recognised(void **state)
+{
+    (void)state;
+    int x;
+    struct gtcnn_graph *g = small_graph(&x);
+    struct gtcnn_attr *attr;
+    int y = convolution(g, x, 6, 4, 1), gate = direct_node(g, GTCNN_OP_HARDSIGMOID, &y, 1, &attr);
+    attr->alpha = 1.0f / 6;
+    attr->beta = 0.5f;
+    direct_binary(g, GTCNN_OP_MUL, gate, y);
+    struct gtcnn_plan *plan = plan_of(g, NULL);
+    assert_int_equal(plan->step_count, 1);
+    assert_int_equal(plan->calls[0].args.conv.activation.act, GTCNN_ACT_HARDSWISH);
+    gtcnn_plan_free(plan);
+    direct_check(g, 0, "HardSigmoid and Mul");
+}
+
+/* What a second reader, the graph's end or the caller wants to see is not fused away. */
+static void what_others_read_is_not_fused(void **state)
+{
+    (void)state;
+    int x;
+    struct gtcnn_graph *g = small_graph(&x);
+    int y = convolution(g, x, 6, 6, 3), relu = direct_unary(g, GTCNN_OP_RELU, y);
+    direct_binary(g, GTCNN_OP_ADD, relu, y);
+    struct gtcnn_plan *plan = plan_of(g, NULL);
+    assert_int_equal(plan->step_count, 3);
+    gtcnn_plan_free(plan);
+    direct_check(g, 0, "a second reader");
+
+    g = small_graph(&x);
+    y = convolution(g, x, 6, 6, 3);
+    direct_unary(g, GTCNN_OP_RELU, y);
+    g->output = y; /* the end lies before the activation, which nobody needs */
+    plan = plan_of(g, NULL);
+    assert_int_equal(plan->step_count, 1);
+    assert_int_equal(plan->calls[0].args.conv.activation.act, GTCNN_ACT_NONE);
+    gtcnn_plan_free(plan);
+    direct_check(g, 0, "an end in the middle");
+
+    g = small_graph(&x);
+    y = convolution(g, x, 6, 6, 3);
+    direct_unary(g, GTCNN_OP_RELU, y);
+    bool keep[256] = {0};
+    keep[y] = true;
+    plan = plan_of(g, keep);
+    assert_int_equal(plan->step_count, 2);
+    gtcnn_plan_free(plan);
+    gtcnn_graph_free(g);
+}
+
+static void a_gate_of_another_input_is_no_silu(void **state)
+{
+    (void)state;
+    int x;
+    struct gtcnn_graph *g = small_graph(&x);
+    int pooled = direct_unary(g, GTCNN_OP_GLOBALAVERAGEPOOL, x);
+    int gate = direct_unary(g, GTCNN_OP_SIGMOID, convolution(g, pooled, 6, 6, 1));
+    direct_binary(g, GTCNN_OP_MUL, x, gate);
+    struct gtcnn_plan *plan = plan_of(g, NULL);
+    assert_int_equal(plan->step_count, 3); /* pool; conv with sigmoid; scale */
+    gtcnn_plan_free(plan);
+    direct_check(g, 0, "squeeze-and-excite");
+}
+
+static void identities_are_other_names(void **state)
+{
+    (void)state;
+    int x;
+    struct gtcnn_graph *g = small_graph(&x);
+    int y = direct_unary(g, GTCNN_OP_IDENTITY, convolution(g, x, 6, 8, 3));
+    y = direct_unary(g, GTCNN_OP_DROPOUT, normalisation(g, y, 8));
+    direct_unary(g, GTCNN_OP_IDENTITY, direct_unary(g, GTCNN_OP_RELU, y));
+    struct gtcnn_plan *plan = plan_of(g, NULL);
+    assert_int_equal(plan->step_count, 1);
+    gtcnn_plan_free(plan);
+    direct_check(g, 0, "Identity and Dropout");
+}
+
+static void a_graph_without_work_copies_its_input(void **state)
+{
+    (void)state;
+    int x;
+    struct gtcnn_graph *g = small_graph(&x);
+    direct_unary(g, GTCNN_OP_IDENTITY, x);
+    direct_check(g, 0, "nothing but Identity");
+}
+
+/* --- random graphs of layers that follow, branch and join */
+
+static int random_layer(struct gtcnn_graph *g, int x, int *channels)
+{
+    int out;
+    switch (direct_pick(0, 7)) {
+    case 0:
+        out = direct_pick(1, 12);
+        x = convolution(g, x, *channels, out, direct_pick(1, 3));
+        *channels = out;
+        return x;
+    case 1:
+        return normalisation(g, x, *channels);
+    case 2:
+        return silu(g, x, direct_pick(0, 1));
+    case 3:
+        return direct_unary(g, GTCNN_OP_RELU, x);
+    case 4:
+        return direct_binary(g, GTCNN_OP_ADD, convolution(g, x, *channels, *channels, 3), x);
+    case 5:
+        return direct_binary(g, GTCNN_OP_MUL, x,
+                             direct_unary(g, GTCNN_OP_SIGMOID, direct_unary(g, GTCNN_OP_GLOBALAVERAGEPOOL, x)));
+    case 6: {
+        struct gtcnn_attr *attr;
+        int joined = direct_node(g, GTCNN_OP_CONCAT, (int[]){x, direct_unary(g, GTCNN_OP_HARDSWISH, x)}, 2, &attr);
+        attr->axis = 1;
+        if (*channels > 12)
+            return direct_unary(g, GTCNN_OP_DROPOUT, x);
+        *channels *= 2;
+        return joined;
+    }
+    default:
+        return direct_unary(g, GTCNN_OP_IDENTITY, normalisation(g, convolution(g, x, *channels, *channels, 1), *channels));
+    }
+}
+
+static struct gtcnn_graph *random_graph(int layers)
+{
+    struct gtcnn_graph *g = gtcnn_graph_new();
+    int channels = direct_pick(1, 6);
+    struct gtcnn_shape shape = direct_shape4(direct_pick(1, 2), channels, direct_pick(2, 7), direct_pick(2, 7));
+    int x = direct_input(g, &shape);
+    for (int i = 0; i < layers; i++)
+        x = random_layer(g, x, &channels);
+    g->output = x;
+    return g;
+}
+
+static void random_graphs_compute_what_they_say(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 120; i++)
+        direct_check(random_graph(direct_pick(1, 9)), 0, "random graph");
+}
+
+/* Scratch memory that tensors share gives the same as memory of their own, and every kept tensor is right. */
+static void kept_tensors_are_right_and_change_nothing(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 40; i++) {
+        struct gtcnn_graph *g = random_graph(6);
+        struct gtcnn_err err = {0};
+        bool keep[256];
+        memset(keep, true, sizeof keep);
+        assert_int_equal(gtcnn_graph_infer_shapes(g, 0, &err), GTCNN_OK);
+        float *input = direct_noise(direct_count(&g->tensors[g->input].shape));
+        double **wanted = direct_compute(g, input);
+        struct gtcnn_plan *plan;
+        float *y = direct_run(g, keep, 2, input, &plan), *shared = direct_run(g, NULL, 2, input, NULL);
+        int64_t n = direct_count(&g->tensors[g->output].shape);
+        direct_assert_near(y, wanted[g->output], n, "kept");
+        direct_assert_near(shared, wanted[g->output], n, "shared");
+        for (uint32_t k = 0; k < g->node_count; k++) {
+            int t = g->nodes[k].output;
+            const struct gtcnn_array *array = &plan->arrays[plan->fusion.alias[t]];
+            int64_t count = direct_count(&g->tensors[t].shape), stride[GTCNN_MAX_RANK];
+            float *value = malloc((size_t)count * sizeof *value);
+            gtcnn_layout_row_major(&array->shape, stride);
+            gtcnn_layout_copy(&array->shape, value, stride, gtcnn_plan_data(plan, &array->at), array->stride);
+            direct_assert_near(value, wanted[t], count, "a kept tensor");
+            free(value);
+        }
+        free(y);
+        free(shared);
+        free(input);
+        gtcnn_plan_free(plan);
+        direct_free(g, wanted);
+        gtcnn_graph_free(g);
+    }
+}
+
+/* --- the public interface */
+
+static struct gtcnn_model *open_model(const char *name, uint32_t batch, uint32_t threads)
+{
+    struct gtcnn_options options = {sizeof options, batch, threads};
+    struct gtcnn_model *model = NULL;
+    struct gtcnn_err err = {0};
+    if (gtcnn_model_open(name, &options, &model, &err))
+        fail_msg("%s", err.text);
+    return model;
+}
+
+static void units_add_up_to_the_model(void **state)
+{
+    (void)state;
+    struct gtcnn_model *model = open_model("efficientnet/b0", 0, 1);
+    const struct gtcnn_model_info *info = gtcnn_model_info(model);
+    uint64_t macs = 0, params = 0;
+    uint32_t members = 0;
+    for (uint32_t u = 0; u < info->unit_count; u++) {
+        const struct gtcnn_unit *unit = &info->units[u];
+        assert_int_equal(unit->index, u);
+        assert_int_equal(unit->model_uid, info->uid);
+        assert_string_equal(unit->name, unit->members[0]->name);
+        for (uint32_t m = 0; m < unit->member_count; m++)
+            assert_int_equal(unit->members[m]->unit, u);
+        macs += unit->macs;
+        params += unit->params;
+        members += unit->member_count;
+    }
+    assert_int_equal(macs, info->macs);
+    assert_int_equal(info->macs, 385814752);
+    assert_int_equal(params, info->params);
+    assert_int_equal(info->params, 5288548);
+    assert_true(members + 1 >= info->layer_count); /* Flatten, a view, has no unit */
+    gtcnn_model_close(model);
+}
+
+static void ids_are_never_reused(void **state)
+{
+    (void)state;
+    struct gtcnn_model *a = open_model("fashion/b0", 0, 1);
+    uint64_t first = gtcnn_model_info(a)->uid;
+    gtcnn_model_close(a);
+    a = open_model("fashion/b0", 0, 1);
+    assert_true(gtcnn_model_info(a)->uid > first);
+    gtcnn_model_close(a);
+}
+
+/* Answers do not depend on the batch, on what else is in it, on the threads, or on what was computed before. */
+static void answers_depend_on_the_image_alone(void **state)
+{
+    (void)state;
+    enum { IMAGES = 5, PIXELS = 14 * 14, CLASSES = 10 };
+    float *x = direct_noise(IMAGES * PIXELS), one[CLASSES], many[IMAGES * CLASSES];
+    struct gtcnn_model *single = open_model("fashion/b0", 1, 1), *batch = open_model("fashion/b0", IMAGES, 3);
+    for (int again = 0; again < 2; again++) {
+        assert_int_equal(gtcnn_infer(batch, x, many, IMAGES), GTCNN_OK);
+        for (int i = 0; i < IMAGES; i++) {
+            assert_int_equal(gtcnn_infer(single, x + i * PIXELS, one, 1), GTCNN_OK);
+            assert_memory_equal(one, many + i * CLASSES, sizeof one);
+        }
+    }
+    gtcnn_model_close(single);
+    gtcnn_model_close(batch);
+    free(x);
+}
+
+static void wrong_calls_are_refused(void **state)
+{
+    (void)state;
+    struct gtcnn_model *model = open_model("fashion/b0", 2, 1), *none = NULL;
+    float x[2 * 14 * 14] = {0}, y[20];
+    struct gtcnn_err err = {0};
+    assert_int_equal(gtcnn_infer(model, x, y, 0), GTCNN_E_ARG);
+    assert_int_equal(gtcnn_infer(model, x, y, 3), GTCNN_E_ARG);
+    assert_int_equal(gtcnn_infer(model, NULL, y, 1), GTCNN_E_ARG);
+    assert_int_equal(gtcnn_model_open("fashion/b9", NULL, &none, &err), GTCNN_E_NOENT);
+    assert_non_null(strstr(err.text, "fashion/b3"));
+    assert_int_equal(gtcnn_model_open("", NULL, &none, &err), GTCNN_E_ARG);
+    assert_int_equal(gtcnn_model_open("none.onnx", NULL, &none, &err), GTCNN_E_NOENT);
+    struct gtcnn_options absurd = {sizeof absurd, 1000000000, 1}, crowd = {sizeof crowd, 1, 1000000};
+    assert_int_equal(gtcnn_model_open("efficientnet/b0", &absurd, &none, &err), GTCNN_E_LIMIT);
+    assert_int_equal(gtcnn_model_open("fashion/b0", &crowd, &none, &err), GTCNN_E_ARG);
+    assert_null(none);
+    gtcnn_model_close(model);
+    gtcnn_model_close(NULL);
+}
+
+static void kept_tensors_can_be_read(void **state)
+{
+    (void)state;
+    struct gtcnn_model *model = open_model("fashion/b0", 1, 1);
+    float x[14 * 14] = {1}, y[10], *data = NULL;
+    struct gtcnn_shape shape;
+    struct gtcnn_err err = {0};
+    assert_int_equal(gtcnn_model_keep(model, "no such layer", &err), GTCNN_E_NOENT);
+    assert_int_equal(gtcnn_model_keep(model, "stem.conv.bn", &err), GTCNN_OK);
+    assert_int_equal(gtcnn_infer(model, x, y, 1), GTCNN_OK);
+    assert_int_equal(gtcnn_model_tensor(model, "stem.conv.bn", &data, &shape, &err), GTCNN_OK);
+    assert_int_equal(shape.rank, 4);
+    assert_int_equal(shape.dim[1], 8);
+    free(data);
+    assert_int_equal(gtcnn_model_tensor(model, "stem.conv", &data, &shape, &err), GTCNN_E_NOENT);
+    assert_int_equal(gtcnn_model_keep(model, "stem.conv", &err), GTCNN_E_ARG); /* too late */
+    gtcnn_model_close(model);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(convolution_takes_normalisation_and_silu),
+        cmocka_unit_test(every_activation_becomes_an_epilogue),
+        cmocka_unit_test(hard_swish_in_parts_is_recognised),
+        cmocka_unit_test(what_others_read_is_not_fused),
+        cmocka_unit_test(a_gate_of_another_input_is_no_silu),
+        cmocka_unit_test(identities_are_other_names),
+        cmocka_unit_test(a_graph_without_work_copies_its_input),
+        cmocka_unit_test(random_graphs_compute_what_they_say),
+        cmocka_unit_test(kept_tensors_are_right_and_change_nothing),
+        cmocka_unit_test(units_add_up_to_the_model),
+        cmocka_unit_test(ids_are_never_reused),
+        cmocka_unit_test(answers_depend_on_the_image_alone),
+        cmocka_unit_test(wrong_calls_are_refused),
+        cmocka_unit_test(kept_tensors_can_be_read),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
