@@ -295,11 +295,20 @@ static uint64_t tree_cpu_ns(struct gt_jobtree *tree, uint64_t now_ns)
 
 void gt_jobtree_open(struct gt_jobtree *tree, const struct gt_os *os, const char *name)
 {
-    *tree = (struct gt_jobtree){.os = os, .procs = -1};
+    *tree = (struct gt_jobtree){.os = os, .procs = -1, .children_before = waited_for_ns()};
     if (name && make_cgroup(tree, name))
         return;
     prctl(PR_SET_CHILD_SUBREAPER, 1);
-    tree->children_before = waited_for_ns();
+}
+
+/* A cgroup may be told of a process's last time slice only after the process was waited for: then wait's own sum is ahead. */
+static bool cgroup_cpu_ns(const struct gt_jobtree *tree, uint64_t *cpu_ns)
+{
+    if (gt_cputime_cgroup(tree->os, tree->folder, cpu_ns) != 0)
+        return false;
+    uint64_t waited_ns = waited_for_ns() - tree->children_before;
+    *cpu_ns = *cpu_ns > waited_ns ? *cpu_ns : waited_ns;
+    return true;
 }
 
 uint64_t gt_jobtree_cpu_ns(struct gt_jobtree *tree, uint64_t now_ns)
@@ -307,7 +316,7 @@ uint64_t gt_jobtree_cpu_ns(struct gt_jobtree *tree, uint64_t now_ns)
     uint64_t cpu_ns = 0;
     if (!tree->folder[0])
         cpu_ns = tree_cpu_ns(tree, now_ns);
-    else if (gt_cputime_cgroup(tree->os, tree->folder, &cpu_ns) != 0)
+    else if (!cgroup_cpu_ns(tree, &cpu_ns))
         return UINT64_MAX;
     if (cpu_ns > tree->last_ns)
         tree->last_ns = cpu_ns; /* a process that ends between two reads is seen by neither: never go back */

@@ -104,6 +104,27 @@ static void with_a_cgroup(void **state)
     sums_up(name, "cgroup");
 }
 
+/* The last time slice of a process that has just been waited for, which may be all of it, is in the sum. */
+static void sees_short_children(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 20; i++) {
+        struct gt_jobtree tree;
+        char name[40];
+        snprintf(name, sizeof name, "short-%d-%d", (int)getpid(), i);
+        gt_jobtree_open(&tree, &gt_os_linux, name);
+        pid_t child = fork();
+        if (child == 0) {
+            gt_jobtree_enter(&tree);
+            burn(1);
+            _exit(0);
+        }
+        assert_int_equal(waitpid(child, NULL, 0), child);
+        assert_true(gt_jobtree_cpu_ns(&tree, gt_job_now_ns()) >= MS);
+        gt_jobtree_close(&tree);
+    }
+}
+
 /* The orphan that only pauses is in this process group: ends it. */
 static int end_orphans(void **state)
 {
@@ -123,6 +144,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(with_a_cgroup),
         cmocka_unit_test(without_a_cgroup),
+        cmocka_unit_test(sees_short_children),
     };
     return cmocka_run_group_tests(tests, own_group, end_orphans);
 }
