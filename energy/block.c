@@ -82,11 +82,11 @@ static void add_span(uint64_t *begin, uint64_t *end, uint64_t from_begin, uint64
         *end = from_end;
 }
 
-/* The plain sums of the head, which lie side by side. */
-static void add_words(void *to, const void *from, size_t bytes)
+/* The plain 64-bit sums of a struct, which lie side by side from offset `begin` to `end`. */
+static void add_words(void *to, const void *from, size_t begin, size_t end)
 {
     uint64_t a, b;
-    for (size_t at = 0; at < bytes; at += sizeof a) {
+    for (size_t at = begin; at < end; at += sizeof a) {
         memcpy(&a, (char *)to + at, sizeof a);
         memcpy(&b, (const char *)from + at, sizeof b);
         a += b;
@@ -94,15 +94,15 @@ static void add_words(void *to, const void *from, size_t bytes)
     }
 }
 
-#define HEAD_SPAN(from, to) (offsetof(struct gt_block_head, to) - offsetof(struct gt_block_head, from))
+#define HEAD(member) offsetof(struct gt_block_head, member)
 
 void gt_block_add_head(struct gt_block_head *to, const struct gt_block_head *from)
 {
     add_span(&to->begin_ns, &to->end_ns, from->begin_ns, from->end_ns);
     add_span(&to->window_begin_ns, &to->window_end_ns, from->window_begin_ns, from->window_end_ns);
-    add_words(&to->blocks, &from->blocks, HEAD_SPAN(blocks, dt_dt));
-    add_words(&to->late_ns, &from->late_ns, HEAD_SPAN(late_ns, overflow_same));
-    add_words(&to->bad_ticks, &from->bad_ticks, HEAD_SPAN(bad_ticks, reserved));
+    add_words(to, from, HEAD(blocks), HEAD(dt_dt));
+    add_words(to, from, HEAD(late_ns), HEAD(overflow_same));
+    add_words(to, from, HEAD(bad_ticks), HEAD(reserved));
     gt_wide_add(&to->dt_dt, &from->dt_dt);
     gt_wide_add(&to->e_dt, &from->e_dt);
     gt_wide_add(&to->e_e, &from->e_e);
@@ -113,12 +113,12 @@ void gt_block_add_head(struct gt_block_head *to, const struct gt_block_head *fro
 
 void gt_block_add_domain(struct gt_block_domain *to, const struct gt_block_domain *from)
 {
-    add_words(to, from, sizeof *to);
+    add_words(to, from, 0, sizeof *to);
 }
 
 void gt_block_add_unit(struct gt_block_unit *to, const struct gt_block_unit *from)
 {
-    add_words(&to->calls, &from->calls, offsetof(struct gt_block_unit, t_e) - offsetof(struct gt_block_unit, calls));
+    add_words(to, from, offsetof(struct gt_block_unit, calls), offsetof(struct gt_block_unit, t_e));
     gt_wide_add(&to->t_e, &from->t_e);
     gt_wide_add(&to->t_e_next, &from->t_e_next);
     gt_wide_add(&to->e_t_next, &from->e_t_next);

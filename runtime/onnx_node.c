@@ -53,7 +53,7 @@ static enum gtcnn_status constant_input(const struct parse *p, uint32_t i, enum 
 /* Input i as a list of integers; none when it is left out. *values is borrowed from the tensor. */
 static enum gtcnn_status integers_input(const struct parse *p, uint32_t i, const int64_t **values, size_t *n)
 {
-    const struct gtcnn_tensor *t;
+    const struct gtcnn_tensor *t = NULL;
     *n = 0;
     if (!has_input(p, i))
         return GTCNN_OK;
@@ -70,7 +70,7 @@ static enum gtcnn_status integers_input(const struct parse *p, uint32_t i, const
 /* Input i as one number; *value keeps its own when it is left out. */
 static enum gtcnn_status number_input(const struct parse *p, uint32_t i, float *value)
 {
-    const struct gtcnn_tensor *t;
+    const struct gtcnn_tensor *t = NULL;
     if (!has_input(p, i))
         return GTCNN_OK;
     enum gtcnn_status status = constant_input(p, i, GTCNN_F32, &t);

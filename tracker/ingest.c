@@ -27,7 +27,7 @@ struct ingest {
 
 static void say(struct ingest *in, const char *name, const char *text)
 {
-    char line[GT_ERR_TEXT + 128], shown[96];
+    char line[GT_ERR_TEXT + 192], shown[96];
     gt_text_escape(shown, sizeof shown, name, SIZE_MAX);
     if (strstr(text, shown))
         snprintf(line, sizeof line, "%s", text); /* it names the trace itself */

@@ -1,11 +1,6 @@
 /* Fusion, memory and whole graphs: the plan against the direct computation, and what the public interface tells of it. */
 #include "tests/unit/runtime_direct.h"
 
-#include "runtime/cost.h"
-
-#include <stdio.h>
-#include <unistd.h>
-
 /* A plan of the graph (shapes inferred with `batch`), its fusion to be looked at. */
 static struct gtcnn_plan *plan_of(struct gtcnn_graph *g, const bool *keep)
 {
