@@ -42,7 +42,13 @@ enum gt_status gt_db_begin(struct gt_store *store, struct gt_err *err);
 /* Commits when `status` is GT_OK, else rolls back. Returns `status`, or why the commit failed. */
 enum gt_status gt_db_end(struct gt_store *store, enum gt_status status, struct gt_err *err);
 
-/* Migrates to GT_STORE_VERSION (schema.c). */
-enum gt_status gt_db_migrate(struct gt_store *store, struct gt_err *err);
+/*
+ * Is the file a store, or still empty, and of a schema that this code knows? *version gets the schema's. Changes nothing, so
+ * that another program's database is left as it is. GT_E_FORMAT, GT_E_VERSION, GT_E_CORRUPT.
+ */
+enum gt_status gt_db_check(struct gt_store *store, int64_t *version, struct gt_err *err);
+
+/* Migrates from `version` to GT_STORE_VERSION (schema.c). */
+enum gt_status gt_db_migrate(struct gt_store *store, int64_t version, struct gt_err *err);
 
 #endif

@@ -71,12 +71,15 @@ static enum gt_status check_file(const char *path, enum gt_store_mode mode, stru
 
 static enum gt_status configure(struct gt_store *store, enum gt_store_mode mode, struct gt_err *err)
 {
+    int64_t version = 0;
     sqlite3_busy_timeout(store->db, BUSY_MS);
     sqlite3_extended_result_codes(store->db, 1);
     enum gt_status status = gt_db_exec(store, "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF", err);
-    if (status == GT_OK && mode == GT_STORE_WRITE)
+    if (status == GT_OK)
+        status = gt_db_check(store, &version, err);
+    if (status == GT_OK && mode == GT_STORE_WRITE) /* written to the file: only now that it is known to be ours */
         status = gt_db_exec(store, on_network(store->path) ? "PRAGMA journal_mode = DELETE" : "PRAGMA journal_mode = WAL", err);
-    return status == GT_OK ? gt_db_migrate(store, err) : status;
+    return status == GT_OK ? gt_db_migrate(store, version, err) : status;
 }
 
 enum gt_status gt_store_open(const char *path, enum gt_store_mode mode, struct gt_store **out, struct gt_err *err)

@@ -148,18 +148,20 @@ static enum gt_status check_owner(struct gt_store *store, struct gt_err *err)
     return status;
 }
 
-enum gt_status gt_db_migrate(struct gt_store *store, struct gt_err *err)
+enum gt_status gt_db_check(struct gt_store *store, int64_t *version, struct gt_err *err)
 {
-    int64_t version = 0;
     enum gt_status status = check_owner(store, err);
-    if (status == GT_OK)
-        status = check_version(store, &version, err);
-    if (status != GT_OK || version == GT_STORE_VERSION)
-        return status;
+    return status == GT_OK ? check_version(store, version, err) : status;
+}
+
+enum gt_status gt_db_migrate(struct gt_store *store, int64_t version, struct gt_err *err)
+{
+    if (version == GT_STORE_VERSION)
+        return GT_OK;
     if (sqlite3_db_readonly(store->db, "main") == 1)
         return gt_err_set(err, GT_E_VERSION, "%s: has the older schema %lld; any command that writes brings it up to date",
                           store->path, (long long)version);
-    status = gt_db_begin(store, err);
+    enum gt_status status = gt_db_begin(store, err);
     if (status != GT_OK)
         return status;
     status = check_version(store, &version, err); /* another process may have been faster */

@@ -1,0 +1,551 @@
+/* The store: what goes in comes out, what is unknown stays unknown, and files that are no store are left alone. */
+#include "tests/unit/sqlite_record.h"
+
+static void a_new_store_is_private_and_ours(void **state)
+{
+    (void)state;
+    struct place p;
+    struct stat st;
+    char id[33], side[112];
+    place_open(&p);
+    struct gt_run_record run = record_run(id, 1, "closed");
+    put(&p, &run);
+    assert_int_equal(stat(p.path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    snprintf(side, sizeof side, "%s-wal", p.path);
+    assert_int_equal(stat(side, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    snprintf(side, sizeof side, "%s/deep", p.folder);
+    assert_int_equal(stat(side, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0700);
+    assert_int_equal(ask(&p, "PRAGMA user_version"), GT_STORE_VERSION);
+    assert_int_equal(ask(&p, "PRAGMA application_id"), 0x47547374);
+    assert_int_equal(ask(&p, "SELECT count(*) FROM pragma_table_list WHERE type = 'table' AND schema = 'main' AND NOT strict"
+                             " AND name NOT LIKE 'sqlite_%'"),
+                     0);
+    place_close(&p);
+}
+
+static void same_text(const char *a, const char *b)
+{
+    if (!a || !b)
+        assert_ptr_equal(a, b);
+    else
+        assert_string_equal(a, b);
+}
+
+static void same_real(double a, double b)
+{
+    assert_true(a == b || (isnan(a) && isnan(b)));
+}
+
+static void same_figure(struct gt_figure_uj a, struct gt_figure_uj b)
+{
+    assert_int_equal(a.uj, b.uj);
+    assert_int_equal(a.lo_uj, b.lo_uj);
+    assert_int_equal(a.hi_uj, b.hi_uj);
+}
+
+static void same_lists(const struct gt_run_record *a, const struct gt_run_record *b)
+{
+    assert_int_equal(a->process_count, b->process_count);
+    for (size_t i = 0; i < a->process_count; i++) {
+        const struct gt_process_record *x = &a->processes[i], *y = &b->processes[i];
+        assert_int_equal(x->pid, y->pid);
+        assert_int_equal(x->ppid, y->ppid);
+        assert_int_equal(x->end_ns, y->end_ns);
+        same_text(x->exe, y->exe);
+        same_text(x->command, y->command);
+        same_text(x->state, y->state);
+    }
+    assert_int_equal(a->counter_count, b->counter_count);
+    for (size_t i = 0; i < a->counter_count; i++) {
+        const struct gt_counter_record *x = &a->counters[i], *y = &b->counters[i];
+        same_text(x->domain, y->domain);
+        assert_int_equal(x->parent, y->parent);
+        assert_int_equal(x->die, y->die);
+        assert_int_equal(x->additive, y->additive);
+        same_real(x->uj_per_count, y->uj_per_count);
+        assert_int_equal(x->wrap_count, y->wrap_count);
+        assert_int_equal(x->last_raw, y->last_raw);
+        assert_int_equal(x->total_uj, y->total_uj);
+        assert_int_equal(x->gap_ns, y->gap_ns);
+    }
+    assert_int_equal(a->event_count, b->event_count);
+    for (size_t i = 0; i < a->event_count; i++) {
+        same_text(a->events[i].kind, b->events[i].kind);
+        same_text(a->events[i].text, b->events[i].text);
+        assert_int_equal(a->events[i].count, b->events[i].count);
+        assert_int_equal(a->events[i].begin_ns, b->events[i].begin_ns);
+    }
+}
+
+static void same_parts(const struct gt_run_record *a, const struct gt_run_record *b)
+{
+    assert_int_equal(a->model_count, b->model_count);
+    for (size_t i = 0; i < a->model_count; i++) {
+        const struct gt_run_model_record *x = &a->models[i], *y = &b->models[i];
+        same_text(x->model, y->model);
+        same_text(x->runtime_version, y->runtime_version);
+        assert_int_equal(x->inferences, y->inferences);
+        same_real(x->uj_per_inference, y->uj_per_inference);
+        same_real(x->seconds_per_inference, y->seconds_per_inference);
+        assert_int_equal(x->unit_count, y->unit_count);
+        for (size_t u = 0; u < x->unit_count; u++) {
+            assert_int_equal(x->units[u].index, y->units[u].index);
+            assert_int_equal(x->units[u].calls, y->units[u].calls);
+            same_real(x->units[u].uj_per_call, y->units[u].uj_per_call);
+            same_real(x->units[u].share, y->units[u].share);
+        }
+    }
+}
+
+static void same_attribution(const struct gt_attribution_record *a, const struct gt_attribution_record *b)
+{
+    same_text(a->method, b->method);
+    same_text(a->kind, b->kind);
+    same_text(a->model_row, b->model_row);
+    assert_int_equal(a->version, b->version);
+    assert_int_equal(a->window_cpu_ns, b->window_cpu_ns);
+    same_real(a->cpu_share, b->cpu_share);
+    same_real(a->gap_share, b->gap_share);
+    assert_int_equal(a->idle_known, b->idle_known);
+    assert_int_equal(a->unattributed_flag, b->unattributed_flag);
+    const struct gt_figure_uj x[] = {a->units,        a->framework, a->idle,      a->others,
+                                     a->unattributed, a->total,     a->run_total, a->run_job};
+    const struct gt_figure_uj y[] = {b->units,        b->framework, b->idle,      b->others,
+                                     b->unattributed, b->total,     b->run_total, b->run_job};
+    for (size_t i = 0; i < sizeof x / sizeof *x; i++)
+        same_figure(x[i], y[i]);
+}
+
+static void a_run_comes_back_as_it_went_in(void **state)
+{
+    (void)state;
+    struct place p;
+    char id[33];
+    struct gt_run_record run = record_run(id, 0xabc, "closed"), *got = NULL;
+    place_open(&p);
+    put(&p, &run);
+    OK(&p, gt_store_get_run(p.store, "00000000000000000000000000000abc", &p.arena, &got, &p.err));
+    const char *const texts[][2] = {
+        {run.id, got->id},           {run.parent, got->parent},       {run.series, got->series},
+        {run.link, got->link},       {run.role, got->role},           {run.state, got->state},
+        {run.command, got->command}, {run.tags, got->tags},           {run.boot_id, got->boot_id},
+        {run.source, got->source},   {run.boundary, got->boundary},   {run.provenance, got->provenance},
+        {run.host.id, got->host.id}, {run.host.text, got->host.text}, {run.host.microcode, got->host.microcode}};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        same_text(texts[i][0], texts[i][1]);
+    assert_int_equal(got->exit_status, 0);
+    assert_int_equal(got->exit_signal, GT_UNKNOWN);
+    assert_int_equal(got->round, GT_UNKNOWN);
+    assert_int_equal(got->machine_total_end_ns, GT_UNKNOWN);
+    assert_int_equal(got->host.hypervisor, GT_UNKNOWN);
+    assert_int_equal(got->host.memory_bytes, 1 << 30);
+    assert_true(got->unit_hooks);
+    same_lists(&run, got);
+    same_parts(&run, got);
+    same_attribution(&run.attribution, &got->attribution);
+    assert_int_equal(got->trace_bytes, sizeof record_trace);
+    assert_memory_equal(got->trace, record_trace, sizeof record_trace);
+    struct gt_model_record *model = NULL;
+    OK(&p, gt_store_get_model(p.store, MODEL_A, &p.arena, &model, &p.err));
+    assert_int_equal(model->macs, INT64_C(1) << 40);
+    assert_int_equal(model->unit_count, 2);
+    same_text(model->units[1].name, HOSTILE);
+    assert_int_equal(model->units[1].macs, GT_UNKNOWN);
+    assert_int_equal(model->units[0].member_count, 2);
+    same_text(model->units[0].members[1].name, HOSTILE);
+    assert_int_equal(model->units[0].members[1].params, GT_UNKNOWN);
+    assert_sound(&p);
+    place_close(&p);
+}
+
+static int64_t all_rows(const struct place *p)
+{
+    return ask(p,
+               "SELECT (SELECT count(*) FROM runs) + (SELECT count(*) FROM processes) + (SELECT count(*) FROM run_models)"
+               " + (SELECT count(*) FROM unit_attributions) + (SELECT count(*) FROM counters) + (SELECT count(*) FROM events)"
+               " + (SELECT count(*) FROM attributions) + (SELECT count(*) FROM traces) + (SELECT count(*) FROM models)"
+               " + (SELECT count(*) FROM units) + (SELECT count(*) FROM members) + (SELECT count(*) FROM host_classes)");
+}
+
+static void a_live_run_is_replaced_and_a_final_one_stays(void **state)
+{
+    (void)state;
+    struct place p;
+    char id[33];
+    struct gt_run_record run = record_run(id, 7, "open"), *got = NULL;
+    place_open(&p);
+    put(&p, &run);
+    int64_t rows = all_rows(&p);
+    put(&p, &run);
+    assert_int_equal(all_rows(&p), rows);
+    run.state = "closed";
+    run.cpu_ns = 78;
+    run.process_count = 1;
+    put(&p, &run);
+    assert_int_equal(all_rows(&p), rows - 1);
+    run.state = "open"; /* a slow ingest that looked earlier */
+    run.cpu_ns = 1;
+    put(&p, &run);
+    OK(&p, gt_store_get_run(p.store, id, &p.arena, &got, &p.err));
+    assert_int_equal(got->cpu_ns, 78);
+    same_text(got->state, "closed");
+    assert_sound(&p);
+    place_close(&p);
+}
+
+/* A run with unit hooks off knows the model, but not its units. */
+static void units_stay_when_a_later_run_knows_none(void **state)
+{
+    (void)state;
+    struct place p;
+    char id[33], other[33];
+    struct gt_run_record run = record_run(id, 1, "closed"), bare = record_run(other, 2, "closed");
+    struct gt_model_record model = record_model, *got = NULL;
+    place_open(&p);
+    put(&p, &run);
+    model.unit_count = 0;
+    OK(&p, gt_store_put_run(p.store, &bare, &model, 1, &p.err));
+    OK(&p, gt_store_get_model(p.store, MODEL_A, &p.arena, &got, &p.err));
+    assert_int_equal(got->unit_count, 2);
+    place_close(&p);
+}
+
+static void annotations_survive_and_divide_the_jobs_energy(void **state)
+{
+    (void)state;
+    struct place p;
+    char id[33];
+    struct gt_run_record run = record_run(id, 3, "open"), *got = NULL;
+    struct gt_annotation_record said = {.model = "mine/x1", .family = "mine", .phi = 1, .inferences = 9};
+    place_open(&p);
+    run.model_count = 0; /* a foreign job */
+    OK(&p, gt_store_put_run(p.store, &run, NULL, 0, &p.err));
+    OK(&p, gt_store_annotate(p.store, id, &said, &p.err));
+    struct gt_annotation_record more = {.tags = "later", .phi = NAN, .inferences = GT_UNKNOWN};
+    OK(&p, gt_store_annotate(p.store, id, &more, &p.err));
+    for (int again = 0; again < 2; again++) {
+        OK(&p, gt_store_get_run(p.store, id, &p.arena, &got, &p.err));
+        same_text(got->tags, "later");
+        assert_int_equal(got->model_count, 1);
+        assert_int_equal(got->models[0].inferences, 9);
+        assert_true(fabs(got->models[0].uj_per_inference - 10) < 1e-9);
+        assert_true(fabs(got->models[0].lo_uj - 80.0 / 9) < 1e-9);
+        struct gt_model_record *models = NULL;
+        size_t count = 0;
+        OK(&p, gt_store_find_models(p.store, "x1", &p.arena, &models, &count, &p.err));
+        assert_int_equal(count, 1);
+        same_text(models[0].family, "mine");
+        same_real(models[0].phi, 1);
+        assert_int_equal(models[0].macs, GT_UNKNOWN);
+        OK(&p, gt_store_put_run(p.store, &run, NULL, 0, &p.err)); /* ingested again */
+    }
+    said.inferences = 0;
+    assert_int_equal(gt_store_annotate(p.store, id, &said, &p.err), GT_E_ARG);
+    assert_int_equal(gt_store_annotate(p.store, "ffffffffffffffffffffffffffffffff", &more, &p.err), GT_E_NOENT);
+    assert_sound(&p);
+    place_close(&p);
+}
+
+static void models_are_found_by_label_and_digest(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *label;
+        size_t count;
+    } rows[] = {{"fashion/b3", 1}, {"b3", 1},      {"aaaaaa", 1}, {"AAAAAA", 1}, {"aaaaa", 0}, {"3", 0},
+                {"%", 0},          {"fashion", 0}, {"_3", 0},     {"", 0},       {NULL, 1}};
+    struct place p;
+    char id[33];
+    struct gt_run_record run = record_run(id, 1, "closed");
+    place_open(&p);
+    put(&p, &run);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct gt_model_record *models = NULL;
+        size_t count = 99;
+        OK(&p, gt_store_find_models(p.store, rows[i].label, &p.arena, &models, &count, &p.err));
+        if (count != rows[i].count)
+            fail_msg("'%s' finds %zu models", rows[i].label, count);
+    }
+    place_close(&p);
+}
+
+static void runs_are_found_by_a_unique_beginning(void **state)
+{
+    (void)state;
+    struct place p;
+    char id[33], other[33];
+    struct gt_run_record a = record_run(id, 1, "closed"), b = record_run(other, 2, "closed"), *got = NULL;
+    place_open(&p);
+    put(&p, &a);
+    put(&p, &b);
+    assert_int_equal(gt_store_get_run(p.store, "0000", &p.arena, &got, &p.err), GT_E_AMBIGUOUS);
+    assert_int_equal(gt_store_get_run(p.store, "1234", &p.arena, &got, &p.err), GT_E_NOENT);
+    static const char *const wrong[] = {"", "000", "%%%%", "____", "0000x", "000000000000000000000000000000000"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_int_equal(gt_store_get_run(p.store, wrong[i], &p.arena, &got, &p.err), GT_E_ARG);
+    place_close(&p);
+}
+
+static void deleting_a_run_leaves_no_orphans(void **state)
+{
+    (void)state;
+    struct place p;
+    char ids[4][33];
+    struct gt_run_record runs[4];
+    place_open(&p);
+    for (unsigned i = 0; i < 4; i++)
+        runs[i] = record_run(ids[i], 16 + i, "closed");
+    runs[1].parent = ids[0];
+    runs[2].series = ids[0];
+    for (int i = 0; i < 4; i++)
+        put(&p, &runs[i]);
+    struct gt_annotation_record said = {.tags = "t", .phi = NAN, .inferences = GT_UNKNOWN};
+    OK(&p, gt_store_annotate(p.store, ids[1], &said, &p.err));
+    struct gt_run_line *lines = NULL;
+    const char **children = NULL;
+    size_t count = 0;
+    OK(&p, gt_store_list_runs(p.store, false, &p.arena, &lines, &count, &p.err));
+    assert_int_equal(count, 2);
+    same_text(lines[0].id, ids[3]); /* newest first */
+    assert_int_equal(lines[1].children, 2);
+    OK(&p, gt_store_child_runs(p.store, ids[0], &p.arena, &children, &count, &p.err));
+    assert_int_equal(count, 2);
+    OK(&p, gt_store_delete_run(p.store, ids[0], &p.err));
+    assert_int_equal(ask(&p, "SELECT count(*) FROM runs"), 1);
+    assert_int_equal(ask(&p, "SELECT count(*) FROM annotations"), 0);
+    assert_int_equal(ask(&p, "SELECT count(*) FROM traces"), 1); /* the other run has the same one */
+    assert_int_equal(gt_store_delete_run(p.store, ids[0], &p.err), GT_E_NOENT);
+    OK(&p, gt_store_delete_run(p.store, ids[3], &p.err));
+    assert_int_equal(ask(&p, "SELECT (SELECT count(*) FROM traces) + (SELECT count(*) FROM processes)"
+                             " + (SELECT count(*) FROM run_models) + (SELECT count(*) FROM unit_attributions)"
+                             " + (SELECT count(*) FROM counters) + (SELECT count(*) FROM events)"
+                             " + (SELECT count(*) FROM attributions)"),
+                     0);
+    assert_sound(&p);
+    place_close(&p);
+}
+
+static void accuracies_keep_their_answers(void **state)
+{
+    (void)state;
+    static const uint8_t labels[] = {1, 2, 3}, predictions[] = {1, 0, 3}, answers[] = {5};
+    struct gt_dataset_record dataset = {"dddd", "toy", "test", 3, labels, 3}, *set = NULL;
+    struct gt_accuracy_record a = {.model = MODEL_A,
+                                   .dataset = "dddd",
+                                   .dataset_name = "toy",
+                                   .split = "test",
+                                   .precision = "fp32",
+                                   .provenance = "measured",
+                                   .n = 3,
+                                   .correct = 2,
+                                   .pct = 66.666,
+                                   .predictions = predictions,
+                                   .prediction_count = 3,
+                                   .answers = answers,
+                                   .answer_count = 3,
+                                   .real_ns = 1};
+    struct gt_accuracy_record *got = NULL;
+    size_t count = 0;
+    struct place p;
+    place_open(&p);
+    OK(&p, gt_store_put_accuracy(p.store, &a, &dataset, &p.err));
+    OK(&p, gt_store_put_accuracy(p.store, &a, &dataset, &p.err)); /* replaces */
+    a.provenance = "user";
+    a.answers = a.predictions = NULL;
+    a.real_ns = 2;
+    OK(&p, gt_store_put_accuracy(p.store, &a, &dataset, &p.err)); /* stands beside it */
+    OK(&p, gt_store_get_accuracies(p.store, MODEL_A, &p.arena, &got, &count, &p.err));
+    assert_int_equal(count, 2);
+    same_text(got[0].provenance, "user");
+    assert_null(got[0].answers);
+    assert_int_equal(got[1].answer_count, 3);
+    assert_int_equal(got[1].answers[0], 5);
+    assert_memory_equal(got[1].predictions, predictions, 3);
+    OK(&p, gt_store_get_dataset(p.store, NULL, "toy", "test", &p.arena, &set, &p.err));
+    assert_memory_equal(set->labels, labels, 3);
+    assert_int_equal(gt_store_get_dataset(p.store, "eeee", NULL, NULL, &p.arena, &set, &p.err), GT_E_NOENT);
+    struct gt_accuracy_record *published = NULL;
+    OK(&p, gt_store_published(p.store, "efficientnet/b7", &p.arena, &published, &p.err));
+    same_real(published->pct, 84.3);
+    assert_int_equal(published->n, 50000);
+    assert_int_equal(published->correct, GT_UNKNOWN);
+    assert_int_equal(gt_store_published(p.store, "efficientnet/b8", &p.arena, &published, &p.err), GT_E_NOENT);
+    place_close(&p);
+}
+
+static void the_newest_calibration_counts(void **state)
+{
+    (void)state;
+    struct gt_calibration_record c = {"h1", "powercap", "package", 10, 9, 11, 0.01, 30, 1, false}, *got = NULL;
+    struct place p;
+    place_open(&p);
+    OK(&p, gt_store_put_calibration(p.store, &c, &p.err));
+    c.idle_w = 12;
+    c.real_ns = 2;
+    OK(&p, gt_store_put_calibration(p.store, &c, &p.err));
+    OK(&p, gt_store_get_calibration(p.store, "h1", "powercap", "package", &p.arena, &got, &p.err));
+    same_real(got->idle_w, 12);
+    assert_int_equal(gt_store_get_calibration(p.store, "h1", "powercap", "psys", &p.arena, &got, &p.err), GT_E_NOENT);
+    place_close(&p);
+}
+
+static void views_answer(void **state)
+{
+    (void)state;
+    struct place p;
+    char id[33];
+    struct gt_run_record run = record_run(id, 1, "closed");
+    place_open(&p);
+    put(&p, &run);
+    assert_int_equal(ask(&p, "SELECT job_uj FROM v_runs WHERE provenance = 'measured' AND source = 'powercap'"
+                             " AND boundary = 'package' AND kind = 'ci95' AND inferences = 10 AND total_uj = units_uj +"
+                             " framework_uj + idle_uj + others_uj + unattributed_uj"),
+                     90);
+    assert_int_equal(ask(&p, "SELECT count(*) FROM v_layers WHERE model = 'fashion/b3' AND method = 'time'"), 2);
+    assert_int_equal(ask(&p, "SELECT macs FROM v_layers WHERE idx = 0 AND members LIKE 'stem + %' AND ns_per_call = 50"), 100);
+    assert_int_equal(ask(&p, "SELECT uj_per_inference * 2 FROM v_family WHERE family = 'fashion' AND phi = 3"), 25);
+    place_close(&p);
+}
+
+/* --- files that are no store, or not of this version */
+
+static void write_file(const char *path, const void *bytes, size_t n)
+{
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    assert_int_equal(fwrite(bytes, 1, n, f), n);
+    fclose(f);
+}
+
+static void sql(const char *path, const char *text)
+{
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+/* Opening fails with that status and these words, in both modes, and not a byte of the file changes. */
+static void refused(struct place *p, enum gt_status wanted, const char *words)
+{
+    static char before[1 << 20], after[1 << 20];
+    for (int mode = GT_STORE_READ; mode <= GT_STORE_WRITE; mode++) {
+        FILE *f = fopen(p->path, "rb");
+        size_t n = fread(before, 1, sizeof before, f);
+        fclose(f);
+        struct gt_store *store = NULL;
+        enum gt_status status = gt_store_open(p->path, (enum gt_store_mode)mode, &store, &p->err);
+        if (status != wanted || !strstr(p->err.text, words) || !strstr(p->err.text, p->path))
+            fail_msg("mode %d: %s: %s", mode, gt_status_message(status), p->err.text);
+        assert_null(store);
+        f = fopen(p->path, "rb");
+        assert_int_equal(fread(after, 1, sizeof after, f), n);
+        fclose(f);
+        assert_memory_equal(before, after, n);
+    }
+}
+
+static void damaged_and_foreign_files_are_refused_untouched(void **state)
+{
+    (void)state;
+    struct place p;
+    static char garbage[8192];
+    memset(garbage, 'x', sizeof garbage);
+    place_open(&p);
+    gt_store_close(p.store);
+    p.store = NULL;
+    unlink(p.path);
+    write_file(p.path, garbage, sizeof garbage);
+    refused(&p, GT_E_CORRUPT, "not a greentrack store");
+    unlink(p.path);
+    sql(p.path, "CREATE TABLE theirs(x); PRAGMA user_version = 1");
+    refused(&p, GT_E_FORMAT, "another program's");
+    unlink(p.path);
+    sql(p.path, "PRAGMA application_id = 1196716916; CREATE TABLE t(x); PRAGMA user_version = 99");
+    refused(&p, GT_E_VERSION, "newer greentrack");
+    place_close(&p);
+}
+
+static void a_truncated_store_is_called_damaged(void **state)
+{
+    (void)state;
+    struct place p;
+    char id[33];
+    place_open(&p);
+    for (unsigned i = 0; i < 30; i++) {
+        struct gt_run_record run = record_run(id, i, "closed");
+        put(&p, &run);
+    }
+    gt_store_close(p.store); /* folds the write-ahead log into the file */
+    p.store = NULL;
+    struct stat st;
+    assert_int_equal(stat(p.path, &st), 0);
+    assert_int_equal(truncate(p.path, st.st_size / 2), 0);
+    enum gt_status status = gt_store_open(p.path, GT_STORE_WRITE, &p.store, &p.err);
+    for (unsigned i = 0; i < 30 && status == GT_OK; i++) {
+        struct gt_run_record *got = NULL;
+        snprintf(id, sizeof id, "%032x", i);
+        status = gt_store_get_run(p.store, id, &p.arena, &got, &p.err);
+    }
+    assert_int_equal(status, GT_E_CORRUPT);
+    assert_non_null(strstr(p.err.text, "damaged"));
+    place_close(&p);
+}
+
+static void a_missing_store_is_said_to_be_missing(void **state)
+{
+    (void)state;
+    struct gt_store *store = NULL;
+    struct gt_err err = {0};
+    assert_int_equal(gt_store_open("/nonexistent/store.db", GT_STORE_READ, &store, &err), GT_E_NOENT);
+    assert_non_null(strstr(err.text, "no store yet"));
+    assert_int_equal(gt_store_open("/tmp", GT_STORE_WRITE, &store, &err), GT_E_FORMAT);
+    assert_null(store);
+}
+
+static void the_default_place_follows_the_environment(void **state)
+{
+    (void)state;
+    struct gt_arena arena = {0};
+    struct gt_err err = {0};
+    const char *path;
+    setenv("GREENTRACK_STORE", "/s/x.db", 1);
+    setenv("XDG_DATA_HOME", "/d", 1);
+    setenv("HOME", "/h", 1);
+    assert_int_equal(gt_store_default_path(&arena, &path, &err), GT_OK);
+    assert_string_equal(path, "/s/x.db");
+    unsetenv("GREENTRACK_STORE");
+    assert_int_equal(gt_store_default_path(&arena, &path, &err), GT_OK);
+    assert_string_equal(path, "/d/greentrack/store.db");
+    setenv("XDG_DATA_HOME", "relative", 1);
+    assert_int_equal(gt_store_default_path(&arena, &path, &err), GT_OK);
+    assert_string_equal(path, "/h/.local/share/greentrack/store.db");
+    unsetenv("HOME");
+    assert_int_equal(gt_store_default_path(&arena, &path, &err), GT_E_NOENT);
+    gt_arena_free(&arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_new_store_is_private_and_ours),
+        cmocka_unit_test(a_run_comes_back_as_it_went_in),
+        cmocka_unit_test(a_live_run_is_replaced_and_a_final_one_stays),
+        cmocka_unit_test(units_stay_when_a_later_run_knows_none),
+        cmocka_unit_test(annotations_survive_and_divide_the_jobs_energy),
+        cmocka_unit_test(models_are_found_by_label_and_digest),
+        cmocka_unit_test(runs_are_found_by_a_unique_beginning),
+        cmocka_unit_test(deleting_a_run_leaves_no_orphans),
+        cmocka_unit_test(accuracies_keep_their_answers),
+        cmocka_unit_test(the_newest_calibration_counts),
+        cmocka_unit_test(views_answer),
+        cmocka_unit_test(damaged_and_foreign_files_are_refused_untouched),
+        cmocka_unit_test(a_truncated_store_is_called_damaged),
+        cmocka_unit_test(a_missing_store_is_said_to_be_missing),
+        cmocka_unit_test(the_default_place_follows_the_environment),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
