@@ -1,6 +1,7 @@
 #include "sqlite/db.h"
 
 #include <string.h>
+#include <sys/vfs.h>
 
 /* X: primary result code -> status, remedy. */
 static const struct {
@@ -23,11 +24,23 @@ static const struct {
     {SQLITE_TOOBIG, GT_E_LIMIT, "a value is too big to be stored"},
 };
 
+/* SQLite calls a file that cannot grow an input/output error where its shared memory is concerned: look for the cause. */
+static int cause_of(const struct gt_store *store, int code)
+{
+    enum { ROOM = 64 * 1024 }; /* the write-ahead log's index takes 32 KiB steps (sqlite.org/walformat.html) */
+    struct statfs fs;
+    int primary = code & 0xff;
+    if (primary != SQLITE_IOERR || statfs(store->path, &fs) != 0)
+        return primary;
+    return (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize < ROOM ? SQLITE_FULL : primary;
+}
+
 enum gt_status gt_db_fail(struct gt_store *store, int code, struct gt_err *err)
 {
     const char *detail = store->db ? sqlite3_errmsg(store->db) : sqlite3_errstr(code);
+    int cause = cause_of(store, code);
     for (size_t i = 0; i < sizeof failures / sizeof *failures; i++)
-        if (failures[i].code == (code & 0xff))
+        if (failures[i].code == cause)
             return gt_err_set(err, failures[i].status, "%s: %s (SQLite: %s)", store->path, failures[i].remedy, detail);
     return gt_err_set(err, GT_E_INTERNAL, "%s: SQLite says: %s", store->path, detail);
 }

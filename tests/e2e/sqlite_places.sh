@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# Stores that cannot be written: read-only, full, locked, damaged, newer. The error is clear, nothing stored is lost, and the trace stays in the spool until
+# its run has been committed.
+set -u
+[ -z "${SANITIZER-}" ] || { echo "needs the plugin in the plain build"; exit 77; }
+[ "$(id -u)" = 0 ] || { echo "mount namespaces need root"; exit 77; }
+if [ "${1-}" != inside ]; then
+    unshare -m true 2>/dev/null || { echo "no mount namespaces here"; exit 77; }
+    exec unshare -m bash "$0" inside
+fi
+fail() { echo "FAIL: $*"; exit 1; }
+unset GREENTRACK_STORE
+job() { LD_PRELOAD="$O/libgreentrack.so" "$O/gtcnn" bench --model fashion/b0 --seconds 0.05 >/dev/null || fail "job"; }
+waiting() { find "$GREENTRACK_SPOOL" -name '*.gtt' | wc -l; }
+runs() { "$O/greentrack" list --format json | python3 -c 'import json,sys; d=json.load(sys.stdin); print(len(d["runs"] if isinstance(d, dict) else d))'; }
+# refused WORDS: ingest fails with exit status 1 and these words; the trace stays where it is.
+refused() {
+    "$O/greentrack" ingest >"$TMP/out" 2>"$TMP/err"
+    local status=$?
+    [ $status = 1 ] || fail "$1: exit status $status: $(cat "$TMP/out" "$TMP/err")"
+    grep -q -- "$1" "$TMP/err" || fail "wanted '$1', got: $(cat "$TMP/err")"
+    grep -q "$GREENTRACK_STORE" "$TMP/err" || fail "the store is not named: $(cat "$TMP/err")"
+    [ "$(waiting)" = 1 ] || fail "$1: $(waiting) traces wait"
+}
+# accepted N: the trace is ingested now, and the store holds N runs.
+accepted() {
+    "$O/greentrack" ingest >/dev/null || fail "ingest"
+    [ "$(waiting)" = 0 ] || fail "the trace is still there"
+    [ "$(runs)" = "$1" ] || fail "$(runs) runs, wanted $1"
+}
+
+mkdir "$TMP/place"
+export GREENTRACK_STORE="$TMP/place/store.db"
+job
+accepted 1
+
+job
+mount --bind "$TMP/place" "$TMP/place" && mount -o remount,ro,bind "$TMP/place" || fail "mount"
+refused "read-only"
+umount "$TMP/place"
+accepted 2
+
+job
+mkdir "$TMP/full"
+mount -t tmpfs -o size=400k none "$TMP/full" || fail "mount"
+cp "$GREENTRACK_STORE" "$TMP/full/store.db"
+kept=$GREENTRACK_STORE
+export GREENTRACK_STORE="$TMP/full/store.db"
+head -c 400k /dev/zero >"$TMP/full/ballast" 2>/dev/null
+refused "disk is full"
+rm "$TMP/full/ballast"
+mount -o remount,size=20m "$TMP/full"
+accepted 3
+umount "$TMP/full"
+export GREENTRACK_STORE=$kept
+
+job
+python3 - "$GREENTRACK_STORE" <<'P' &
+import sqlite3, sys, time
+db = sqlite3.connect(sys.argv[1], isolation_level=None)
+db.execute("BEGIN IMMEDIATE")
+print("locked", flush=True)
+time.sleep(13)
+P
+locker=$!
+sleep 0.5
+refused "another process holds the store"
+wait $locker
+accepted 3
+
+job
+cp "$GREENTRACK_STORE" "$TMP/sound.db"
+head -c 100000 /dev/urandom >"$GREENTRACK_STORE"
+rm -f "$GREENTRACK_STORE"-wal "$GREENTRACK_STORE"-shm
+refused "not a greentrack store"
+cp "$TMP/sound.db" "$GREENTRACK_STORE"
+python3 -c 'import sqlite3,sys; db=sqlite3.connect(sys.argv[1]); db.execute("PRAGMA user_version = 99"); db.commit()' "$GREENTRACK_STORE"
+refused "newer greentrack"
+cp "$TMP/sound.db" "$GREENTRACK_STORE"
+rm -f "$GREENTRACK_STORE"-wal "$GREENTRACK_STORE"-shm
+accepted 4
+exit 0
