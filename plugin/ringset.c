@@ -15,7 +15,7 @@
 /* Largest first; the first of which at least two fit the budget is taken (one thread and a spare). */
 static const struct {
     uint32_t capacity, table_rows;
-} sizes[] = {{4096, 1024}, {1024, 1024}, {1024, 512}, {512, 256}, {128, 64}, {64, 16}};
+} sizes[] = {{8192, 1024}, {4096, 1024}, {1024, 1024}, {1024, 512}, {512, 256}, {128, 64}, {64, 16}};
 
 static uint64_t budget_of(int dir_fd)
 {

@@ -279,6 +279,20 @@ static enum gt_status read_loss(struct pass *p, const struct gt_trace_view *reco
                     gt_arena_printf(p->arena, "%llu", (unsigned long long)count));
 }
 
+/* A gap is named in the run; what the counter did meanwhile, its next reading tells. */
+static enum gt_status read_gap(struct pass *p, const struct gt_trace_view *record)
+{
+    struct gt_trace_info *info = p->info;
+    uint64_t begin_ns, end_ns;
+    if (!gt_trace_find_u64(record, GT_KEY_T_BEGIN_NS, &begin_ns) || !gt_trace_find_u64(record, GT_KEY_T_END_NS, &end_ns) ||
+        end_ns < begin_ns)
+        return GT_OK;
+    saw_time(info, end_ns);
+    return add_note(
+        p, &info->notes, &info->note_count, &info->note_room, "gap",
+        gt_arena_printf(p->arena, "the energy source could not be read for %.1f ms", (double)(end_ns - begin_ns) / 1e6));
+}
+
 static enum gt_status read_end(struct pass *p, const struct gt_trace_view *record)
 {
     struct gt_trace_info *info = p->info;
@@ -362,8 +376,8 @@ static record_fn *const readers[] = {
     [GT_TRACE_PROCESS] = read_process, [GT_TRACE_HOST] = read_host,     [GT_TRACE_MODEL] = read_model,
     [GT_TRACE_UNIT] = read_unit,       [GT_TRACE_SOURCE] = read_source, [GT_TRACE_TICK] = read_ticks,
     [GT_TRACE_CPU] = read_cpu,         [GT_TRACE_EVENTS] = read_events, [GT_TRACE_TABLE] = read_table,
-    [GT_TRACE_BLOCK] = read_block,     [GT_TRACE_LOSS] = read_loss,     [GT_TRACE_NOTE] = read_note,
-    [GT_TRACE_END] = read_end,
+    [GT_TRACE_GAP] = read_gap,         [GT_TRACE_BLOCK] = read_block,   [GT_TRACE_LOSS] = read_loss,
+    [GT_TRACE_NOTE] = read_note,       [GT_TRACE_END] = read_end,
 };
 
 enum gt_status gt_traceinfo_read(struct gt_trace_reader *reader, struct gt_arena *arena, struct gt_trace_info *info,
