@@ -69,6 +69,22 @@ static enum gt_status check_file(const char *path, enum gt_store_mode mode, stru
     return gt_err_set(err, GT_E_NOENT, "%s: there is no store yet; `greentrack run` or `greentrack eval` makes one", path);
 }
 
+/*
+ * Changing the journal takes the file alone, and SQLite does not wait for that (its busy handler is not asked): several
+ * processes that create a store at once have to try again.
+ */
+static enum gt_status set_journal(struct gt_store *store, struct gt_err *err)
+{
+    enum { STEP_MS = 10 };
+    const char *sql = on_network(store->path) ? "PRAGMA journal_mode = DELETE" : "PRAGMA journal_mode = WAL";
+    enum gt_status status = gt_db_exec(store, sql, err);
+    for (int waited = 0; status == GT_E_BUSY && waited < BUSY_MS; waited += STEP_MS) {
+        sqlite3_sleep(STEP_MS);
+        status = gt_db_exec(store, sql, err);
+    }
+    return status;
+}
+
 static enum gt_status configure(struct gt_store *store, enum gt_store_mode mode, struct gt_err *err)
 {
     int64_t version = 0;
@@ -78,7 +94,7 @@ static enum gt_status configure(struct gt_store *store, enum gt_store_mode mode,
     if (status == GT_OK)
         status = gt_db_check(store, &version, err);
     if (status == GT_OK && mode == GT_STORE_WRITE) /* written to the file: only now that it is known to be ours */
-        status = gt_db_exec(store, on_network(store->path) ? "PRAGMA journal_mode = DELETE" : "PRAGMA journal_mode = WAL", err);
+        status = set_journal(store, err);
     return status == GT_OK ? gt_db_migrate(store, version, err) : status;
 }
 

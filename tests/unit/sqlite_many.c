@@ -11,8 +11,10 @@ static void write_runs(const char *path, unsigned first, unsigned count)
     struct gt_store *store = NULL;
     struct gt_err err = {0};
     char id[33];
-    if (gt_store_open(path, GT_STORE_WRITE, &store, &err) != GT_OK)
+    if (gt_store_open(path, GT_STORE_WRITE, &store, &err) != GT_OK) {
+        fprintf(stderr, "%s\n", err.text);
         _exit(2);
+    }
     for (unsigned i = first; i < first + count; i++) {
         struct gt_run_record run = record_run(id, i, "closed");
         if (gt_store_put_run(store, &run, &record_model, 1, &err) != GT_OK) {
@@ -61,7 +63,7 @@ static void a_killed_writer_leaves_whole_runs(void **state)
         pid_t pid = fork();
         if (pid == 0)
             write_runs(p.path, k * 100000, 100000);
-        struct timespec pause = {0, 1000000 + (long)(k * 7919 % 23) * 1000000};
+        struct timespec pause = {0, 1000000 + (long)(k * 7919 % 23) * 4000000};
         nanosleep(&pause, NULL);
         kill(pid, SIGKILL);
         assert_int_equal(waitpid(pid, NULL, 0), pid);
