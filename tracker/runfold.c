@@ -173,6 +173,12 @@ static void saw_sample(struct gt_runfold *out, uint64_t t_ns)
         out->last_ns = t_ns;
 }
 
+/* A run's own trace holds samples of that run alone; its last one is taken right after its end, and has what came before it. */
+static bool sampled_in_time(const struct merge *m, const struct feed *feed, uint64_t t_ns)
+{
+    return feed->trace == m->input->run || (t_ns >= m->input->from_ns && t_ns <= m->input->until_ns);
+}
+
 static void add_ticks(struct merge *m, const struct feed *feed)
 {
     uint32_t count, domains;
@@ -181,7 +187,7 @@ static void add_ticks(struct merge *m, const struct feed *feed)
         domains != (uint32_t)feed->trace->info->source.domain_count)
         return;
     for (uint32_t i = 0; i < count; i++, rows += 1 + domains) {
-        if (rows[0] < m->input->from_ns || rows[0] > m->input->until_ns)
+        if (!sampled_in_time(m, feed, rows[0]))
             continue;
         gt_fold_add_tick(m->fold, rows[0], rows + 1);
         saw_sample(m->out, rows[0]);
@@ -199,7 +205,7 @@ static void add_cpu(struct merge *m, const struct feed *feed)
     if (gt_trace_view_cpu(&feed->record, &count, &rows) != GT_OK)
         return;
     for (uint32_t i = 0; i < count; i++) {
-        if (rows[i].t_ns < m->input->from_ns || rows[i].t_ns > m->input->until_ns)
+        if (!sampled_in_time(m, feed, rows[i].t_ns))
             continue;
         gt_fold_add_cpu(m->fold, &rows[i]);
         saw_sample(m->out, rows[i].t_ns);

@@ -248,6 +248,25 @@ static void stores_a_run_with_known_totals(void **state)
     gt_arena_free(&arena);
 }
 
+/* `greentrack run` reads the counters once more after the job has ended: with that sample the run is complete. */
+static void counts_the_sample_after_the_end(void **state)
+{
+    static struct trace run;
+    struct gt_arena arena = {0};
+    (void)state;
+    create(&run, GT_TRACE_ROLE_RUN, NULL, NULL);
+    describe(&run, true);
+    samples(&run, 0, 10);
+    finish(&run, 9);
+    ingest();
+    struct gt_run_record *record = stored(run.header.run_id, &arena);
+    assert_non_null(record);
+    assert_int_equal(record->end_ns - record->begin_ns, 9 * MS);
+    assert_int_equal(record->cpu_ns, 10 * MS);
+    assert_int_equal(record->attribution.run_total.uj, 100000);
+    gt_arena_free(&arena);
+}
+
 static void counts_calls_without_rows(void **state)
 {
     static struct trace t;
@@ -430,6 +449,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(stores_a_run_with_known_totals, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(counts_the_sample_after_the_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(counts_calls_without_rows, set_up, tear_down),
         cmocka_unit_test_setup_teardown(splits_off_what_outlived, set_up, tear_down),
         cmocka_unit_test_setup_teardown(moves_bad_traces_aside, set_up, tear_down),
