@@ -75,7 +75,8 @@ long gt_interpose_syscall(long number, long a, long b, long c, long d, long e, l
 static _Noreturn void leave(const char *name, void *value)
 {
     void (*real)(void *) = (void (*)(void *))dlsym(RTLD_NEXT, name);
-    if (gt_syscall(SYS_gettid) == getpid())
+    /* Disabled by a filter: there is no sampler to care for, and the filter may kill for these calls. */
+    if (!atomic_load(&gt_state.disabled) && gt_syscall(SYS_gettid) == getpid())
         gt_life_main_leaves();
     if (real)
         real(value);

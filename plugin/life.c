@@ -209,6 +209,9 @@ void gt_life_end(void)
 {
     uint64_t before;
     int saved = errno;
+    /* After a new filter there is nothing to stop, and a call of ours, even getpid, may be one that it kills for. */
+    if (atomic_load(&gt_state.disabled))
+        return;
     if (gt_state.word && atomic_load(gt_state.word) != 0 && take_word(&before)) {
         /* A sampler that gave up by itself has set the word to OFF and waits to be joined. */
         if (gt_state.pid == getpid())

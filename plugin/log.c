@@ -18,9 +18,11 @@ void gt_log(const char *what, const char *detail)
     const char *path = gt_state.config.log;
     char number[16], *pid = number + sizeof number;
     unsigned value = (unsigned)getpid();
-    int saved = errno;
+    int saved = errno, cancel;
     if (path[0] != '/')
         return;
+    /* open, writev and close are cancellation points; a host's thread must not end here with the word taken. */
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
     *--pid = 0;
     do
         *--pid = (char)('0' + value % 10);
@@ -33,5 +35,6 @@ void gt_log(const char *what, const char *detail)
         (void)written; /* a log that cannot be written is nobody's problem */
         close(fd);
     }
+    pthread_setcancelstate(cancel, NULL);
     errno = saved;
 }

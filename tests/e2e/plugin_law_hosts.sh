@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# The plugin's law on hosts that would notice: their state, tight filters, threads that end or are cancelled, forks in the midst
+# of layers, handlers; racy ones several times.
+set -u
+. "$(dirname "$0")/preload.sh"
+law=$HOST/law
+
+# A sanitizer's runtime has signals, stacks, threads and calls of its own.
+acts="state errno close_range vfork_storm"
+[ -z "$SANITIZER" ] && acts="$acts tight_filter strict exit_elsewhere cancel fork_inside fault interrupt"
+[ "$SANITIZER" = thread ] && acts="state errno"
+for act in $acts; do
+    times=1
+    case $act in exit_elsewhere | fork_inside | interrupt) times=${GT_TEST_ROUNDS:-5} ;; esac
+    for _ in $(seq "$times"); do
+        clear_spool
+        same "$law" "$act"
+        grep -q "errno after" "$TMP/with.out" || fail "$act: the host did not run: $(cat "$TMP/with.err")"
+    done
+    case $act in
+    errno) [ "$(told items)" = 120 ] || fail "errno: $(told items) items of 120" ;;
+    tight_filter) [ "$(told items)" = 10 ] && says "state closed" || fail "tight_filter: $(told items) items, wanted the 10 before" ;;
+    vfork_storm) [ "$(traces)" = 1 ] && [ "$(told items)" = 40 ] || fail "vfork: $(traces) traces, $(told items) items" ;;
+    esac
+    # Who leaves by _exit leaves its rings, for ingest to merge.
+    case $act in fork_inside | strict | fault) ;; *) [ "$(rings)" = 0 ] || fail "$act: $(rings) rings are left" ;; esac
+done
+[ -z "$SANITIZER" ] || exit 0
+
+# The sampler's own affinity and timer slack.
+clear_spool
+LD_PRELOAD=$PLUGIN taskset -c 0 "$HOST/infer" 1500 1 >/dev/null &
+pid=$!
+for _ in $(seq 100); do
+    task=$(grep -lsx greentrack /proc/$pid/task/*/comm)
+    [ -n "$task" ] && break
+    sleep 0.02
+done
+[ -n "$task" ] || fail "no sampler"
+sleep 0.1
+tid=$(basename "$(dirname "$task")")
+cpus() { awk '/^Cpus_allowed:/ { print $2 }' "/proc/$1/status"; }
+[ "$(cpus "$tid")" = "$(cpus self)" ] || fail "the sampler stands on the host's processors: $(cpus "$tid")"
+slack=$(cat "/proc/$tid/timerslack_ns" 2>/dev/null) && { [ "$slack" = 1000 ] || fail "timer slack $slack ns"; }
+kill $pid && wait $pid 2>/dev/null
+exit 0
