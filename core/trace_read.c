@@ -396,6 +396,8 @@ enum gt_status gt_trace_read_open(const char *path, struct gt_trace_reader **rea
     struct stat kind;
     /* O_NONBLOCK: a fifo must not hold us up before we know that it is one. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0 && errno == ELOOP)
+        return gt_err_set(err, GT_E_FORMAT, "%s: a symbolic link, not a trace", path);
     if (fd < 0)
         return gt_err_set_errno(err, errno, "%s", path);
     enum gt_status status = GT_OK;

@@ -32,6 +32,7 @@ struct merge {
     const struct gt_runfold_input *input;
     struct gt_fold *fold;
     uint32_t slots;
+    bool regions_alone;                 /* nobody made an inference: what the program named itself stands in for them */
     struct slot_sum *seen[2], *told[2]; /* owned; by rows and blocks, by tables */
     struct slot_sum other_told;
     struct gt_runfold *out;      /* for the samples' ends */
@@ -59,7 +60,9 @@ static struct slot_sum *sum_of(struct merge *m, struct slot_sum **sums, uint32_t
 static enum gt_status lay_out_slots(struct merge *m, struct gt_runfold_input *input)
 {
     uint64_t next = 0;
+    m->regions_alone = true;
     for (size_t i = 0; i < input->process_count; i++) {
+        m->regions_alone = m->regions_alone && !input->processes[i].info->has_inferences;
         input->processes[i].slot_base = (uint32_t)next;
         next += input->processes[i].info->slots;
         if (next > GT_RUNFOLD_SLOTS)
@@ -94,7 +97,11 @@ static void add_rows(struct merge *m, const struct gt_runfold_trace *trace, uint
             sum->items += event.items;
             sum->ns += event.t_end_ns > event.t_begin_ns ? event.t_end_ns - event.t_begin_ns : 0;
         }
-        if (in_time(m, event.t_end_ns))
+        if (!in_time(m, event.t_end_ns))
+            continue;
+        gt_fold_add_event(m->fold, thread, &event);
+        event.slot |= GT_TRACE_SLOT_INFER;
+        if (m->regions_alone) /* the window and what it covers */
             gt_fold_add_event(m->fold, thread, &event);
     }
 }

@@ -322,7 +322,7 @@ static void add_infer(struct joining *j, const struct gt_infer_energy *row)
 {
     struct place *place = place_of(j, row->slot);
     struct part *part = place ? place->infer ? place->infer : place->part : NULL;
-    if (!part)
+    if (!part || (row->items == 0 && !place->infer)) /* a region that stands in for an inference has no items */
         return;
     double items = (double)row->items;
     part->items += row->items;
@@ -408,7 +408,7 @@ static void finish_part(struct joining *j, struct part *part, const struct gt_ru
     part->run.seconds_per_inference = part->items > 0 ? (double)part->ns / 1e9 / items : NAN;
     if (part->mixed)
         part->run.threads = part->run.batch = GT_UNKNOWN;
-    finish_units(j, part, known);
+    finish_units(j, part, known && j->input->fold->attribution.window_ns > 0);
 }
 
 static void write_out(struct joining *j, struct gt_runrecord *record)

@@ -53,6 +53,7 @@ static void saw_time(struct gt_trace_info *info, uint64_t t_ns)
 
 static void saw_slot(struct gt_trace_info *info, uint32_t slot)
 {
+    info->has_inferences = info->has_inferences || (slot & GT_TRACE_SLOT_INFER);
     slot &= ~GT_TRACE_SLOT_INFER;
     if (slot != GT_FOLD_SLOT_OTHER && slot >= info->slots)
         info->slots = slot + 1;

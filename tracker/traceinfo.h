@@ -68,6 +68,7 @@ struct gt_trace_info {
     uint64_t items; /* reported by the program; the last word counts */
     uint64_t end_ns, exit_status, signal;
     uint64_t first_ns, last_ns; /* of any row or record with a time; 0: none */
+    bool has_inferences;        /* rows, tables or blocks of inferences, not of units alone */
     uint64_t ticks, cpu_rows, event_rows, blocks;
     uint32_t slots; /* one more than the highest slot named */
     uint32_t last_sequence;
