@@ -8,26 +8,66 @@
 #include <string.h>
 
 /* A foreign job has no file to take a digest of: its labels identify it, the same ones always. */
-static enum gt_status make_model(struct gt_store *store, const char *run, const struct gt_annotation_record *said,
-                                 struct gt_err *err)
+static enum gt_status digest_labels(const struct gt_annotation_record *said, char digest[GT_DIGEST_TEXT], struct gt_err *err)
 {
-    char labels[1024], digest[GT_DIGEST_TEXT];
+    char labels[1024];
     int n = snprintf(labels, sizeof labels, "greentrack label\n%s\n%s\n%.17g\n", said->model, said->family ? said->family : "",
                      said->phi);
     if (n < 0 || (size_t)n >= sizeof labels)
         return gt_err_set(err, GT_E_LIMIT, "the model's labels are longer than a thousand bytes");
-    enum gt_status status = gt_digest_text(labels, (size_t)n, digest, err);
+    return gt_digest_text(labels, (size_t)n, digest, err);
+}
+
+static enum gt_status insert_labelled(struct gt_store *store, const struct gt_annotation_record *said, const char *digest,
+                                      struct gt_err *err)
+{
     struct gt_model_record model = {.digest = digest,
                                     .name = said->model,
                                     .family = said->family,
                                     .phi = said->phi,
                                     .macs = GT_UNKNOWN,
                                     .params = GT_UNKNOWN};
+    return gt_columns_insert(store, "INSERT OR IGNORE", &gt_table_model, NULL, 0, &model, err);
+}
+
+static enum gt_status make_model(struct gt_store *store, const char *run, const struct gt_annotation_record *said,
+                                 struct gt_err *err)
+{
+    char digest[GT_DIGEST_TEXT];
+    enum gt_status status = digest_labels(said, digest, err);
     if (status == GT_OK)
-        status = gt_columns_insert(store, "INSERT OR IGNORE", &gt_table_model, NULL, 0, &model, err);
+        status = insert_labelled(store, said, digest, err);
     const char *texts[] = {run, digest};
     if (status == GT_OK)
         status = gt_db_run(store, "INSERT INTO run_models(run, position, model) VALUES(?, 0, ?)", texts, 2, err);
+    return status;
+}
+
+/*
+ * A model that an earlier annotation of this run made is its label: with other labels the run, and the answers that came with
+ * it, belong to another model. Other runs of the old label keep it; a label that no run has any more goes.
+ */
+static enum gt_status move_model(struct gt_store *store, const char *run, const struct gt_annotation_record *old,
+                                 const struct gt_annotation_record *said, struct gt_err *err)
+{
+    static const char *const steps[] = {
+        "UPDATE run_models SET model = ?3 WHERE run = ?1 AND model = ?2",
+        "UPDATE accuracies SET model = ?3 WHERE run = ?1 AND model = ?2",
+        "DELETE FROM models WHERE digest IN (?2, ?3) AND digest NOT IN (SELECT model FROM run_models)"
+        " AND digest NOT IN (SELECT model FROM accuracies)",
+    };
+    char before[GT_DIGEST_TEXT], after[GT_DIGEST_TEXT];
+    if (!old->model || !said->model)
+        return GT_OK;
+    enum gt_status status = digest_labels(old, before, err);
+    if (status == GT_OK)
+        status = digest_labels(said, after, err);
+    if (status != GT_OK || strcmp(before, after) == 0)
+        return status;
+    status = insert_labelled(store, said, after, err);
+    const char *texts[] = {run, before, after};
+    for (size_t i = 0; i < sizeof steps / sizeof *steps && status == GT_OK; i++)
+        status = gt_db_run(store, steps[i], texts, 3, err);
     return status;
 }
 
@@ -89,23 +129,85 @@ static enum gt_status apply(struct gt_store *store, const char *run, const struc
     return status;
 }
 
+/* *said is NULL when nothing was. */
+static enum gt_status read_annotation(struct gt_store *store, const char *run, struct gt_arena *arena,
+                                      struct gt_annotation_record **said, struct gt_err *err)
+{
+    void *rows = NULL;
+    size_t count = 0;
+    enum gt_status status = gt_columns_select(store, &gt_table_annotation, "", "FROM annotations WHERE run = ?", run, NULL,
+                                              arena, &rows, &count, err);
+    *said = count > 0 ? rows : NULL;
+    return status;
+}
+
 enum gt_status gt_annotation_apply(struct gt_store *store, const char *run, struct gt_err *err)
 {
     struct gt_arena arena = {0};
-    void *rows;
-    size_t count;
-    enum gt_status status = gt_columns_select(store, &gt_table_annotation, "", "FROM annotations WHERE run = ?", run, NULL,
-                                              &arena, &rows, &count, err);
-    if (status == GT_OK && count > 0)
-        status = apply(store, run, rows, err);
+    struct gt_annotation_record *said;
+    enum gt_status status = read_annotation(store, run, &arena, &said, err);
+    if (status == GT_OK && said)
+        status = apply(store, run, said, err);
     gt_arena_free(&arena);
     return status;
+}
+
+/* What is not said keeps its earlier value. */
+static enum gt_status merge(struct gt_store *store, const char *run, const struct gt_annotation_record *said,
+                            struct gt_err *err)
+{
+    sqlite3_stmt *statement;
+    enum gt_status status = gt_db_run(store, "INSERT OR IGNORE INTO annotations(run) VALUES(?)", &run, 1, err);
+    if (status == GT_OK)
+        status = gt_db_prepare(store,
+                               "UPDATE annotations SET model = coalesce(?2, model), family = coalesce(?3, family),"
+                               " tags = coalesce(?4, tags), phi = coalesce(?5, phi), inferences = coalesce(?6, inferences)"
+                               " WHERE run = ?1",
+                               &statement, err);
+    if (status != GT_OK)
+        return status;
+    const char *texts[] = {run, said->model, said->family, said->tags};
+    for (int i = 0; i < 4; i++)
+        sqlite3_bind_text(statement, i + 1, texts[i], -1, SQLITE_STATIC);
+    sqlite3_bind_double(statement, 5, said->phi);
+    if (said->inferences != GT_UNKNOWN)
+        sqlite3_bind_int64(statement, 6, said->inferences);
+    return gt_db_finish(store, statement, err);
+}
+
+/* Labels and numbers that have nothing to stand on would be accepted and change no report. */
+static enum gt_status check_model(struct gt_store *store, const char *run, const struct gt_annotation_record *said,
+                                  struct gt_err *err)
+{
+    int64_t models;
+    bool needed = said->family || !isnan(said->phi) || said->inferences != GT_UNKNOWN;
+    enum gt_status status = gt_db_integer(store, "SELECT count(*) FROM run_models WHERE run = ?", run, 0, &models, err);
+    if (status == GT_OK && needed && !said->model && models == 0)
+        return gt_err_set(err, GT_E_STATE, "run %.8s has no model yet: say which one as well (--model)", run);
+    return status;
+}
+
+static enum gt_status annotate(struct gt_store *store, const char *run, const struct gt_annotation_record *said,
+                               struct gt_arena *arena, struct gt_err *err)
+{
+    struct gt_annotation_record *old, *merged = NULL;
+    enum gt_status status = read_annotation(store, run, arena, &old, err);
+    if (status == GT_OK)
+        status = merge(store, run, said, err);
+    if (status == GT_OK)
+        status = read_annotation(store, run, arena, &merged, err);
+    if (status == GT_OK)
+        status = check_model(store, run, merged, err);
+    if (status == GT_OK && old)
+        status = move_model(store, run, old, merged, err);
+    return status == GT_OK ? apply(store, run, merged, err) : status;
 }
 
 enum gt_status gt_store_annotate(struct gt_store *store, const char *run, const struct gt_annotation_record *said,
                                  struct gt_err *err)
 {
     int64_t found;
+    struct gt_arena arena = {0};
     if (said->inferences != GT_UNKNOWN && said->inferences <= 0)
         return gt_err_set(err, GT_E_ARG, "the number of inferences must be positive");
     enum gt_status status = gt_db_begin(store, err);
@@ -115,24 +217,7 @@ enum gt_status gt_store_annotate(struct gt_store *store, const char *run, const 
     if (status == GT_OK && !found)
         status = gt_err_set(err, GT_E_NOENT, "no run %.32s", run);
     if (status == GT_OK)
-        status = gt_db_run(store, "INSERT OR IGNORE INTO annotations(run) VALUES(?)", &run, 1, err);
-    sqlite3_stmt *statement = NULL;
-    if (status == GT_OK)
-        status = gt_db_prepare(store,
-                               "UPDATE annotations SET model = coalesce(?2, model), family = coalesce(?3, family),"
-                               " tags = coalesce(?4, tags), phi = coalesce(?5, phi), inferences = coalesce(?6, inferences)"
-                               " WHERE run = ?1",
-                               &statement, err);
-    if (status == GT_OK) {
-        const char *texts[] = {run, said->model, said->family, said->tags};
-        for (int i = 0; i < 4; i++)
-            sqlite3_bind_text(statement, i + 1, texts[i], -1, SQLITE_STATIC);
-        sqlite3_bind_double(statement, 5, said->phi);
-        if (said->inferences != GT_UNKNOWN)
-            sqlite3_bind_int64(statement, 6, said->inferences);
-        status = gt_db_finish(store, statement, err);
-    }
-    if (status == GT_OK)
-        status = gt_annotation_apply(store, run, err);
+        status = annotate(store, run, said, &arena, err);
+    gt_arena_free(&arena);
     return gt_db_end(store, status, err);
 }

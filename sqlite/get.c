@@ -15,13 +15,22 @@ static const uint8_t *take_blob(sqlite3_stmt *statement, int at, struct gt_arena
     if (sqlite3_column_type(statement, at) == SQLITE_NULL)
         return NULL;
     size_t n = (size_t)sqlite3_column_bytes(statement, at);
-    uint8_t *copy = gt_arena_alloc(arena, n + 1, 1);
+    const void *blob = sqlite3_column_blob(statement, at);
+    uint8_t *copy = n == 0 || blob ? gt_arena_alloc(arena, n + 1, 1) : NULL;
     if (!copy)
         *failed = true;
     else if (n)
-        memcpy(copy, sqlite3_column_blob(statement, at), n);
+        memcpy(copy, blob, n);
     *bytes = copy ? n : 0;
     return copy;
+}
+
+/* Finalises a statement that was read by hand. A last step that failed is an error, not the end: damage is not absence. */
+static enum gt_status end_reading(struct gt_store *store, sqlite3_stmt *statement, int code, bool failed, struct gt_err *err)
+{
+    enum gt_status status = code == SQLITE_ROW || code == SQLITE_DONE ? GT_OK : gt_db_fail(store, code, err);
+    sqlite3_finalize(statement);
+    return status == GT_OK && failed ? no_memory(err) : status;
 }
 
 /* --- runs */
@@ -91,13 +100,15 @@ static enum gt_status get_extras(struct gt_store *store, struct gt_run_record *r
         return status;
     sqlite3_bind_text(statement, 1, run->id, -1, SQLITE_STATIC);
     bool failed = false;
-    if (sqlite3_step(statement) == SQLITE_ROW) {
+    int code = sqlite3_step(statement);
+    if (code == SQLITE_ROW) {
         run->trace = take_blob(statement, 0, arena, &run->trace_bytes, &failed);
-        if (sqlite3_column_type(statement, 1) != SQLITE_NULL)
-            run->tags = gt_arena_strdup(arena, (const char *)sqlite3_column_text(statement, 1));
+        const char *tags = (const char *)sqlite3_column_text(statement, 1);
+        if (tags)
+            run->tags = gt_arena_strdup(arena, tags);
+        failed = failed || (tags && !run->tags);
     }
-    sqlite3_finalize(statement);
-    return failed ? no_memory(err) : GT_OK;
+    return end_reading(store, statement, code, failed, err);
 }
 
 static enum gt_status get_whole(struct gt_store *store, struct gt_run_record *run, struct gt_arena *arena, struct gt_err *err)
@@ -203,7 +214,8 @@ static enum gt_status get_blobs(struct gt_store *store, struct gt_accuracy_recor
         return status;
     sqlite3_bind_text(statement, 1, model, -1, SQLITE_STATIC);
     bool failed = false;
-    for (size_t i = 0; i < count && sqlite3_step(statement) == SQLITE_ROW; i++) {
+    int code = SQLITE_DONE;
+    for (size_t i = 0; i < count && (code = sqlite3_step(statement)) == SQLITE_ROW; i++) {
         struct gt_accuracy_record *a = &accuracies[i];
         size_t bytes;
         a->predictions = take_blob(statement, 0, arena, &a->prediction_count, &failed);
@@ -212,8 +224,7 @@ static enum gt_status get_blobs(struct gt_store *store, struct gt_accuracy_recor
         if (a->answer_count > bytes * 8) /* a damaged row must not be read beyond its end */
             a->answer_count = bytes * 8;
     }
-    sqlite3_finalize(statement);
-    return failed ? no_memory(err) : GT_OK;
+    return end_reading(store, statement, code, failed, err);
 }
 
 enum gt_status gt_store_get_accuracies(struct gt_store *store, const char *model, struct gt_arena *arena,
@@ -252,10 +263,10 @@ static enum gt_status get_labels(struct gt_store *store, struct gt_dataset_recor
         return status;
     bool failed = false;
     sqlite3_bind_text(statement, 1, dataset->digest, -1, SQLITE_STATIC);
-    if (sqlite3_step(statement) == SQLITE_ROW)
+    int code = sqlite3_step(statement);
+    if (code == SQLITE_ROW)
         dataset->labels = take_blob(statement, 0, arena, &dataset->label_count, &failed);
-    sqlite3_finalize(statement);
-    return failed ? no_memory(err) : GT_OK;
+    return end_reading(store, statement, code, failed, err);
 }
 
 enum gt_status gt_store_get_dataset(struct gt_store *store, const char *digest, const char *name, const char *split,
@@ -282,11 +293,13 @@ enum gt_status gt_store_get_calibration(struct gt_store *store, const char *host
 {
     void *rows = NULL;
     size_t count;
-    enum gt_status status =
-        gt_columns_select(store, &gt_table_calibration, "",
-                          "FROM calibrations WHERE host = ?1 AND source || char(10) || boundary = ?2"
-                          " ORDER BY real_ns DESC, id DESC LIMIT 1",
-                          host, gt_arena_printf(arena, "%s\n%s", source, boundary), arena, &rows, &count, err);
+    const char *under = gt_arena_printf(arena, "%s\n%s", source, boundary);
+    if (!under)
+        return no_memory(err);
+    enum gt_status status = gt_columns_select(store, &gt_table_calibration, "",
+                                              "FROM calibrations WHERE host = ?1 AND source || char(10) || boundary = ?2"
+                                              " ORDER BY real_ns DESC, id DESC LIMIT 1",
+                                              host, under, arena, &rows, &count, err);
     if (status == GT_OK && count == 0)
         return gt_err_set(err, GT_E_NOENT, "no calibration of this host under %.32s (%.32s)", source, boundary);
     *calibration = rows;

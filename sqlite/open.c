@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -98,6 +99,48 @@ static enum gt_status configure(struct gt_store *store, enum gt_store_mode mode,
     return status == GT_OK ? gt_db_migrate(store, version, err) : status;
 }
 
+/*
+ * Reading a store in WAL mode takes shared memory beside it, which nobody can make on read-only media. There nothing can change
+ * either, so that SQLite need not lock: `immutable` (sqlite.org/uri.html). Not with a log that is still to be folded in, which
+ * `immutable` would overlook.
+ */
+static bool is_sealed(const char *path)
+{
+    struct statvfs fs;
+    struct stat log;
+    char *name = sqlite3_mprintf("%s-wal", path);
+    bool sealed = name && statvfs(path, &fs) == 0 && (fs.f_flag & ST_RDONLY) && (stat(name, &log) != 0 || log.st_size == 0);
+    sqlite3_free(name);
+    return sealed;
+}
+
+/* The path as a URI: everything that could mean something else is escaped. sqlite3_free; NULL: out of memory. */
+static char *sealed_uri(const char *path)
+{
+    sqlite3_str *uri = sqlite3_str_new(NULL);
+    sqlite3_str_appendall(uri, "file:");
+    for (const char *c = path; *c; c++)
+        if (strchr("?#%", *c) || (c[0] == '/' && c == path + 1))
+            sqlite3_str_appendf(uri, "%%%02X", *c);
+        else
+            sqlite3_str_appendchar(uri, 1, *c);
+    sqlite3_str_appendall(uri, "?immutable=1");
+    return sqlite3_str_finish(uri);
+}
+
+static int open_database(const char *path, enum gt_store_mode mode, sqlite3 **db)
+{
+    if (mode == GT_STORE_WRITE)
+        return sqlite3_open_v2(path, db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+    if (!is_sealed(path))
+        return sqlite3_open_v2(path, db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
+    char *uri = sealed_uri(path);
+    int code =
+        uri ? sqlite3_open_v2(uri, db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL) : SQLITE_NOMEM;
+    sqlite3_free(uri);
+    return code;
+}
+
 enum gt_status gt_store_open(const char *path, enum gt_store_mode mode, struct gt_store **out, struct gt_err *err)
 {
     enum gt_status status = check_file(path, mode, err);
@@ -108,9 +151,8 @@ enum gt_status gt_store_open(const char *path, enum gt_store_mode mode, struct g
         free(store);
         return gt_err_set(err, GT_E_NOMEM, "out of memory");
     }
-    int flags = mode == GT_STORE_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
     mode_t mask = umask(0077);
-    int code = sqlite3_open_v2(path, &store->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
+    int code = open_database(path, mode, &store->db);
     status = code == SQLITE_OK ? configure(store, mode, err) : gt_db_fail(store, code, err);
     umask(mask);
     if (status == GT_OK)

@@ -28,16 +28,34 @@ static enum gt_status put_units(struct gt_store *store, const struct gt_model_re
     return status;
 }
 
+/* What an earlier run did not know (a live job's first ingest may be early) is filled in; what this one does not, stays. */
+static enum gt_status fill_model(struct gt_store *store, const struct gt_model_record *model, struct gt_err *err)
+{
+    sqlite3_stmt *statement;
+    enum gt_status status =
+        gt_db_prepare(store,
+                      "UPDATE models SET name = coalesce(?2, name), family = coalesce(?3, family),"
+                      " weights = coalesce(?4, weights), phi = coalesce(?5, phi), macs = coalesce(?6, macs),"
+                      " params = coalesce(?7, params) WHERE digest = ?1",
+                      &statement, err);
+    if (status != GT_OK)
+        return status;
+    const char *texts[] = {model->digest, model->name, model->family, model->weights};
+    for (int i = 0; i < 4; i++)
+        sqlite3_bind_text(statement, i + 1, texts[i], -1, SQLITE_STATIC);
+    sqlite3_bind_double(statement, 5, model->phi); /* NaN becomes NULL */
+    if (model->macs != GT_UNKNOWN)
+        sqlite3_bind_int64(statement, 6, model->macs);
+    if (model->params != GT_UNKNOWN)
+        sqlite3_bind_int64(statement, 7, model->params);
+    return gt_db_finish(store, statement, err);
+}
+
 static enum gt_status put_model(struct gt_store *store, const struct gt_model_record *model, struct gt_err *err)
 {
     enum gt_status status = gt_columns_insert(store, "INSERT OR IGNORE", &gt_table_model, NULL, 0, model, err);
-    /* What an earlier run did not know (a bare label has no MACs) is filled in. */
-    const char *texts[] = {model->digest, model->name, model->family, model->weights};
     if (status == GT_OK)
-        status = gt_db_run(store,
-                           "UPDATE models SET name = coalesce(?2, name), family = coalesce(?3, family),"
-                           " weights = coalesce(?4, weights) WHERE digest = ?1",
-                           texts, 4, err);
+        status = fill_model(store, model, err);
     return status == GT_OK ? put_units(store, model, err) : status;
 }
 
@@ -198,12 +216,13 @@ enum gt_status gt_store_put_accuracy(struct gt_store *store, const struct gt_acc
         return status;
     if (dataset)
         status = put_dataset(store, dataset, err);
-    const char *same[] = {accuracy->model, accuracy->dataset_name, accuracy->split, accuracy->precision, accuracy->provenance};
+    const char *same[] = {accuracy->model,     accuracy->dataset_name, accuracy->split,
+                          accuracy->precision, accuracy->provenance,   accuracy->dataset};
     if (status == GT_OK)
         status = gt_db_run(store,
                            "DELETE FROM accuracies WHERE model = ? AND dataset_name IS ? AND split IS ? AND precision IS ?"
-                           " AND provenance = ?",
-                           same, 5, err);
+                           " AND provenance = ? AND dataset IS ?",
+                           same, 6, err);
     if (status == GT_OK)
         status = gt_columns_insert(store, "INSERT", &gt_table_accuracy, NULL, 0, accuracy, err);
     if (status == GT_OK)

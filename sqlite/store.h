@@ -26,7 +26,8 @@ enum gt_store_mode { GT_STORE_READ, GT_STORE_WRITE };
 
 /*
  * Opens the store. WRITE creates the folders (0700) and the file (0600) and migrates an older schema; READ needs an existing
- * file (GT_E_NOENT) of the current schema. *store is owned by the caller.
+ * file (GT_E_NOENT) of the current schema; also on read-only media, if the writer closed it. A symbolic link is followed, and
+ * a store of another user is opened as far as the file's mode allows. *store is owned by the caller.
  */
 enum gt_status gt_store_open(const char *path, enum gt_store_mode mode, struct gt_store **store, struct gt_err *err);
 void gt_store_close(struct gt_store *store); /* NULL is allowed */
@@ -40,10 +41,18 @@ void gt_store_close(struct gt_store *store); /* NULL is allowed */
  */
 enum gt_status gt_store_put_run(struct gt_store *store, const struct gt_run_record *run, const struct gt_model_record *models,
                                 size_t model_count, struct gt_err *err);
-/* Replaces an accuracy of the same model, dataset, split, precision and provenance. `dataset` NULL: none. */
+/*
+ * Replaces an accuracy of the same model, dataset (name and digest: other images under the same name are another dataset),
+ * split, precision and provenance. `dataset` NULL: none.
+ */
 enum gt_status gt_store_put_accuracy(struct gt_store *store, const struct gt_accuracy_record *accuracy,
                                      const struct gt_dataset_record *dataset, struct gt_err *err);
-/* Merges: what is not said keeps its earlier value. GT_E_NOENT: no such run. */
+/*
+ * Merges: what is not said keeps its earlier value. A foreign job's model is its label, so that naming it anew concerns this
+ * run (and its answers) alone; labels of a model known by its file are the model's, in all runs. GT_E_NOENT: no such run;
+ * GT_E_STATE: a number of inferences, a family or a φ for a run that has no model and is not given one; GT_E_AMBIGUOUS: for one
+ * that has several. Nothing is stored then.
+ */
 enum gt_status gt_store_annotate(struct gt_store *store, const char *run, const struct gt_annotation_record *annotation,
                                  struct gt_err *err);
 enum gt_status gt_store_put_calibration(struct gt_store *store, const struct gt_calibration_record *calibration,

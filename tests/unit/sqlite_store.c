@@ -249,6 +249,88 @@ static void annotations_survive_and_divide_the_jobs_energy(void **state)
     place_close(&p);
 }
 
+/* The label of a foreign job is the job's own: naming one run anew leaves another of the same name as it is. */
+static void a_new_label_is_of_that_run_alone(void **state)
+{
+    (void)state;
+    struct place p;
+    char one[33], two[33];
+    struct gt_run_record first = record_run(one, 1, "closed"), second = record_run(two, 2, "closed"), *got = NULL;
+    struct gt_annotation_record said = {.model = "foo", .phi = NAN, .inferences = 9};
+    struct gt_accuracy_record a = {.dataset_name = "toy", .split = "test", .provenance = "user", .run = two, .real_ns = 1};
+    struct gt_accuracy_record *accuracies = NULL;
+    struct gt_model_record *model = NULL, *models = NULL;
+    size_t count = 0;
+    place_open(&p);
+    first.model_count = second.model_count = 0;
+    OK(&p, gt_store_put_run(p.store, &first, NULL, 0, &p.err));
+    OK(&p, gt_store_put_run(p.store, &second, NULL, 0, &p.err));
+    OK(&p, gt_store_annotate(p.store, one, &said, &p.err));
+    OK(&p, gt_store_annotate(p.store, two, &said, &p.err));
+    OK(&p, gt_store_get_run(p.store, two, &p.arena, &got, &p.err));
+    a.model = got->models[0].model;
+    OK(&p, gt_store_put_accuracy(p.store, &a, NULL, &p.err));
+    said.model = "bar";
+    OK(&p, gt_store_annotate(p.store, two, &said, &p.err));
+    static const char *const names[] = {"foo", "bar"};
+    for (int i = 0; i < 4; i++) { /* before and after another ingest of the second */
+        OK(&p, gt_store_get_run(p.store, i % 2 ? two : one, &p.arena, &got, &p.err));
+        assert_int_equal(got->model_count, 1);
+        assert_int_equal(got->models[0].inferences, 9);
+        OK(&p, gt_store_get_model(p.store, got->models[0].model, &p.arena, &model, &p.err));
+        same_text(model->name, names[i % 2]);
+        OK(&p, gt_store_get_accuracies(p.store, model->digest, &p.arena, &accuracies, &count, &p.err));
+        assert_int_equal(count, i % 2); /* answers go with their run */
+        if (i == 1)
+            OK(&p, gt_store_put_run(p.store, &second, NULL, 0, &p.err));
+    }
+    OK(&p, gt_store_annotate(p.store, one, &said, &p.err)); /* nobody is called foo any more */
+    OK(&p, gt_store_find_models(p.store, NULL, &p.arena, &models, &count, &p.err));
+    assert_int_equal(count, 1);
+    assert_sound(&p);
+    place_close(&p);
+}
+
+static void labels_without_a_model_are_refused(void **state)
+{
+    (void)state;
+    struct place p;
+    char id[33];
+    struct gt_run_record run = record_run(id, 1, "closed"), *got = NULL;
+    struct gt_annotation_record said = {.tags = "t", .phi = NAN, .inferences = 5};
+    place_open(&p);
+    run.model_count = 0;
+    OK(&p, gt_store_put_run(p.store, &run, NULL, 0, &p.err));
+    assert_int_equal(gt_store_annotate(p.store, id, &said, &p.err), GT_E_STATE);
+    OK(&p, gt_store_get_run(p.store, id, &p.arena, &got, &p.err));
+    same_text(got->tags, "a,b"); /* all of it, or nothing */
+    said.inferences = GT_UNKNOWN;
+    OK(&p, gt_store_annotate(p.store, id, &said, &p.err));
+    place_close(&p);
+}
+
+/* A live job's first ingest may know less of a model than the next. */
+static void what_a_model_did_not_say_is_filled_in_later(void **state)
+{
+    (void)state;
+    struct place p;
+    char id[33];
+    struct gt_run_record run = record_run(id, 1, "open");
+    struct gt_model_record model = {.digest = MODEL_A, .phi = NAN, .macs = GT_UNKNOWN, .params = GT_UNKNOWN}, *got = NULL;
+    place_open(&p);
+    OK(&p, gt_store_put_run(p.store, &run, &model, 1, &p.err));
+    put(&p, &run);
+    for (int again = 0; again < 2; again++) {
+        OK(&p, gt_store_get_model(p.store, MODEL_A, &p.arena, &got, &p.err));
+        same_text(got->name, "fashion/b3");
+        same_real(got->phi, 3);
+        assert_int_equal(got->macs, record_model.macs);
+        assert_int_equal(got->params, record_model.params);
+        OK(&p, gt_store_put_run(p.store, &run, &model, 1, &p.err)); /* and is not forgotten */
+    }
+    place_close(&p);
+}
+
 static void models_are_found_by_label_and_digest(void **state)
 {
     (void)state;
@@ -365,6 +447,13 @@ static void accuracies_keep_their_answers(void **state)
     assert_int_equal(got[1].answers[0], 5);
     assert_memory_equal(got[1].predictions, predictions, 3);
     OK(&p, gt_store_get_dataset(p.store, NULL, "toy", "test", &p.arena, &set, &p.err));
+    assert_memory_equal(set->labels, labels, 3);
+    dataset.digest = a.dataset = "cccc"; /* other images under the same name: another dataset, nothing is replaced */
+    OK(&p, gt_store_put_accuracy(p.store, &a, &dataset, &p.err));
+    OK(&p, gt_store_get_accuracies(p.store, MODEL_A, &p.arena, &got, &count, &p.err));
+    assert_int_equal(count, 3);
+    assert_int_equal(gt_store_get_dataset(p.store, NULL, "toy", "test", &p.arena, &set, &p.err), GT_E_AMBIGUOUS);
+    OK(&p, gt_store_get_dataset(p.store, "dddd", NULL, NULL, &p.arena, &set, &p.err));
     assert_memory_equal(set->labels, labels, 3);
     assert_int_equal(gt_store_get_dataset(p.store, "eeee", NULL, NULL, &p.arena, &set, &p.err), GT_E_NOENT);
     struct gt_accuracy_record *published = NULL;
@@ -536,6 +625,9 @@ int main(void)
         cmocka_unit_test(a_live_run_is_replaced_and_a_final_one_stays),
         cmocka_unit_test(units_stay_when_a_later_run_knows_none),
         cmocka_unit_test(annotations_survive_and_divide_the_jobs_energy),
+        cmocka_unit_test(a_new_label_is_of_that_run_alone),
+        cmocka_unit_test(labels_without_a_model_are_refused),
+        cmocka_unit_test(what_a_model_did_not_say_is_filled_in_later),
         cmocka_unit_test(models_are_found_by_label_and_digest),
         cmocka_unit_test(runs_are_found_by_a_unique_beginning),
         cmocka_unit_test(deleting_a_run_leaves_no_orphans),
