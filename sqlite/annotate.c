@@ -50,11 +50,12 @@ static enum gt_status make_model(struct gt_store *store, const char *run, const 
 static enum gt_status move_model(struct gt_store *store, const char *run, const struct gt_annotation_record *old,
                                  const struct gt_annotation_record *said, struct gt_err *err)
 {
+    static const char sweep[] = "DELETE FROM models WHERE digest IN (?2, ?3) AND digest NOT IN (SELECT model FROM run_models)"
+                                " AND digest NOT IN (SELECT model FROM accuracies)";
     static const char *const steps[] = {
         "UPDATE run_models SET model = ?3 WHERE run = ?1 AND model = ?2",
         "UPDATE accuracies SET model = ?3 WHERE run = ?1 AND model = ?2",
-        "DELETE FROM models WHERE digest IN (?2, ?3) AND digest NOT IN (SELECT model FROM run_models)"
-        " AND digest NOT IN (SELECT model FROM accuracies)",
+        sweep,
     };
     char before[GT_DIGEST_TEXT], after[GT_DIGEST_TEXT];
     if (!old->model || !said->model)
