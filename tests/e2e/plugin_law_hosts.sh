@@ -25,6 +25,11 @@ for act in $acts; do
     # Who leaves by _exit leaves its rings, for ingest to merge.
     case $act in fork_inside | strict | fault) ;; *) [ "$(rings)" = 0 ] || fail "$act: $(rings) rings are left" ;; esac
 done
+# A spool that others may write to is not ours: no trace, and the log says so.
+clear_spool
+mkdir -p "$GREENTRACK_SPOOL" && chmod 777 "$GREENTRACK_SPOOL"
+same "$law" state
+[ "$(traces)" = 0 ] && grep -q disabled "$GREENTRACK_LOG" || fail "a trace in a spool that everybody may write to"
 [ -z "$SANITIZER" ] || exit 0
 
 # The sampler's own affinity and timer slack.

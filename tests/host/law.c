@@ -185,6 +185,7 @@ static int run_by_vfork(void)
     int status = 0;
     pid_t pid = vfork();
     if (pid == 0) {
+        unshare(0); /* the sampler is the parent's: nothing may be stopped for it */
         execl("/bin/sh", "sh", "-c", "exit 3", NULL);
         _exit(4);
     }
