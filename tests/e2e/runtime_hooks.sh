@@ -4,6 +4,7 @@
 set -u
 [ -z "${SANITIZER-}" ] || { echo "builds for itself; the flags of a sanitizer are not among what it varies"; exit 77; }
 cd "$(dirname "$0")/../.."
+unset MAKEFLAGS MFLAGS MAKELEVEL # those of the make that runs this test
 cat >"$TMP/count.c" <<'C'
 #include "runtime/gtcnn.h"
 #include <dlfcn.h>
