@@ -57,7 +57,7 @@ static enum gt_status move_model(struct gt_store *store, const char *run, const 
         "UPDATE accuracies SET model = ?3 WHERE run = ?1 AND model = ?2",
         sweep,
     };
-    char before[GT_DIGEST_TEXT], after[GT_DIGEST_TEXT];
+    char before[GT_DIGEST_TEXT] = "", after[GT_DIGEST_TEXT] = "";
     if (!old->model || !said->model)
         return GT_OK;
     enum gt_status status = digest_labels(old, before, err);

@@ -39,6 +39,9 @@ mount --bind "$TMP/place" "$TMP/place" && mount -o remount,ro,bind "$TMP/place" 
 refused "read-only"
 umount "$TMP/place"
 accepted 2
+mount --bind "$TMP/place" "$TMP/place" && mount -o remount,ro,bind "$TMP/place" || fail "mount"
+[ "$(runs)" = 2 ] || fail "a store on read-only media does not list its runs"
+umount "$TMP/place"
 
 job
 mkdir "$TMP/full"

@@ -558,6 +558,44 @@ static void damaged_and_foreign_files_are_refused_untouched(void **state)
     place_close(&p);
 }
 
+/* An empty file is a store before its first migration: reading says so, writing migrates. */
+static void an_older_schema_is_migrated_by_writers_alone(void **state)
+{
+    (void)state;
+    struct place p;
+    place_open(&p);
+    gt_store_close(p.store);
+    p.store = NULL;
+    unlink(p.path);
+    write_file(p.path, "", 0);
+    assert_int_equal(gt_store_open(p.path, GT_STORE_READ, &p.store, &p.err), GT_E_VERSION);
+    assert_non_null(strstr(p.err.text, "older schema 0"));
+    OK(&p, gt_store_open(p.path, GT_STORE_WRITE, &p.store, &p.err));
+    assert_int_equal(ask(&p, "PRAGMA user_version"), GT_STORE_VERSION);
+    assert_int_equal(ask(&p, "SELECT count(*) FROM published"), 8);
+    assert_sound(&p);
+    place_close(&p);
+}
+
+/* A migration that cannot be finished leaves what was there: all tables of the new schema, or none. */
+static void a_failed_migration_changes_nothing(void **state)
+{
+    (void)state;
+    struct place p;
+    place_open(&p);
+    gt_store_close(p.store);
+    p.store = NULL;
+    unlink(p.path);
+    sql(p.path, "PRAGMA application_id = 1196716916; CREATE TABLE calibrations(kept); INSERT INTO calibrations VALUES(7)");
+    assert_int_not_equal(gt_store_open(p.path, GT_STORE_WRITE, &p.store, &p.err), GT_OK);
+    assert_non_null(strstr(p.err.text, p.path));
+    assert_null(p.store);
+    assert_int_equal(ask(&p, "PRAGMA user_version"), 0);
+    assert_int_equal(ask(&p, "SELECT count(*) FROM sqlite_schema"), 1);
+    assert_int_equal(ask(&p, "SELECT kept FROM calibrations"), 7);
+    place_close(&p);
+}
+
 static void a_truncated_store_is_called_damaged(void **state)
 {
     (void)state;
@@ -635,6 +673,8 @@ int main(void)
         cmocka_unit_test(the_newest_calibration_counts),
         cmocka_unit_test(views_answer),
         cmocka_unit_test(damaged_and_foreign_files_are_refused_untouched),
+        cmocka_unit_test(an_older_schema_is_migrated_by_writers_alone),
+        cmocka_unit_test(a_failed_migration_changes_nothing),
         cmocka_unit_test(a_truncated_store_is_called_damaged),
         cmocka_unit_test(a_missing_store_is_said_to_be_missing),
         cmocka_unit_test(the_default_place_follows_the_environment),
