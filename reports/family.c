@@ -18,12 +18,12 @@ static bool accuracy_allowed(const struct gt_analysis *a, const struct gt_facts_
     return published == (a->query->accuracy == GT_REPORT_ACCURACY_PUBLISHED);
 }
 
-/* Dataset, split and precision are those of the selected model's accuracy, once that is known. */
+/* Dataset (by name and by its images), split and precision are those of the selected model's accuracy, once that is known. */
 static bool accuracy_fits(const struct gt_analysis *a, const struct gt_facts_accuracy *accuracy)
 {
     const struct gt_facts_accuracy *key = a->accuracy;
-    return !key || (same(key->dataset, accuracy->dataset) && same(key->split, accuracy->split) &&
-                    same(key->precision, accuracy->precision));
+    return !key || (same(key->dataset, accuracy->dataset) && same(key->images, accuracy->images) &&
+                    same(key->split, accuracy->split) && same(key->precision, accuracy->precision));
 }
 
 /* The latest that is allowed and fits; measured goes before what a user handed in. NULL none. */

@@ -152,6 +152,7 @@ static struct gt_facts_accuracy accuracy_fact(size_t model, const struct gt_accu
     return (struct gt_facts_accuracy){.model = model,
                                       .provenance = a->provenance,
                                       .dataset = a->dataset_name ? a->dataset_name : a->dataset,
+                                      .images = a->dataset,
                                       .split = a->split,
                                       .precision = a->precision,
                                       .pct = a->pct,

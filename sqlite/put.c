@@ -208,6 +208,30 @@ static enum gt_status put_dataset(struct gt_store *store, const struct gt_datase
     return gt_db_finish(store, statement, err);
 }
 
+/* Deletes the accuracy that the new one replaces; *more: it rests on more images, and stays. */
+static enum gt_status replace_accuracy(struct gt_store *store, const struct gt_accuracy_record *accuracy, int64_t *more,
+                                       struct gt_err *err)
+{
+    static const char same[] = " FROM accuracies WHERE model = ? AND dataset_name IS ? AND split IS ? AND precision IS ?"
+                               " AND provenance = ? AND dataset IS ?";
+    const char *texts[] = {accuracy->model,     accuracy->dataset_name, accuracy->split,
+                           accuracy->precision, accuracy->provenance,   accuracy->dataset};
+    char sql[256];
+    sqlite3_stmt *statement;
+    sqlite3_snprintf(sizeof sql, sql, "SELECT n%s ORDER BY n DESC", same);
+    enum gt_status status = gt_db_prepare(store, sql, &statement, err);
+    if (status != GT_OK)
+        return status;
+    for (int i = 0; i < 6; i++)
+        sqlite3_bind_text(statement, i + 1, texts[i], -1, SQLITE_STATIC);
+    *more = sqlite3_step(statement) == SQLITE_ROW && sqlite3_column_int64(statement, 0) > accuracy->n;
+    sqlite3_finalize(statement);
+    if (*more)
+        return GT_OK;
+    sqlite3_snprintf(sizeof sql, sql, "DELETE%s", same);
+    return gt_db_run(store, sql, texts, 6, err);
+}
+
 enum gt_status gt_store_put_accuracy(struct gt_store *store, const struct gt_accuracy_record *accuracy,
                                      const struct gt_dataset_record *dataset, struct gt_err *err)
 {
@@ -216,16 +240,12 @@ enum gt_status gt_store_put_accuracy(struct gt_store *store, const struct gt_acc
         return status;
     if (dataset)
         status = put_dataset(store, dataset, err);
-    const char *same[] = {accuracy->model,     accuracy->dataset_name, accuracy->split,
-                          accuracy->precision, accuracy->provenance,   accuracy->dataset};
+    int64_t more = 0;
     if (status == GT_OK)
-        status = gt_db_run(store,
-                           "DELETE FROM accuracies WHERE model = ? AND dataset_name IS ? AND split IS ? AND precision IS ?"
-                           " AND provenance = ? AND dataset IS ?",
-                           same, 6, err);
-    if (status == GT_OK)
+        status = replace_accuracy(store, accuracy, &more, err);
+    if (status == GT_OK && !more)
         status = gt_columns_insert(store, "INSERT", &gt_table_accuracy, NULL, 0, accuracy, err);
-    if (status == GT_OK)
+    if (status == GT_OK && !more)
         status = put_blobs(store, accuracy, err);
     return gt_db_end(store, status, err);
 }

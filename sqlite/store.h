@@ -43,7 +43,8 @@ enum gt_status gt_store_put_run(struct gt_store *store, const struct gt_run_reco
                                 size_t model_count, struct gt_err *err);
 /*
  * Replaces an accuracy of the same model, dataset (name and digest: other images under the same name are another dataset),
- * split, precision and provenance. `dataset` NULL: none.
+ * split, precision and provenance; one that rests on more images stays (a trial on a few must not destroy a full result).
+ * `dataset` NULL: none.
  */
 enum gt_status gt_store_put_accuracy(struct gt_store *store, const struct gt_accuracy_record *accuracy,
                                      const struct gt_dataset_record *dataset, struct gt_err *err);

@@ -435,6 +435,13 @@ static void accuracies_keep_their_answers(void **state)
     place_open(&p);
     OK(&p, gt_store_put_accuracy(p.store, &a, &dataset, &p.err));
     OK(&p, gt_store_put_accuracy(p.store, &a, &dataset, &p.err)); /* replaces */
+    struct gt_accuracy_record few = a;                            /* a trial on fewer images leaves the full result alone */
+    few.n = 2;
+    few.correct = 0;
+    OK(&p, gt_store_put_accuracy(p.store, &few, &dataset, &p.err));
+    OK(&p, gt_store_get_accuracies(p.store, MODEL_A, &p.arena, &got, &count, &p.err));
+    assert_int_equal(count, 1);
+    assert_int_equal(got[0].n, 3);
     a.provenance = "user";
     a.answers = a.predictions = NULL;
     a.real_ns = 2;
