@@ -77,8 +77,24 @@ static bool is_constant(const struct fuser *f, int tensor)
     return t >= 0 && f->graph->tensors[t].data != NULL;
 }
 
+/* Are the normalised channels (dimension 1) the columns of the weights, and nothing but a bias by column added to them? */
+static bool can_fold(const struct fuser *f, const struct gtcnn_node *product)
+{
+    if (product->op == GTCNN_OP_CONV)
+        return true;
+    if (f->graph->tensors[product->output].shape.rank != 2)
+        return false;
+    int c = product->op == GTCNN_OP_GEMM && product->input_count > 2 ? product->inputs[2] : -1;
+    if (c < 0)
+        return true;
+    const struct gtcnn_shape *shape = &f->graph->tensors[c].shape;
+    return is_constant(f, c) && (shape->rank < 2 || shape->dim[shape->rank - 2] == 1);
+}
+
 static void take_batchnorm(struct fuser *f, struct gtcnn_group *group)
 {
+    if (!can_fold(f, &f->graph->nodes[group->nodes[0]]))
+        return;
     int n = only_reader(f, group->output);
     if (n < 0 || f->graph->nodes[n].op != GTCNN_OP_BATCHNORM)
         return;

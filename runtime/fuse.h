@@ -1,9 +1,10 @@
 /*
  * Which nodes of a graph are executed together: the groups that become units.
  *
- * A convolution or matrix product takes a batch normalisation behind it (folded into its weights) and then an activation (as
- * epilogue); Sigmoid and Mul of one input are SiLU, HardSigmoid and Mul are HardSwish, with or without a convolution before.
- * Identity and Dropout are no computation at all: their outputs are other names of their inputs.
+ * A convolution or matrix product takes a batch normalisation behind it (folded into its weights, where its columns are what is
+ * normalised and only a bias is added to them) and then an activation (as epilogue); Sigmoid and Mul of one input are SiLU,
+ * HardSigmoid and Mul are HardSwish, with or without a convolution before. Identity and Dropout are no computation at all:
+ * their outputs are other names of their inputs.
  */
 #ifndef GTCNN_FUSE_H
 #define GTCNN_FUSE_H

@@ -214,11 +214,9 @@ static bool is_bias(const struct gtcnn_shape *c, int64_t columns, int64_t *strid
     return n == 1 || (n == columns && c->rank > 0 && c->dim[c->rank - 1] == columns);
 }
 
-/* What of C is no bias is added behind the product, and the activation applied there. */
+/* What of C is no bias is added behind the product, and the activation applied there. (fuse.c folds no normalisation then.) */
 static enum gtcnn_status add_matrix(struct lowering *l)
 {
-    if (l->group->batchnorm >= 0)
-        return unsupported(l, "a batch normalisation behind a product plus a matrix");
     struct gtcnn_call *product = &l->plan->calls[l->plan->call_count - 1];
     struct gtcnn_activation activation = product->args.conv.activation;
     product->args.conv.activation.act = GTCNN_ACT_NONE;
@@ -288,8 +286,6 @@ static enum gtcnn_status lower_matmul(struct lowering *l)
     const float *b = constant(l, 1);
     if (!b || input(l, 1)->shape.rank != 2)
         return unsupported(l, "the second factor must be an initialiser of two dimensions");
-    if (l->group->batchnorm >= 0 && output_shape(l)->rank != 2)
-        return unsupported(l, "a batch normalisation behind a product of more than two dimensions");
     struct gtcnn_array x;
     enum gtcnn_status status = stage(l, 0, gtcnn_layout_row_major, &x);
     if (!status)

@@ -65,6 +65,35 @@ static void convolution_takes_normalisation_and_silu(void **state)
     }
 }
 
+/* A product of rank 2 with at most a bias takes a normalisation; others compute, with the normalisation as a unit of its own.
+ */
+static void products_fold_what_they_can(void **state)
+{
+    (void)state;
+    static const struct {
+        enum gtcnn_op op;
+        struct gtcnn_shape x, c; /* c of rank 0: none */
+        uint32_t steps;
+    } rows[] = {{GTCNN_OP_GEMM, {2, {3, 6}}, {0, {0}}, 1},     {GTCNN_OP_GEMM, {2, {3, 6}}, {1, {4}}, 1},
+                {GTCNN_OP_GEMM, {2, {3, 6}}, {2, {1, 4}}, 1},  {GTCNN_OP_GEMM, {2, {3, 6}}, {1, {1}}, 1},
+                {GTCNN_OP_GEMM, {2, {3, 6}}, {2, {3, 4}}, 2},  {GTCNN_OP_GEMM, {2, {3, 6}}, {2, {3, 1}}, 2},
+                {GTCNN_OP_MATMUL, {2, {3, 6}}, {0, {0}}, 1},   {GTCNN_OP_MATMUL, {3, {2, 4, 6}}, {0, {0}}, 2},
+                {GTCNN_OP_MATMUL, {3, {2, 5, 6}}, {0, {0}}, 2}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct gtcnn_graph *g = gtcnn_graph_new();
+        struct gtcnn_shape weights = {2, {6, 4}};
+        int inputs[3] = {direct_input(g, &rows[i].x), direct_constant(g, &weights, false), -1};
+        if (rows[i].c.rank > 0)
+            inputs[2] = direct_constant(g, &rows[i].c, false);
+        int y = direct_node(g, rows[i].op, inputs, inputs[2] < 0 ? 2 : 3, NULL);
+        normalisation(g, y, rows[i].x.rank == 3 ? (int)rows[i].x.dim[1] : 4);
+        struct gtcnn_plan *plan = plan_of(g, NULL);
+        assert_int_equal(plan->step_count, rows[i].steps);
+        gtcnn_plan_free(plan);
+        direct_check(g, 0, "a product and BatchNormalization");
+    }
+}
+
 static void every_activation_becomes_an_epilogue(void **state)
 {
     (void)state;
@@ -385,6 +414,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(convolution_takes_normalisation_and_silu),
+        cmocka_unit_test(products_fold_what_they_can),
         cmocka_unit_test(every_activation_becomes_an_epilogue),
         cmocka_unit_test(hard_swish_in_parts_is_recognised),
         cmocka_unit_test(what_others_read_is_not_fused),
