@@ -116,11 +116,8 @@ static enum gt_status apply(struct gt_store *store, const char *run, const struc
     int64_t models;
     bool labels = said->model || said->family || !isnan(said->phi);
     enum gt_status status = gt_db_integer(store, "SELECT count(*) FROM run_models WHERE run = ?", run, 0, &models, err);
-    if (status != GT_OK)
+    if (status != GT_OK || models > 1) /* a live job may load more after its only one was labelled: then it is nobody's */
         return status;
-    if (models > 1 && (labels || said->inferences != GT_UNKNOWN))
-        return gt_err_set(err, GT_E_AMBIGUOUS, "run %.8s has %lld models: a label or a number of inferences fits only one", run,
-                          (long long)models);
     if (models == 0 && said->model)
         status = make_model(store, run, said, err);
     else if (models == 1 && labels)
@@ -176,15 +173,18 @@ static enum gt_status merge(struct gt_store *store, const char *run, const struc
     return gt_db_finish(store, statement, err);
 }
 
-/* Labels and numbers that have nothing to stand on would be accepted and change no report. */
+/* Labels and numbers that have nothing to stand on, or several, would be accepted and change no report. */
 static enum gt_status check_model(struct gt_store *store, const char *run, const struct gt_annotation_record *said,
-                                  struct gt_err *err)
+                                  const struct gt_annotation_record *merged, struct gt_err *err)
 {
     int64_t models;
     bool needed = said->family || !isnan(said->phi) || said->inferences != GT_UNKNOWN;
     enum gt_status status = gt_db_integer(store, "SELECT count(*) FROM run_models WHERE run = ?", run, 0, &models, err);
-    if (status == GT_OK && needed && !said->model && models == 0)
+    if (status == GT_OK && needed && !merged->model && models == 0)
         return gt_err_set(err, GT_E_STATE, "run %.8s has no model yet: say which one as well (--model)", run);
+    if (status == GT_OK && (needed || said->model) && models > 1)
+        return gt_err_set(err, GT_E_AMBIGUOUS, "run %.8s has %lld models: a label or a number of inferences fits only one", run,
+                          (long long)models);
     return status;
 }
 
@@ -198,7 +198,7 @@ static enum gt_status annotate(struct gt_store *store, const char *run, const st
     if (status == GT_OK)
         status = read_annotation(store, run, arena, &merged, err);
     if (status == GT_OK)
-        status = check_model(store, run, merged, err);
+        status = check_model(store, run, said, merged, err);
     if (status == GT_OK && old)
         status = move_model(store, run, old, merged, err);
     return status == GT_OK ? apply(store, run, merged, err) : status;

@@ -6,7 +6,8 @@
 
 /*
  * Applies the run's annotation, if it has one, inside the caller's transaction: labels go to its model (one is made of the
- * label when the run has none), inferences divide the job's energy and time.
+ * label when the run has none), inferences divide the job's energy and time. A run that has got several models by now is left
+ * as it is: the annotation waits.
  */
 enum gt_status gt_annotation_apply(struct gt_store *store, const char *run, struct gt_err *err);
 

@@ -20,6 +20,7 @@
 #include <cmocka.h>
 
 #define MODEL_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define MODEL_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 #define HOSTILE "na'me\"; DROP TABLE runs; --\x1b[31m µ"
 
 static const struct gt_member_record record_members[] = {{"stem", "Conv", 100, 10}, {HOSTILE, "Sigmoid", 0, GT_UNKNOWN}};

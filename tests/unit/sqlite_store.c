@@ -309,6 +309,38 @@ static void labels_without_a_model_are_refused(void **state)
     place_close(&p);
 }
 
+/* A live job may load another model after a person has labelled its only one: its later ingests must not fail for that. */
+static void an_annotated_run_may_load_another_model(void **state)
+{
+    (void)state;
+    struct place p;
+    char id[33];
+    struct gt_run_record run = record_run(id, 1, "open"), *got = NULL;
+    struct gt_model_record models[] = {record_model, record_model};
+    struct gt_run_model_record parts[] = {record_parts[0], record_parts[0]};
+    struct gt_annotation_record said = {.family = "mine", .tags = "said", .phi = NAN, .inferences = 9};
+    models[1].digest = parts[1].model = MODEL_B;
+    place_open(&p);
+    put(&p, &run);
+    OK(&p, gt_store_annotate(p.store, id, &said, &p.err));
+    run.models = parts;
+    run.model_count = 2;
+    run.state = "closed";
+    OK(&p, gt_store_put_run(p.store, &run, models, 2, &p.err));
+    OK(&p, gt_store_get_run(p.store, id, &p.arena, &got, &p.err));
+    same_text(got->state, "closed");
+    same_text(got->tags, "said");
+    assert_int_equal(got->model_count, 2);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(got->models[i].inferences, 10); /* as measured: the nine are nobody's in particular */
+    assert_int_equal(ask(&p, "SELECT inferences FROM annotations"), 9);
+    assert_int_equal(gt_store_annotate(p.store, id, &said, &p.err), GT_E_AMBIGUOUS);
+    struct gt_annotation_record more = {.tags = "later", .phi = NAN, .inferences = GT_UNKNOWN};
+    OK(&p, gt_store_annotate(p.store, id, &more, &p.err)); /* tags are the run's */
+    assert_sound(&p);
+    place_close(&p);
+}
+
 /* A live job's first ingest may know less of a model than the next. */
 static void what_a_model_did_not_say_is_filled_in_later(void **state)
 {
@@ -672,6 +704,7 @@ int main(void)
         cmocka_unit_test(annotations_survive_and_divide_the_jobs_energy),
         cmocka_unit_test(a_new_label_is_of_that_run_alone),
         cmocka_unit_test(labels_without_a_model_are_refused),
+        cmocka_unit_test(an_annotated_run_may_load_another_model),
         cmocka_unit_test(what_a_model_did_not_say_is_filled_in_later),
         cmocka_unit_test(models_are_found_by_label_and_digest),
         cmocka_unit_test(runs_are_found_by_a_unique_beginning),
