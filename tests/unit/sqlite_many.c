@@ -69,11 +69,13 @@ static void a_killed_writer_leaves_whole_runs(void **state)
         assert_int_equal(waitpid(pid, NULL, 0), pid);
         assert_int_equal(ask(&p, "SELECT count(*) FROM runs r WHERE (SELECT count(*) FROM processes WHERE run = r.id) <> 2"
                                  " OR (SELECT count(*) FROM unit_attributions WHERE run = r.id) <> 2"
+                                 " OR (SELECT count(*) FROM counters WHERE run = r.id) <> 2"
+                                 " OR (SELECT count(*) FROM events WHERE run = r.id) <> 2"
                                  " OR (SELECT count(*) FROM attributions WHERE run = r.id) <> 1 OR trace IS NULL"),
                          0);
+        assert_sound(&p);
     }
     assert_true(ask(&p, "SELECT count(*) FROM runs") > 0);
-    assert_sound(&p);
     place_close(&p);
 }
 

@@ -556,22 +556,28 @@ static void sql(const char *path, const char *text)
     sqlite3_close(db);
 }
 
+static size_t read_file(const char *path, char *bytes, size_t capacity)
+{
+    FILE *f = fopen(path, "rb");
+    assert_non_null(f);
+    size_t n = fread(bytes, 1, capacity, f);
+    fclose(f);
+    assert_true(n > 0 && n < capacity);
+    return n;
+}
+
 /* Opening fails with that status and these words, in both modes, and not a byte of the file changes. */
 static void refused(struct place *p, enum gt_status wanted, const char *words)
 {
     static char before[1 << 20], after[1 << 20];
     for (int mode = GT_STORE_READ; mode <= GT_STORE_WRITE; mode++) {
-        FILE *f = fopen(p->path, "rb");
-        size_t n = fread(before, 1, sizeof before, f);
-        fclose(f);
+        size_t n = read_file(p->path, before, sizeof before);
         struct gt_store *store = NULL;
         enum gt_status status = gt_store_open(p->path, (enum gt_store_mode)mode, &store, &p->err);
         if (status != wanted || !strstr(p->err.text, words) || !strstr(p->err.text, p->path))
             fail_msg("mode %d: %s: %s", mode, gt_status_message(status), p->err.text);
         assert_null(store);
-        f = fopen(p->path, "rb");
-        assert_int_equal(fread(after, 1, sizeof after, f), n);
-        fclose(f);
+        assert_int_equal(read_file(p->path, after, sizeof after), n);
         assert_memory_equal(before, after, n);
     }
 }
@@ -650,6 +656,8 @@ static void a_truncated_store_is_called_damaged(void **state)
     struct stat st;
     assert_int_equal(stat(p.path, &st), 0);
     assert_int_equal(truncate(p.path, st.st_size / 2), 0);
+    static char before[1 << 20], after[1 << 20];
+    size_t n = read_file(p.path, before, sizeof before);
     enum gt_status status = gt_store_open(p.path, GT_STORE_WRITE, &p.store, &p.err);
     for (unsigned i = 0; i < 30 && status == GT_OK; i++) {
         struct gt_run_record *got = NULL;
@@ -658,6 +666,10 @@ static void a_truncated_store_is_called_damaged(void **state)
     }
     assert_int_equal(status, GT_E_CORRUPT);
     assert_non_null(strstr(p.err.text, "damaged"));
+    gt_store_close(p.store);
+    p.store = NULL;
+    assert_int_equal(read_file(p.path, after, sizeof after), n); /* what is left of it is kept, for `.recover` */
+    assert_memory_equal(before, after, n);
     place_close(&p);
 }
 
