@@ -224,10 +224,13 @@ static enum gt_status replace_accuracy(struct gt_store *store, const struct gt_a
         return status;
     for (int i = 0; i < 6; i++)
         sqlite3_bind_text(statement, i + 1, texts[i], -1, SQLITE_STATIC);
-    *more = sqlite3_step(statement) == SQLITE_ROW && sqlite3_column_int64(statement, 0) > accuracy->n;
+    int code = sqlite3_step(statement);
+    *more = code == SQLITE_ROW && sqlite3_column_int64(statement, 0) > accuracy->n;
+    if (code != SQLITE_ROW && code != SQLITE_DONE) /* what could not be read must not be taken for nothing */
+        status = gt_db_fail(store, code, err);
     sqlite3_finalize(statement);
-    if (*more)
-        return GT_OK;
+    if (status != GT_OK || *more)
+        return status;
     sqlite3_snprintf(sizeof sql, sql, "DELETE%s", same);
     return gt_db_run(store, sql, texts, 6, err);
 }
