@@ -2,6 +2,10 @@
 # O= where things are built, V=1 shows the commands, PREFIX= and DESTDIR= for install; CC, CFLAGS and LDFLAGS are yours.
 
 O ?= build
+# An empty one would build into, and clean, the root of the file system.
+ifeq ($(strip $(O)),)
+$(error O= names the build folder; it must not be empty)
+endif
 V ?= 0
 PREFIX ?= /usr/local
 DESTDIR ?=
