@@ -69,12 +69,38 @@ static enum gt_status start_timer(struct job *job, struct gt_err *err)
     return GT_OK;
 }
 
+/* Between the two: the child says that it has entered, the parent that it has read, the child why it could not execute. */
+struct pipes {
+    int ready[2], go[2], report[2];
+};
+
+static ssize_t read_whole(int fd, void *out, size_t size)
+{
+    ssize_t n;
+    do
+        n = read(fd, out, size);
+    while (n < 0 && errno == EINTR);
+    return n;
+}
+
+/* In the child: waits for the word to go on. False: who started us is gone, and nobody would measure. */
+static bool wait_released(const struct pipes *pipes)
+{
+    char word = 0;
+    return write(pipes->ready[1], &word, 1) == 1 && read_whole(pipes->go[0], &word, 1) == 1;
+}
+
 /* In the child. A file without a known format goes to the shell, as execvp(3) has it. */
-static void execute(const struct job *job, char **shell_argv, int report)
+static void execute(const struct job *job, char **shell_argv, const struct pipes *pipes)
 {
     const struct gt_job_spec *spec = job->spec;
+    int report = pipes->report[1];
+    close(pipes->ready[0]);
+    close(pipes->go[1]); /* else the end of who started us would not be seen */
     if (spec->enter)
         spec->enter(spec->context);
+    if (!wait_released(pipes))
+        _exit(126);
     restore_signals(job);
     execve(spec->file, spec->argv, spec->envp);
     if (errno == ENOEXEC)
@@ -100,43 +126,59 @@ static char **make_shell_argv(const struct gt_job_spec *spec)
     return argv;
 }
 
+static void close_end(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+/* The child has entered: the first readings, then its program. A child that was killed meanwhile is seen by its end. */
+static void release(struct job *job, struct pipes *pipes)
+{
+    char word = 0;
+    close_end(&pipes->ready[1]);
+    close_end(&pipes->go[0]);
+    close_end(&pipes->report[1]);
+    read_whole(pipes->ready[0], &word, 1);
+    job->result->begin_ns = gt_job_now_ns();
+    job->spec->begin(job->spec->context, job->child, job->result->begin_ns);
+    ssize_t n = write(pipes->go[1], &word, 1);
+    (void)n;
+}
+
 /* Waits until the child has executed the program or told why it could not. */
 static int read_report(int report)
 {
     int failed = 0;
-    ssize_t n;
-    do
-        n = read(report, &failed, sizeof failed);
-    while (n < 0 && errno == EINTR);
-    return n == (ssize_t)sizeof failed ? failed : 0;
+    return read_whole(report, &failed, sizeof failed) == (ssize_t)sizeof failed ? failed : 0;
 }
 
 static enum gt_status launch(struct job *job, struct gt_err *err)
 {
-    int report[2] = {-1, -1};
+    struct pipes pipes = {{-1, -1}, {-1, -1}, {-1, -1}};
+    int *ends[] = {pipes.ready, pipes.go, pipes.report};
     enum gt_status status = GT_OK;
     char **shell_argv = make_shell_argv(job->spec);
     if (!shell_argv)
         return gt_err_set(err, GT_E_NOMEM, "out of memory");
-    if (pipe2(report, O_CLOEXEC) != 0) {
-        status = gt_err_set_errno(err, errno, "pipe");
-        goto out;
-    }
-    job->result->begin_ns = gt_job_now_ns();
+    for (int i = 0; i < 3; i++)
+        if (pipe2(ends[i], O_CLOEXEC) != 0) {
+            status = gt_err_set_errno(err, errno, "pipe");
+            goto out;
+        }
     job->child = fork();
     if (job->child < 0) {
         status = gt_err_set_errno(err, errno, "fork");
         goto out;
     }
     if (job->child == 0)
-        execute(job, shell_argv, report[1]);
-    close(report[1]);
-    report[1] = -1;
-    job->result->exec_errno = read_report(report[0]);
+        execute(job, shell_argv, &pipes);
+    release(job, &pipes);
+    job->result->exec_errno = read_report(pipes.report[0]);
 out:
-    for (int i = 0; i < 2; i++)
-        if (report[i] >= 0)
-            close(report[i]);
+    for (int i = 0; i < 6; i++)
+        close_end(&ends[i / 2][i % 2]);
     free(shell_argv);
     return status;
 }
@@ -214,8 +256,6 @@ enum gt_status gt_job_run(const struct gt_job_spec *spec, struct gt_job_result *
     enum gt_status status = take_signals(&job, err);
     if (status == GT_OK)
         status = start_timer(&job, err);
-    if (status == GT_OK)
-        spec->sample(spec->context, gt_job_now_ns());
     if (status == GT_OK)
         status = launch(&job, err);
     if (status != GT_OK)

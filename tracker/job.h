@@ -2,6 +2,9 @@
  * A job: one child process that is started, watched and waited for, as env(1) and timeout(1) would, in the foreground process
  * group and with its own standard streams.
  *
+ * What it takes to become a job (fork, `enter`: joining a cgroup may take 10 ms) is not the job's: the child enters, then waits
+ * while the parent takes its first readings in `begin`, and only then executes the program.
+ *
  * While the job runs, `sample` is called at fixed intervals in the caller's thread. Signals that the job should see are handed
  * on; those that the terminal sent reached it already. Only one job at a time; the caller has no other threads. Changes to
  * signal mask and dispositions are undone before returning.
@@ -21,7 +24,9 @@ struct gt_job_spec {
     uint64_t interval_ns;
     /* In the child before exec; async-signal-safe. NULL: nothing. */
     void (*enter)(void *context);
-    /* In the parent: once before the child exists, then every interval. The last reading, after its end, is the caller's. */
+    /* In the parent, once: the child has entered and waits, nothing of the program has run yet. */
+    void (*begin)(void *context, pid_t child, uint64_t now_ns);
+    /* In the parent, every interval. The last reading, after its end, is the caller's. */
     void (*sample)(void *context, uint64_t now_ns);
     void *context;
 };
@@ -29,7 +34,7 @@ struct gt_job_spec {
 struct gt_job_result {
     int wait_status;           /* as of waitpid(2) */
     int exec_errno;            /* 0: the program was executed; else why not (wait_status is then meaningless) */
-    uint64_t begin_ns, end_ns; /* CLOCK_MONOTONIC */
+    uint64_t begin_ns, end_ns; /* CLOCK_MONOTONIC; from `begin` to the end that was waited for */
 };
 
 /* GT_E_IO, GT_E_NOMEM, ...: the job could not even be forked. An exec that failed is GT_OK with exec_errno. */

@@ -266,19 +266,31 @@ out:
     tree->next_scan_ns = now_ns + SCAN_SHARE * (tree->os->clock_ns(tree->os->state, CLOCK_MONOTONIC) - begin);
 }
 
-/* Own CPU time of a live process to the nanosecond, and what it waited for. 0 when it is gone. */
+/* Own CPU time of a live process to the nanosecond; `coarse` where its clock cannot be had. */
+static uint64_t own_cpu_ns(pid_t pid, uint64_t coarse)
+{
+    clockid_t clock;
+    struct timespec now;
+    if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &now) != 0)
+        return coarse;
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* The same, and what it waited for. 0 when it is gone. */
 static uint64_t live_cpu_ns(const struct gt_jobtree *tree, const struct gt_jobtree_process *process)
 {
     uint64_t own = 0, children = 0, start = 0;
     pid_t parent;
-    clockid_t clock;
-    struct timespec now;
     if (!read_stat(tree->os, process->pid, &parent, &start) || start != process->start ||
         gt_cputime_process(tree->os, process->pid, &own, &children) != 0)
         return 0;
-    if (clock_getcpuclockid(process->pid, &clock) == 0 && clock_gettime(clock, &now) == 0)
-        own = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-    return own + children;
+    return own_cpu_ns(process->pid, own) + children;
+}
+
+/* Clocks tell nanoseconds, what was waited for microseconds: the second may be a little behind. */
+static uint64_t since(uint64_t now, uint64_t before)
+{
+    return now > before ? now - before : 0;
 }
 
 static uint64_t tree_cpu_ns(struct gt_jobtree *tree, uint64_t now_ns)
@@ -288,7 +300,7 @@ static uint64_t tree_cpu_ns(struct gt_jobtree *tree, uint64_t now_ns)
     uint64_t sum = 0;
     for (size_t i = 0; i < tree->known_count; i++)
         sum += live_cpu_ns(tree, &tree->known[i]);
-    return sum + waited_for_ns() - tree->children_before;
+    return since(sum + waited_for_ns(), tree->children_before);
 }
 
 /* --- both ------------------------------------------------------------------------------------------------------------ */
@@ -306,9 +318,18 @@ static bool cgroup_cpu_ns(const struct gt_jobtree *tree, uint64_t *cpu_ns)
 {
     if (gt_cputime_cgroup(tree->os, tree->folder, cpu_ns) != 0)
         return false;
-    uint64_t waited_ns = waited_for_ns() - tree->children_before;
+    uint64_t waited_ns = since(waited_for_ns(), tree->children_before);
+    *cpu_ns = since(*cpu_ns, tree->cgroup_before);
     *cpu_ns = *cpu_ns > waited_ns ? *cpu_ns : waited_ns;
     return true;
+}
+
+void gt_jobtree_begin(struct gt_jobtree *tree, pid_t child)
+{
+    tree->children_before += own_cpu_ns(child, 0);
+    if (tree->folder[0] && gt_cputime_cgroup(tree->os, tree->folder, &tree->cgroup_before) != 0)
+        tree->cgroup_before = 0;
+    tree->last_ns = 0;
 }
 
 uint64_t gt_jobtree_cpu_ns(struct gt_jobtree *tree, uint64_t now_ns)

@@ -6,7 +6,8 @@
  * descendants by their CPU clocks, ended ones by what their parents, in the end this process, waited for (getrusage(2)).
  * What no one waits for (a parent that ignores SIGCHLD) is missed by the second way once it has ended.
  *
- * Life cycle: gt_jobtree_open -> gt_jobtree_enter in the child -> gt_jobtree_cpu_ns ... -> gt_jobtree_close. One thread.
+ * Life cycle: gt_jobtree_open -> gt_jobtree_enter in the child -> gt_jobtree_begin -> gt_jobtree_cpu_ns ... ->
+ * gt_jobtree_close. One thread.
  */
 #ifndef GT_TRACKER_JOBTREE_H
 #define GT_TRACKER_JOBTREE_H
@@ -29,7 +30,8 @@ struct gt_jobtree {
     char folder[PATH_MAX]; /* of the cgroup; "" in the second way */
     char parent[PATH_MAX];
     int procs;                        /* descriptor of the cgroup's cgroup.procs, for the child */
-    uint64_t children_before;         /* CPU time that had been waited for when it was opened */
+    uint64_t children_before;         /* CPU time that had been waited for when it was opened, and what became of it by begin */
+    uint64_t cgroup_before;           /* CPU time that the cgroup had when the job began */
     uint64_t last_ns;                 /* what was last returned; never goes back */
     uint64_t next_scan_ns;            /* /proc is not walked before: a walk may take a twentieth of the time at most */
     struct gt_jobtree_process *known; /* owned */
@@ -42,7 +44,13 @@ void gt_jobtree_open(struct gt_jobtree *tree, const struct gt_os *os, const char
 /* In the child, before exec: joins the cgroup. Async-signal-safe. */
 void gt_jobtree_enter(const struct gt_jobtree *tree);
 
-/* CPU time of the tree since it was opened, all tasks, user and system. UINT64_MAX: not known. */
+/*
+ * The job begins: what `child` (live, waiting to execute the program) and the cgroup have used so far is not counted. Without
+ * this call the tree begins where it was opened.
+ */
+void gt_jobtree_begin(struct gt_jobtree *tree, pid_t child);
+
+/* CPU time of the tree since it began, all tasks, user and system. UINT64_MAX: not known. */
 uint64_t gt_jobtree_cpu_ns(struct gt_jobtree *tree, uint64_t now_ns);
 
 /* Are there processes of the tree left? Those in the cgroup, or live descendants. */

@@ -115,6 +115,14 @@ static void enter_child(void *context)
         dup2(m->output, STDOUT_FILENO);
 }
 
+/* What the child needed to become the job is not the job's: the counter of CPU time begins here. */
+static void begin(void *context, pid_t child, uint64_t now_ns)
+{
+    struct measuring *m = context;
+    gt_jobtree_begin(&m->trace.tree, child);
+    gt_runtrace_sample(&m->trace, now_ns, false);
+}
+
 static void sample(void *context, uint64_t now_ns)
 {
     struct measuring *m = context;
@@ -139,7 +147,7 @@ static enum gt_status run_traced(struct gt_arena *arena, const struct gt_measure
         return status;
     memcpy(result->run_id, m.trace.header.run_id, sizeof result->run_id);
     memcpy(result->run_hex, m.trace.run_hex, sizeof result->run_hex);
-    struct gt_job_spec spec = {file, options->argv, NULL, options->interval_ns, enter_child, sample, &m};
+    struct gt_job_spec spec = {file, options->argv, NULL, options->interval_ns, enter_child, begin, sample, &m};
     char **envp = NULL;
     status = make_environment(arena, options, plugin, spool, result->run_hex, &envp, err);
     spec.envp = envp;
