@@ -92,7 +92,8 @@ format:
 
 ## asan: the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 asan:
-	$(Q)SANITIZER=address $(MAKE) check O=$(O)/asan CFLAGS='-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined'
+	$(Q)$(MAKE) all
+	$(Q)SANITIZER=address PLAIN='$(abspath $(O))' $(MAKE) check O=$(O)/asan CFLAGS='-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined'
 
 ## tsan: the tests under ThreadSanitizer
 tsan:
@@ -137,7 +138,14 @@ uninstall:
 
 # --- objects ---------------------------------------------------------------------------------------------------------------------
 
-$(O)/%.o: %.c
+# Rewritten when the compiler or its flags differ from the last time: then everything is built anew.
+$(O)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(subst ','\'',$(CC) $(CFLAGS) $(LDFLAGS))' >$@.new; if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+FORCE:
+.PHONY: FORCE
+
+$(O)/%.o: %.c $(O)/flags
 	@mkdir -p $(@D)
 	$(if $(Q),@echo '  CC      $<')
 	$(Q)$(CC) $(CFLAGS_ALL) -c -o $@ $<
@@ -151,7 +159,7 @@ $(O)/gen/onnx.pb-c.c: /usr/include/onnx/onnx.proto
 
 $(O)/gen/onnx.pb-c.h: $(O)/gen/onnx.pb-c.c ;
 
-$(O)/gen/onnx.pb-c.o: $(O)/gen/onnx.pb-c.c
+$(O)/gen/onnx.pb-c.o: $(O)/gen/onnx.pb-c.c $(O)/flags
 	$(Q)$(CC) $(CFLAGS_ALL) -Wno-error -c -o $@ $<
 
 $(filter $(O)/runtime/onnx%,$(RUNTIME_OBJ)) $(addsuffix .o,$(filter $(O)/tests/unit/runtime_onnx%,$(TESTS))): | $(O)/gen/onnx.pb-c.c
@@ -236,7 +244,7 @@ EXTRA_tracker = -L$(O) -lgtcnn -Wl,-rpath,$(abspath $(O))
 $(O)/tests/fuzz/%: $(O)/tests/fuzz/%.o $(O)/libgtcnncli.a $(O)/libgtcnn-objects.a $(LIBS_energy)
 	$(Q)$(LINK) -fsanitize=fuzzer -o $@ $^ $(EXT_runtime)
 
-$(O)/tests/host/%: tests/host/%.c $(O)/libgtcnn.so $(LIBS_core)
+$(O)/tests/host/%: tests/host/%.c $(O)/libgtcnn.so $(LIBS_core) $(O)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $< $(LDFLAGS) $(LIBS_core) -L$(O) -lgtcnn -Wl,-rpath,$(abspath $(O)) -ldl -pthread
 
