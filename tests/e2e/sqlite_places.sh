@@ -2,7 +2,7 @@
 # Stores that cannot be written: read-only, full, locked, damaged, newer. The error is clear, nothing stored is lost, and the trace stays in the spool until
 # its run has been committed.
 set -u
-[ -z "${SANITIZER-}" ] || { echo "needs the plugin in the plain build"; exit 77; }
+. "$(dirname "$0")/lib_plain.sh"
 [ "$(id -u)" = 0 ] || { echo "mount namespaces need root"; exit 77; }
 if [ "${1-}" != inside ]; then
     unshare -m true 2>/dev/null || { echo "no mount namespaces here"; exit 77; }
@@ -10,7 +10,7 @@ if [ "${1-}" != inside ]; then
 fi
 fail() { echo "FAIL: $*"; exit 1; }
 unset GREENTRACK_STORE
-job() { LD_PRELOAD="$O/libgreentrack.so" "$O/gtcnn" bench --model fashion/b0 --seconds 0.05 >/dev/null || fail "job"; }
+job() { LD_PRELOAD="$PLUGIN" "$O/gtcnn" bench --model fashion/b0 --seconds 0.05 >/dev/null || fail "job"; }
 waiting() { find "$GREENTRACK_SPOOL" -name '*.gtt' | wc -l; }
 runs() { "$O/greentrack" list --format json | python3 -c 'import json,sys; d=json.load(sys.stdin); print(len(d["runs"] if isinstance(d, dict) else d))'; }
 # refused WORDS: ingest fails with exit status 1 and these words; the trace stays where it is.

@@ -2,7 +2,7 @@
 # Idle power: measured where there is a counter, stored, and taken out of what later runs on this host used. And a trace that somebody
 # else put into the spool is not ours to ingest.
 set -u
-[ -z "${SANITIZER-}" ] || { echo "needs the plugin in the plain build"; exit 77; }
+. "$(dirname "$0")/lib_plain.sh"
 fail() { echo "FAIL: $*"; exit 1; }
 script() { printf 'greentrack-replay 1\nboundary package\nprovenance measured\nmode linear\ndomain package-0 scale=1 package=0\n0 0\n100000000000 %s\n' "$1"; }
 script 1000000000 >"$TMP/idle" # 10 W
@@ -33,7 +33,7 @@ print(r['energy']['provenance'], r['energy']['source'], r['energy']['boundary'],
 [ "$got" = "measured replay package ci95 True" ] || fail "$got"
 
 if [ "$(id -u)" = 0 ]; then
-    LD_PRELOAD="$O/libgreentrack.so" "$O/gtcnn" bench --model fashion/b0 --seconds 0.05 >/dev/null || fail "job"
+    LD_PRELOAD="$PLUGIN" "$O/gtcnn" bench --model fashion/b0 --seconds 0.05 >/dev/null || fail "job"
     trace=$(find "$GREENTRACK_SPOOL" -name 'process-*.gtt')
     chown 65534 "$trace"
     before=$("$O/greentrack" list --format json 2>/dev/null | python3 -c 'import json,sys; print(len(json.load(sys.stdin)["runs"]))')

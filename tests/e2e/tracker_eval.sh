@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # eval: accuracy with answers (measured), rounds with the hooks off in a series; report, export, cost and doctor as JSON.
 set -u
-[ -z "${SANITIZER-}" ] || { echo "needs the plugin in the plain build"; exit 77; }
+. "$(dirname "$0")/lib_plain.sh"
 [ -e /usr/share/datasets/fashion-mnist ] || { echo "dataset-fashion-mnist is not installed"; exit 77; }
 G="$O/greentrack"
 fail() { echo "FAIL: $*"; exit 1; }

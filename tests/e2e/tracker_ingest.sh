@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Ingest: live traces, kills at random instants, several ingests at once, malformed and newer traces, what outlives its run.
 set -u
-[ -z "${SANITIZER-}" ] || { echo "foreign programs run with the plain build"; exit 77; }
+. "$(dirname "$0")/lib_plain.sh"
 G="$O/greentrack"
 fail() { echo "FAIL: $*"; exit 1; }
 is() { [ "$2" = "$3" ] || fail "$1: got '$2', wanted '$3'"; }
@@ -24,7 +24,7 @@ is "when it is over" "$(runs "[r['state'] for r in runs]")" "['closed']"
 is "its traces" "$(traces)" 0
 
 # Bare preload: one run of role process, with its own CPU time.
-LD_PRELOAD="$O/libgreentrack.so" "$O/gtcnn" eval --model fashion/b0 --limit 100 >/dev/null || fail "bare preload"
+LD_PRELOAD="$PLUGIN" "$O/gtcnn" eval --model fashion/b0 --limit 100 >/dev/null || fail "bare preload"
 is "a bare run" "$(runs "[(r['role'], r['state'], r['inferences'], r['model']) for r in runs[:1]]")" \
     "[('process', 'closed', 100, 'fashion/b0')]"
 
