@@ -32,6 +32,38 @@ same "$law" state
 [ "$(traces)" = 0 ] && grep -q disabled "$GREENTRACK_LOG" || fail "a trace in a spool that everybody may write to"
 [ -z "$SANITIZER" ] || exit 0
 
+# A host that opens the plugin itself and closes it again: code and sampler stay, and so does what they record.
+clear_spool
+"$HOST/unload" "$O/libgreentrack.so" >"$TMP/unload"
+status=$?
+[ $status = 6 ] && [ "$(cat "$TMP/unload")" = "closed: 0
+still there: 1
+called again" ] || fail "dlclose: status $status: $(cat "$TMP/unload")"
+says "unit region before" && says "unit region after" && says "note items: 3" && says "state closed" || fail "dlclose: the trace"
+
+# Many threads at once: each has a ring, and all rings together keep within 4 MB; who finds no room loses nothing in silence.
+clear_spool
+LD_PRELOAD=$PLUGIN "$HOST/infer" 200 2 1 60 >/dev/null &
+pid=$!
+count=0 most=0
+while kill -0 $pid 2>/dev/null; do
+    bytes=0 files=0
+    for ring in $(ring_files); do
+        size=$(stat -c %s "$ring" 2>/dev/null) && bytes=$((bytes + size)) files=$((files + 1))
+    done
+    [ $bytes -gt $most ] && most=$bytes
+    [ $files -gt $count ] && count=$files
+    sleep 0.05
+done
+wait $pid
+[ $count -ge 8 ] || fail "$count rings for 61 threads"
+[ $most -le $((4 * 1024 * 1024)) ] || fail "$most bytes of rings"
+"$HOST/tracedump" "$GREENTRACK_SPOOL"/process-* >"$TMP/dump"
+grep -q "^loss no ring" "$TMP/dump" || fail "61 threads, $count rings and four static ones, and no loss is on record"
+lost=$(awk '/^loss (no ring|starting or stopping)/ { n += $NF } END { print n + 0 }' "$TMP/dump")
+calls=$(told calls) units=$(told units)
+[ $((calls + lost)) = $((61 * 200 * (units + 1))) ] || fail "$calls calls and $lost lost, of $((61 * 200 * (units + 1)))"
+
 # The sampler's own affinity and timer slack.
 clear_spool
 LD_PRELOAD=$PLUGIN taskset -c 0 "$HOST/infer" 1500 1 >/dev/null &

@@ -5,13 +5,13 @@ set -u
 zoo=$HOST/zoo
 
 # Acts that a sanitizer's runtime itself cannot live with (its own mappings, threads, handlers and descriptors are hit).
-plain_only=" space nproc filter_prctl filter_syscall raw_clone raw_vfork abort main_leaves unshare_user change_user descriptors "
+plain_only=" space nproc filter_prctl filter_syscall raw_clone raw_vfork abort main_leaves unshare_user raw_unshare setns_user change_user descriptors "
 # ThreadSanitizer takes descriptor numbers for the process's; the sampler has a table of its own.
 [ "$SANITIZER" = thread ] && plain_only="$plain_only close_all close_stdio setns fork fork_exit spawn exec "
 # A leak check at the end of a forked child looks for the parent's threads and says so; leaks are found elsewhere.
 export ASAN_OPTIONS="${ASAN_OPTIONS-}:detect_leaks=0"
 root_only=" change_user nproc unshare_mounts setns "
-for act in nothing close_all close_stdio unshare_user unshare_mounts setns change_user fork fork_exit spawn raw_clone raw_vfork \
+for act in nothing close_all close_stdio unshare_user unshare_mounts setns raw_unshare setns_user change_user fork fork_exit spawn raw_clone raw_vfork \
     filter_prctl filter_syscall descriptors space files nproc signals chdir atexit threads main_leaves abort exec; do
     [ -n "$SANITIZER" ] && [[ $plain_only == *" $act "* ]] && continue
     [ "$(id -u)" != 0 ] && [[ $root_only == *" $act "* ]] && continue

@@ -75,6 +75,40 @@ static void join_namespace(void)
     close(fd);
 }
 
+/* As unshare_user, by syscall(2). */
+static void raw_unshare(void)
+{
+    long result = syscall(SYS_unshare, CLONE_NEWUSER);
+    printf("unshare by syscall(): %ld %s\n", result, result ? strerror(errno) : "");
+}
+
+/* Of a child that has one of its own: the kernel refuses it to a process with a second thread. */
+static void join_user_namespace(void)
+{
+    char path[64], word;
+    int ready[2], done[2], fd = -1;
+    if (pipe(ready) != 0 || pipe(done) != 0)
+        exit(95);
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0) {
+        close(done[1]);
+        word = unshare(CLONE_NEWUSER) == 0 ? 'y' : 'n';
+        _exit(write(ready[1], &word, 1) == 1 && read(done[0], &word, 1) == 0 ? 0 : 1);
+    }
+    snprintf(path, sizeof path, "/proc/%d/ns/user", (int)pid);
+    if (read(ready[0], &word, 1) == 1 && word == 'y')
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+    int result = setns(fd, CLONE_NEWUSER);
+    printf("setns of a user namespace: %d %s\n", result, result ? strerror(errno) : "");
+    close(done[1]);
+    waitpid(pid, NULL, 0);
+    for (int i = 0; i < 2; i++)
+        close(ready[i]);
+    close(done[0]);
+    close(fd);
+}
+
 static void change_user(void)
 {
     gid_t groups[] = {65534};
@@ -312,6 +346,8 @@ static const struct {
     {"unshare_user", unshare_user},
     {"unshare_mounts", unshare_mounts},
     {"setns", join_namespace},
+    {"raw_unshare", raw_unshare},
+    {"setns_user", join_user_namespace},
     {"change_user", change_user},
     {"fork", fork_children},
     {"fork_exit", fork_and_underscore_exit},

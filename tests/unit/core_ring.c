@@ -4,12 +4,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -202,6 +206,73 @@ static void the_file_is_private_and_new(void **state)
     unlinkat(dir_fd, "r", 0);
 }
 
+/* A hook never takes a fault: every page is in the table of this process (proc(5), /proc/PID/pagemap: bit 63) before the first
+ * row. */
+static void pages_are_there_before_use(void **state)
+{
+    (void)state;
+    enum { PAGE = 4096 };
+    struct gt_ring *ring = make(1024, 1024);
+    uint64_t entry;
+    int map = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+    if (map < 0) {
+        gt_ring_destroy(ring, dir_fd, "r");
+        skip(); /* this kernel or container does not show it */
+    }
+    for (size_t at = 0; at < ring->file_bytes; at += PAGE) {
+        off_t where = (off_t)(((uintptr_t)ring + at) / PAGE * sizeof entry);
+        assert_int_equal(pread(map, &entry, sizeof entry, where), sizeof entry);
+        assert_true(entry >> 63);
+    }
+    close(map);
+    gt_ring_destroy(ring, dir_fd, "r");
+}
+
+/* mincore(2) fails with ENOMEM where nothing is mapped. */
+static void a_child_has_no_ring(void **state)
+{
+    (void)state;
+    struct gt_ring *ring = make(16, 8);
+    unsigned char present[64];
+    int status = 0;
+    assert_int_equal(mincore(ring, ring->file_bytes, present), 0);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(mincore(ring, gt_ring_size(16, 8), present) == -1 && errno == ENOMEM ? 0 : 1);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    gt_ring_destroy(ring, dir_fd, "r");
+}
+
+/* A file system with 64 KiB free: a ring of more is refused beforehand, where a sparse one would kill with SIGBUS when it is
+ * used. */
+static int try_on_a_small_disk(void)
+{
+    enum { PASSED = 0, FAILED = 1, NOT_PERMITTED = 77 };
+    struct gt_ring *ring = NULL;
+    int flags = geteuid() == 0 ? CLONE_NEWNS : CLONE_NEWUSER | CLONE_NEWNS;
+    if (unshare(flags) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("none", folder, "tmpfs", 0, "size=64k") != 0)
+        return NOT_PERMITTED;
+    int fd = open(folder, O_RDONLY | O_DIRECTORY);
+    if (gt_ring_create(fd, "big", id, 8192, 1024, &ring) != GT_E_NOSPACE || faccessat(fd, "big", F_OK, 0) == 0)
+        return FAILED;
+    return gt_ring_create(fd, "small", id, 64, 16, &ring) == GT_OK ? PASSED : FAILED;
+}
+
+static void a_full_disk_makes_no_ring(void **state)
+{
+    (void)state;
+    int status = 0;
+    pid_t child = fork();
+    if (child == 0)
+        _exit(try_on_a_small_disk());
+    assert_int_equal(waitpid(child, &status, 0), child);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+        skip(); /* mounting is not permitted here */
+    assert_int_equal(status, 0);
+}
+
 /* Whatever a file holds, the reader answers with a status or with what fits the file. */
 static void hostile_files_are_refused(void **state)
 {
@@ -234,6 +305,16 @@ static void hostile_files_are_refused(void **state)
     }
     struct gt_ring_leftover *left = NULL;
     assert_int_equal(gt_ring_leftover_open(path, (uint32_t)geteuid() + 1, 0, &left, NULL), GT_E_PERM);
+    int fd = open(path, O_WRONLY | O_TRUNC);
+    assert_int_equal(write(fd, good, bytes), bytes);
+    close(fd);
+    assert_int_equal(gt_ring_leftover_open(path, (uint32_t)geteuid(), 0, &left, NULL), GT_OK);
+    gt_ring_leftover_close(left);
+    /* A whole ring, but by way of a link. */
+    assert_int_equal(renameat(dir_fd, "r", dir_fd, "target"), 0);
+    assert_int_equal(symlinkat("target", dir_fd, "r"), 0);
+    assert_int_not_equal(gt_ring_leftover_open(path, (uint32_t)geteuid(), 0, &left, NULL), GT_OK);
+    unlinkat(dir_fd, "target", 0);
     free(good);
     free(bad);
 }
@@ -244,7 +325,8 @@ int main(void)
         cmocka_unit_test(rows_come_in_order_across_the_end), cmocka_unit_test(a_full_ring_drops_rows_and_the_table_stays_exact),
         cmocka_unit_test(a_full_table_sums_the_rest),        cmocka_unit_test(producer_and_consumer_at_once),
         cmocka_unit_test(leftovers_are_told_once),           cmocka_unit_test(the_file_is_private_and_new),
-        cmocka_unit_test(hostile_files_are_refused),
+        cmocka_unit_test(pages_are_there_before_use),        cmocka_unit_test(a_child_has_no_ring),
+        cmocka_unit_test(a_full_disk_makes_no_ring),         cmocka_unit_test(hostile_files_are_refused),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
