@@ -324,6 +324,10 @@ static void close_books(struct gt_closure *c, const struct parts *p, struct span
     c->unattributed = take_part(&sum, between);
     c->idle = take_part(&sum, p->idle);
     c->others = take_part(&sum, p->others);
+    c->inference = rounded(plus(units, framework));
+    c->inference.uj = c->units.uj + c->framework.uj;
+    c->inference.lo_uj = c->inference.lo_uj < c->inference.uj ? c->inference.lo_uj : c->inference.uj;
+    c->inference.hi_uj = c->inference.hi_uj > c->inference.uj ? c->inference.hi_uj : c->inference.uj;
     c->total = rounded(p->total);
     c->total.uj = to_uj(sum);
     c->total.lo_uj = c->total.lo_uj < c->total.uj ? c->total.lo_uj : c->total.uj;
@@ -343,6 +347,14 @@ static uint64_t unit_ns(const struct gt_block *block)
         if (!(block->units[i].slot & GT_TRACE_SLOT_INFER))
             ns += block->units[i].ns;
     return ns;
+}
+
+static bool saw_units(const struct gt_block *block)
+{
+    for (uint32_t i = 0; i < block->head->unit_count; i++)
+        if (!(block->units[i].slot & GT_TRACE_SLOT_INFER) && block->units[i].calls > 0)
+            return true;
+    return false;
 }
 
 static void fill_units(const struct gt_block *block, struct span energy, struct gt_attribution *out,
@@ -423,6 +435,7 @@ static void attribute_window(const struct gt_attribute_input *in, struct gt_attr
     double in_units = infer > 0 ? clamp((double)unit_ns(block) / infer, 1) : 0;
     struct span inside = inside_share(block), dynamic_inside = times(p.dynamic, inside);
     struct span unit_energy = scaled(dynamic_inside, in_units);
+    out->units_known = saw_units(block);
     out->share_known = p.share_known;
     out->cpu_share = p.share;
     out->gap_share = window.ns > 0 ? p.blind_ns / window.ns : 0;

@@ -4,16 +4,17 @@
  * Method "time", version 1. The energy of the inference window (first inference's begin to last one's end) is split so that
  * nothing is lost and nothing counted twice:
  *
- *   total = units + framework + idle + others + unattributed
+ *   total = units + framework + idle + others + unattributed, and inference = units + framework
  *
  * - Measured: total is what the boundary's counters say; idle is idle power × window × cpus allowed / cpus online; others are
  * the rest of idle, and the dynamic energy (total - idle power × window) in proportion to the CPU time of other jobs.
  * - Modelled: dynamic is CPU time × (full - idle) W, idle is cpus allowed × idle W × window; others are not seen (0).
  *
  * The job's dynamic energy is split by its CPU time inside and between inferences (unattributed); what is inside goes to units
- * in proportion to their time, and what no unit covers is the framework's. Where idle power is unknown, idle is 0 and lies
- * inside the other parts: the job's share is by CPU time of everything, and the bounds span both extremes (no idle power; all
- * of it idle, shared by reserved cpus).
+ * in proportion to their time, and what no unit covers is the framework's. Where no unit was observed (unit hooks off), the two
+ * cannot be told apart: units_known is false and inference alone means something. Where idle power is unknown, idle is 0 and
+ * lies inside the other parts: the job's share is by CPU time of everything, and the bounds span both extremes (no idle power;
+ * all of it idle, shared by reserved cpus).
  *
  * The energy of an inference is *attributed*: units + framework + idle × (time covered by inferences / window), per item.
  * A unit's energy is dynamic alone, so that units add up to closure.units.
@@ -51,6 +52,7 @@ struct gt_attribute_input {
 /* Values sum to total exactly, bounds each on their own. */
 struct gt_closure {
     struct gt_uj units, framework, idle, others, unattributed, total;
+    struct gt_uj inference;    /* units + framework, exactly */
     double unattributed_share; /* of units + framework + unattributed; flagged above 0.05 */
     bool unattributed_flag;
 };
@@ -79,6 +81,7 @@ struct gt_attribution {
     enum gt_provenance provenance;
     enum gt_bounds kind;
     bool known;       /* false: no energy at all could be told (then every energy is 0 and kind is none) */
+    bool units_known; /* false: no unit was observed, so that closure.units is 0 and closure.framework has what may be theirs */
     bool idle_known;  /* false: closure.idle is 0 and is part of the others */
     bool share_known; /* false: no machine CPU time; the job is taken for the only one */
     double cpu_share; /* the job's CPU time over the machine's busy time in the window, 0 ... 1 */

@@ -20,10 +20,10 @@ enum gt_group_field gt_report_group_differs(const struct gt_facts_run *a, const 
     return GT_GROUP_FIELDS;
 }
 
-/* How well a run can stand for its model: energy with hooks off, energy, time alone. */
+/* How well a run can stand for its model: energy with hooks off, energy, energy of the whole run, time alone. */
 static int rank(const struct gt_facts_run *run)
 {
-    return run->energy_known ? (run->hooked ? 2 : 3) : 1;
+    return !run->energy_known ? 1 : run->whole ? 2 : run->hooked ? 3 : 4;
 }
 
 static int reference_run(const struct gt_facts *facts)

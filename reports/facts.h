@@ -55,6 +55,7 @@ struct gt_facts_run {
     const char *id;     /* for people */
     const char *series; /* the run whose rounds these are; NULL none */
     bool hooked;        /* unit hooks were on: it has layers */
+    bool whole;         /* its inferences were not observed: the figures of one are a part of the whole run */
     uint64_t begun_ns;  /* real time */
     const char *group[GT_GROUP_FIELDS];
     uint64_t inferences;
@@ -85,7 +86,8 @@ struct gt_report_choice {
 };
 
 /*
- * The reference is the latest run of the selected model that has energy and its hooks off, else energy, else any.
+ * The reference is the latest run of the selected model that has energy and its hooks off, else energy of observed inferences,
+ * else energy, else any.
  */
 struct gt_report_choice gt_report_choose(const struct gt_facts *facts);
 

@@ -72,13 +72,17 @@ static bool comparable(const struct gt_analysis *a, const struct gt_facts_run *r
     return gt_report_group_differs(run, reference(a)) == GT_GROUP_FIELDS;
 }
 
-/* Whether run b is to be preferred to run a of the same model: hooks off, energy, the reference's series, later. */
-static bool better_run(const struct gt_analysis *a, const struct gt_facts_run *than, const struct gt_facts_run *run)
+/* Energy, observed inferences, hooks off, the reference's series. */
+static int merit(const struct gt_analysis *a, const struct gt_facts_run *run)
 {
     const char *series = reference(a)->series;
-    int have = (than->energy_known ? 4 : 0) + (than->hooked ? 0 : 2) + (series && same(than->series, series));
-    int offers = (run->energy_known ? 4 : 0) + (run->hooked ? 0 : 2) + (series && same(run->series, series));
-    return offers >= have;
+    return (run->energy_known ? 8 : 0) + (run->whole ? 0 : 4) + (run->hooked ? 0 : 2) + (series && same(run->series, series));
+}
+
+/* Whether `run` is to be preferred to an earlier one of the same model. */
+static bool better_run(const struct gt_analysis *a, const struct gt_facts_run *than, const struct gt_facts_run *run)
+{
+    return merit(a, run) >= merit(a, than);
 }
 
 static const struct gt_facts_run *pick_run(const struct gt_analysis *a, size_t model)
@@ -92,13 +96,23 @@ static const struct gt_facts_run *pick_run(const struct gt_analysis *a, size_t m
     return best;
 }
 
+static const char *basis_of(const struct gt_facts_run *run)
+{
+    return run->whole ? GT_REPORT_WHOLE_RUN : run->hooked ? GT_REPORT_HOOKED : GT_REPORT_HOOKS_OFF;
+}
+
+static bool is_round(const struct gt_facts_run *run)
+{
+    return !run->whole && !run->hooked;
+}
+
 /* Rounds of the picked run: all hooks-off runs of its series, or that run alone. */
 static size_t collect_rounds(const struct gt_analysis *a, const struct gt_facts_run *picked, const struct gt_facts_run **rounds)
 {
     size_t n = 0;
-    for (size_t i = 0; i < a->facts->run_count && n < MOST_ROUNDS && !picked->hooked && picked->series; i++) {
+    for (size_t i = 0; i < a->facts->run_count && n < MOST_ROUNDS && is_round(picked) && picked->series; i++) {
         const struct gt_facts_run *run = &a->facts->runs[i];
-        if (run->model == picked->model && same(run->series, picked->series) && !run->hooked && comparable(a, run) &&
+        if (run->model == picked->model && same(run->series, picked->series) && is_round(run) && comparable(a, run) &&
             run->energy_known == picked->energy_known)
             rounds[n++] = run;
     }
@@ -177,8 +191,8 @@ static struct gt_report_energy report_energy(struct gt_analysis *a, const struct
     out.seconds_per_inference = seconds.mean;
     out.seconds_lo = seconds.ci.lo;
     out.seconds_hi = seconds.ci.hi;
-    out.basis = picked->hooked ? "hooked" : "hooks off";
-    out.rounds = picked->hooked ? 0 : (uint32_t)n;
+    out.basis = basis_of(picked);
+    out.rounds = is_round(picked) ? (uint32_t)n : 0;
     out.provenance = picked->group[GT_GROUP_PROVENANCE];
     out.source = picked->group[GT_GROUP_SOURCE];
     out.boundary = picked->group[GT_GROUP_BOUNDARY];

@@ -114,6 +114,11 @@ static void family_row(struct gt_layout *l, struct gt_section *section, const st
     gt_section_row(section, values, GT_LAYOUT_COUNT(values));
 }
 
+static bool is_hooked(const struct gt_report_energy *e)
+{
+    return e->basis && strcmp(e->basis, GT_REPORT_HOOKED) == 0;
+}
+
 /* The joules of the family, for people: a table of its own, so that both fit a terminal. */
 static void energy_table(struct gt_layout *l)
 {
@@ -141,9 +146,7 @@ static void energy_table(struct gt_layout *l)
             gt_value_u64_if(e->rounds > 0, e->rounds),
             gt_value_f64(e->seconds_per_inference),
             gt_value_text(e->known ? e->provenance : NULL),
-            gt_value_text(!e->basis   ? NULL
-                          : e->rounds ? "hooks off"
-                                      : "hooks on"),
+            gt_value_text(is_hooked(e) ? "hooks on" : e->basis),
         };
         gt_section_row(section, values, GT_LAYOUT_COUNT(values));
     }

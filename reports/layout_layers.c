@@ -105,24 +105,27 @@ static double share_of(const struct gt_report_closure *c, int64_t uj)
 static void data_closure(struct gt_layout *l)
 {
     static const struct gt_column columns[] = {
-        {"units_uj", NULL, GT_Q_ENERGY_UJ, DATA},        {"framework_uj", NULL, GT_Q_ENERGY_UJ, DATA},
-        {"idle_uj", NULL, GT_Q_ENERGY_UJ, DATA},         {"others_uj", NULL, GT_Q_ENERGY_UJ, DATA},
-        {"unattributed_uj", NULL, GT_Q_ENERGY_UJ, DATA}, {"total_uj", NULL, GT_Q_ENERGY_UJ, DATA},
-        {"units_share", NULL, GT_Q_SHARE, DATA},         {"framework_share", NULL, GT_Q_SHARE, DATA},
-        {"idle_share", NULL, GT_Q_SHARE, DATA},          {"others_share", NULL, GT_Q_SHARE, DATA},
-        {"unattributed_share", NULL, GT_Q_SHARE, DATA},  {"unattributed_flagged", NULL, GT_Q_TEXT, DATA},
+        {"inference_uj", NULL, GT_Q_ENERGY_UJ, DATA},   {"units_uj", NULL, GT_Q_ENERGY_UJ, DATA},
+        {"framework_uj", NULL, GT_Q_ENERGY_UJ, DATA},   {"idle_uj", NULL, GT_Q_ENERGY_UJ, DATA},
+        {"others_uj", NULL, GT_Q_ENERGY_UJ, DATA},      {"unattributed_uj", NULL, GT_Q_ENERGY_UJ, DATA},
+        {"total_uj", NULL, GT_Q_ENERGY_UJ, DATA},       {"inference_share", NULL, GT_Q_SHARE, DATA},
+        {"units_share", NULL, GT_Q_SHARE, DATA},        {"framework_share", NULL, GT_Q_SHARE, DATA},
+        {"idle_share", NULL, GT_Q_SHARE, DATA},         {"others_share", NULL, GT_Q_SHARE, DATA},
+        {"unattributed_share", NULL, GT_Q_SHARE, DATA}, {"unattributed_flagged", NULL, GT_Q_TEXT, DATA},
         {"provenance", NULL, GT_Q_TEXT, DATA},
     };
     const struct gt_report_closure *c = &l->report->closure;
     const struct gt_value values[] = {
-        gt_value_i64(c->units_uj),
-        gt_value_i64(c->framework_uj),
+        gt_value_i64(c->inference_uj),
+        gt_value_i64_if(c->units_known, c->units_uj),
+        gt_value_i64_if(c->units_known, c->framework_uj),
         gt_value_i64(c->idle_uj),
         gt_value_i64(c->others_uj),
         gt_value_i64(c->unattributed_uj),
         gt_value_i64(c->total_uj),
-        gt_value_f64(share_of(c, c->units_uj)),
-        gt_value_f64(share_of(c, c->framework_uj)),
+        gt_value_f64(share_of(c, c->inference_uj)),
+        gt_value_f64_if(c->units_known, share_of(c, c->units_uj)),
+        gt_value_f64_if(c->units_known, share_of(c, c->framework_uj)),
         gt_value_f64(share_of(c, c->idle_uj)),
         gt_value_f64(share_of(c, c->others_uj)),
         gt_value_f64(share_of(c, c->unattributed_uj)),
@@ -153,8 +156,11 @@ static void text_closure(struct gt_layout *l)
     bool unseen = c->others_uj == 0 && c->provenance && strcmp(c->provenance, "modelled") == 0;
     own[1].title = gt_layout_energy_title(l, "energy", c->provenance);
     struct gt_section *section = table(l, NULL, "Closure of the inference window", own, GT_LAYOUT_COUNT(columns));
-    closure_row(section, c, "units", c->units_uj, "the layers");
-    closure_row(section, c, "framework", c->framework_uj, "inside an inference, outside its layers");
+    if (c->units_known) {
+        closure_row(section, c, "units", c->units_uj, "the layers");
+        closure_row(section, c, "framework", c->framework_uj, "inside an inference, outside its layers");
+    } else
+        closure_row(section, c, "inferences", c->inference_uj, "layers and framework together: layers were not observed");
     closure_row(section, c, "idle", c->idle_uj, "the job's share of idle");
     closure_row(section, c, "others", c->others_uj,
                 unseen ? "not seen: the model knows this job's CPU time alone" : "other jobs, idle that was not reserved");

@@ -237,6 +237,7 @@ static struct gt_facts_run run_fact(struct load *l, size_t model, const struct g
                                .id = run->run,
                                .series = run->series,
                                .hooked = run->unit_hooks,
+                               .whole = part->counted && strcmp(part->counted, "observed") != 0,
                                .begun_ns = count_of(run->begin_real_ns),
                                .inferences = count_of(part->inferences),
                                .energy_known = energy,
@@ -366,6 +367,8 @@ static void fill_closure(struct gt_report_closure *out, const struct gt_attribut
     if (!from->method || !known(from->total.uj))
         return;
     *out = (struct gt_report_closure){.known = true,
+                                      .units_known = known(from->units.uj),
+                                      .inference_uj = from->inference.uj,
                                       .units_uj = from->units.uj,
                                       .framework_uj = from->framework.uj,
                                       .idle_uj = from->idle.uj,

@@ -31,7 +31,12 @@ static bool is_random(const struct gt_report_row *row)
 
 static bool is_hooked(const struct gt_report_row *row)
 {
-    return row->energy.known && is(row->energy.basis, "hooked");
+    return row->energy.known && is(row->energy.basis, GT_REPORT_HOOKED);
+}
+
+static bool is_whole_run(const struct gt_report_row *row)
+{
+    return row->energy.known && is(row->energy.basis, GT_REPORT_WHOLE_RUN);
 }
 
 static bool has_few_rounds(const struct gt_report_row *row)
@@ -78,7 +83,11 @@ static void note_random(struct gt_analysis *a)
 {
     const char *names = names_where(a, is_random);
     if (names)
-        gt_analysis_note(a, "weights=random: %s were never trained; their accuracies say nothing about the networks.", names);
+        gt_analysis_note(a,
+                         strchr(names, ',')
+                             ? "weights=random: %s were never trained; their accuracies say nothing about the networks."
+                             : "weights=random: %s was never trained; its accuracy says nothing about the network.",
+                         names);
 }
 
 static void note_accuracy(struct gt_analysis *a)
@@ -144,7 +153,13 @@ static void note_idle(struct gt_analysis *a)
 
 static void note_basis(struct gt_analysis *a)
 {
-    const char *hooked = names_where(a, is_hooked), *few = names_where(a, has_few_rounds), *drift = names_where(a, has_drift);
+    const char *hooked = names_where(a, is_hooked), *few = names_where(a, has_few_rounds), *drift = names_where(a, has_drift),
+               *whole = names_where(a, is_whole_run);
+    if (whole)
+        gt_analysis_note(a,
+                         "Joules of %s are those of a whole run, its start and end included, divided by the number of "
+                         "inferences that the program reported or a person gave: no inference was observed.",
+                         whole);
     if (hooked)
         gt_analysis_note(a,
                          "Joules of %s come from runs with unit hooks on, which cost the smallest network most; "
@@ -166,6 +181,10 @@ static void note_method(struct gt_analysis *a)
                          r->method_version);
     if (r->layer_count && !r->method)
         gt_analysis_note(a, "Without joules a layer's share is its share of the time.");
+    if (r->closure.known && !r->closure.units_known)
+        gt_analysis_note(a,
+                         "Layers were not observed in the run that the closure is of (unit hooks off): what they took and what "
+                         "the framework took are not told apart.");
     if (r->closure.known && r->run_models > 1)
         gt_analysis_note(a, "The closure covers all %zu models of its run.", r->run_models);
     if (r->closure.known && r->closure.unattributed_flagged)

@@ -85,6 +85,11 @@ static inline struct gt_value gt_value_u64_if(bool known, uint64_t value)
     return known ? gt_value_u64(value) : (struct gt_value){0};
 }
 
+static inline struct gt_value gt_value_i64_if(bool known, int64_t value)
+{
+    return known ? gt_value_i64(value) : (struct gt_value){0};
+}
+
 static inline struct gt_value gt_value_f64_if(bool known, double value)
 {
     return known ? gt_value_f64(value) : (struct gt_value){0};

@@ -45,13 +45,18 @@ struct gt_report_accuracy {
     uint64_t answer_count;
 };
 
+/* What the figures of one inference were taken from; the words reach users. */
+#define GT_REPORT_HOOKS_OFF "hooks off" /* inferences were observed, their units were not */
+#define GT_REPORT_HOOKED "hooked"       /* both were */
+#define GT_REPORT_WHOLE_RUN "whole run" /* neither: the whole run, divided by a number that the program or a person gave */
+
 struct gt_report_energy {
     bool known;
     double uj, lo_uj, hi_uj; /* per inference, attributed; lo and hi are NaN when no bounds are known */
     const char *kind;        /* of the bounds: "range", "ci95" */
     const char *provenance, *source, *boundary;
-    const char *basis;             /* "hooks off" (rounds) or "hooked" */
-    uint32_t rounds;               /* hooks-off rounds; 0 when hooked */
+    const char *basis;             /* GT_REPORT_HOOKS_OFF, GT_REPORT_HOOKED, GT_REPORT_WHOLE_RUN */
+    uint32_t rounds;               /* hooks-off rounds; 0 else */
     double stat_lo_uj, stat_hi_uj; /* t-interval over rounds, 95 %; NaN below two rounds */
     double round_sd_uj;            /* standard deviation over rounds; NaN below two */
     double drift_share;            /* medians of the second half of the rounds over the first, less 1; NaN below four rounds */
@@ -76,7 +81,8 @@ struct gt_report_layer {
 
 struct gt_report_closure {
     bool known;
-    int64_t units_uj, framework_uj, idle_uj, others_uj, unattributed_uj, total_uj;
+    bool units_known; /* units were observed: inference = units + framework, else those two mean nothing */
+    int64_t inference_uj, units_uj, framework_uj, idle_uj, others_uj, unattributed_uj, total_uj;
     const char *kind, *provenance;
     bool unattributed_flagged; /* above GT_REPORT_UNATTRIBUTED_FLAG of the total */
 };

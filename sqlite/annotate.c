@@ -98,7 +98,8 @@ static enum gt_status divide_energy(struct gt_store *store, const char *run, int
     sqlite3_stmt *statement;
     enum gt_status status = gt_db_prepare(
         store,
-        "UPDATE run_models SET inferences = ?2, seconds_per_inference = (SELECT (end_ns - begin_ns) / 1e9 / ?2 FROM runs"
+        "UPDATE run_models SET inferences = ?2, counted = 'annotated', seconds_per_inference = (SELECT (end_ns - begin_ns) / "
+        "1e9 / ?2 FROM runs"
         " WHERE id = ?1), (uj_per_inference, lo_uj, hi_uj) = (SELECT CAST(run_job_uj AS REAL) / ?2, CAST(run_job_lo_uj AS "
         "REAL) / ?2,"
         " CAST(run_job_hi_uj AS REAL) / ?2 FROM v_attributions WHERE run = ?1), dynamic_uj = NULL WHERE run = ?1",

@@ -77,14 +77,21 @@ static const struct gt_column process[] = {INTEGER(gt_process_record, pid),     
                                            TEXT(gt_process_record, state)};
 TABLE(gt_table_process, "processes", gt_process_record, process);
 
-static const struct gt_column run_model[] = {
-    TEXT(gt_run_model_record, model),         TEXT(gt_run_model_record, precision),
-    TEXT(gt_run_model_record, runtime),       TEXT(gt_run_model_record, runtime_version),
-    INTEGER(gt_run_model_record, threads),    INTEGER(gt_run_model_record, batch),
-    INTEGER(gt_run_model_record, inferences), INTEGER(gt_run_model_record, calls),
-    INTEGER(gt_run_model_record, ns),         REAL(gt_run_model_record, uj_per_inference),
-    REAL(gt_run_model_record, lo_uj),         REAL(gt_run_model_record, hi_uj),
-    REAL(gt_run_model_record, dynamic_uj),    REAL(gt_run_model_record, seconds_per_inference)};
+static const struct gt_column run_model[] = {TEXT(gt_run_model_record, model),
+                                             TEXT(gt_run_model_record, counted),
+                                             TEXT(gt_run_model_record, precision),
+                                             TEXT(gt_run_model_record, runtime),
+                                             TEXT(gt_run_model_record, runtime_version),
+                                             INTEGER(gt_run_model_record, threads),
+                                             INTEGER(gt_run_model_record, batch),
+                                             INTEGER(gt_run_model_record, inferences),
+                                             INTEGER(gt_run_model_record, calls),
+                                             INTEGER(gt_run_model_record, ns),
+                                             REAL(gt_run_model_record, uj_per_inference),
+                                             REAL(gt_run_model_record, lo_uj),
+                                             REAL(gt_run_model_record, hi_uj),
+                                             REAL(gt_run_model_record, dynamic_uj),
+                                             REAL(gt_run_model_record, seconds_per_inference)};
 TABLE(gt_table_run_model, "run_models", gt_run_model_record, run_model);
 
 static const struct gt_column unit_energy[] = {AS(gt_unit_energy_record, INTEGER, "idx", index),
@@ -114,11 +121,13 @@ static const struct gt_column counter[] = {TEXT(gt_counter_record, domain),
 TABLE(gt_table_counter, "counters", gt_counter_record, counter);
 
 #define A gt_attribution_record
-static const struct gt_column attribution[] = {
-    TEXT(A, method),        INTEGER(A, version),        TEXT(A, kind),        TEXT(A, provenance), INTEGER(A, window_ns),
-    INTEGER(A, covered_ns), INTEGER(A, window_cpu_ns),  REAL(A, cpu_share),   REAL(A, gap_share),  BOOL(A, idle_known),
-    FIGURE(A, units),       FIGURE(A, framework),       FIGURE(A, idle),      FIGURE(A, others),   FIGURE(A, unattributed),
-    FIGURE(A, total),       BOOL(A, unattributed_flag), FIGURE(A, run_total), FIGURE(A, run_job),  TEXT(A, model_row)};
+static const struct gt_column attribution[] = {TEXT(A, method),           INTEGER(A, version),   TEXT(A, kind),
+                                               TEXT(A, provenance),       INTEGER(A, window_ns), INTEGER(A, covered_ns),
+                                               INTEGER(A, window_cpu_ns), REAL(A, cpu_share),    REAL(A, gap_share),
+                                               BOOL(A, idle_known),       FIGURE(A, units),      FIGURE(A, framework),
+                                               FIGURE(A, inference),      FIGURE(A, idle),       FIGURE(A, others),
+                                               FIGURE(A, unattributed),   FIGURE(A, total),      BOOL(A, unattributed_flag),
+                                               FIGURE(A, run_total),      FIGURE(A, run_job),    TEXT(A, model_row)};
 #undef A
 TABLE(gt_table_attribution, "attributions", gt_attribution_record, attribution);
 
@@ -220,6 +229,7 @@ static const struct gt_column model_run[] = {TEXT(M, run),
                                              TEXT(M, method),
                                              INTEGER(M, method_version),
                                              P(TEXT, model),
+                                             P(TEXT, counted),
                                              P(TEXT, precision),
                                              P(TEXT, runtime),
                                              P(TEXT, runtime_version),

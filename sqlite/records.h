@@ -92,6 +92,11 @@ struct gt_unit_energy_record {
 /* A model's part in a run: its inferences and the energy of one. */
 struct gt_run_model_record {
     const char *model; /* digest */
+    /*
+     * How its inferences are known: "observed" (their begin and end were hooked), "reported" (by the program) or "annotated"
+     * (by a person). The energy of one that was not observed is its part of the whole run.
+     */
+    const char *counted;
     const char *precision, *runtime, *runtime_version;
     int64_t threads, batch;
     int64_t inferences, calls, ns;                     /* items, batches, time inside them */
@@ -114,7 +119,8 @@ struct gt_counter_record {
     int64_t wraps, gaps, gap_ns;
 };
 
-/* A versioned attribution: one way of splitting a run's energy (energy/attribute.h). All or none of the closure is known. */
+/* A versioned attribution: one way of splitting a run's energy (energy/attribute.h). All or none of the closure is known, but
+ * for the parts of the inferences. */
 struct gt_attribution_record {
     const char *method; /* "time" */
     int64_t version;
@@ -123,7 +129,9 @@ struct gt_attribution_record {
     int64_t window_ns, covered_ns, window_cpu_ns;
     double cpu_share, gap_share; /* NaN unknown */
     bool idle_known;
-    struct gt_figure_uj units, framework, idle, others, unattributed, total; /* sums exactly: total is the sum of the five */
+    /* Sums exactly: total = inference + idle + others + unattributed. */
+    struct gt_figure_uj inference, idle, others, unattributed, total;
+    struct gt_figure_uj units, framework; /* the two parts of inference; unknown where units were not observed */
     bool unattributed_flag;
     struct gt_figure_uj run_total, run_job; /* the whole run: the machine, and the job's attributed part */
     const char *model_row;                  /* of the wattage table, with its source and year; NULL when measured */
@@ -146,7 +154,7 @@ struct gt_run_record {
     const char *boot_id;
     struct gt_host_record host;
     const char *source, *boundary, *provenance;
-    bool unit_hooks; /* false: GREENTRACK_UNITS=off */
+    bool unit_hooks; /* false: inferences were observed without their units (GREENTRACK_UNITS=off) */
     int64_t round;   /* of a series, from 0 */
     int64_t cpu_ns;  /* the job's CPU time */
     int64_t machine_busy_begin_ns, machine_busy_end_ns, machine_total_begin_ns,

@@ -113,7 +113,38 @@ static const char version_1[] =
                        " LEFT JOIN accuracies c ON c.id = (SELECT max(id) FROM accuracies d WHERE d.model = m.digest"
                        " AND d.provenance IN ('measured', 'user'));";
 
-static const char *const migrations[GT_STORE_VERSION] = {version_1};
+/*
+ * Parts of the inferences that were not observed become unknown, and how inferences were counted is said. What version 1 took
+ * for hooked without having seen a unit had its hooks off.
+ */
+static const char version_2[] =
+    "ALTER TABLE run_models ADD COLUMN counted TEXT;"
+    "UPDATE run_models SET counted = CASE WHEN coalesce(inferences, 0) = 0 THEN NULL"
+    " WHEN run IN (SELECT run FROM annotations WHERE inferences IS NOT NULL)"
+    " AND (SELECT count(*) FROM run_models o WHERE o.run = run_models.run) = 1 THEN 'annotated'"
+    " WHEN (uj_per_inference IS NOT NULL AND dynamic_uj IS NULL) OR coalesce((SELECT max(window_ns) FROM attributions a"
+    " WHERE a.run = run_models.run), 0) = 0 THEN 'reported' ELSE 'observed' END;"
+    "UPDATE runs SET unit_hooks = 0 WHERE id IN (SELECT run FROM attributions WHERE window_ns > 0)"
+    " AND id NOT IN (SELECT run FROM unit_attributions);"
+    "ALTER TABLE attributions ADD COLUMN inference_uj INTEGER; ALTER TABLE attributions ADD COLUMN inference_lo_uj INTEGER;"
+    "ALTER TABLE attributions ADD COLUMN inference_hi_uj INTEGER;"
+    "UPDATE attributions SET inference_uj = units_uj + framework_uj, inference_lo_uj = units_lo_uj + framework_lo_uj,"
+    " inference_hi_uj = units_hi_uj + framework_hi_uj;"
+    "UPDATE attributions SET (units_uj, units_lo_uj, units_hi_uj, framework_uj, framework_lo_uj, framework_hi_uj) ="
+    " (NULL, NULL, NULL, NULL, NULL, NULL) WHERE run IN (SELECT id FROM runs WHERE unit_hooks = 0);"
+    "DROP VIEW v_runs;"
+    "CREATE VIEW v_runs AS SELECT r.id, r.parent, r.series, r.link, r.role, r.state, r.command, coalesce(n.tags, r.tags) AS "
+    "tags,"
+    " datetime(r.begin_real_ns / 1000000000, 'unixepoch') AS began_utc, r.begin_real_ns, r.end_ns - r.begin_ns AS ns,"
+    " r.exit_status, r.exit_signal, h.text AS host, r.source, r.boundary, r.provenance, a.kind, r.unit_hooks, r.round, "
+    "r.cpu_ns,"
+    " a.run_job_uj AS job_uj, a.run_job_lo_uj AS job_lo_uj, a.run_job_hi_uj AS job_hi_uj, a.run_total_uj, a.total_uj,"
+    " a.inference_uj, a.units_uj, a.framework_uj, a.idle_uj, a.others_uj, a.unattributed_uj,"
+    " (SELECT sum(inferences) FROM run_models p WHERE p.run = r.id) AS inferences"
+    " FROM runs r LEFT JOIN host_classes h ON h.id = r.host LEFT JOIN annotations n ON n.run = r.id"
+    " LEFT JOIN v_attributions a ON a.run = r.id;";
+
+static const char *const migrations[GT_STORE_VERSION] = {version_1, version_2};
 
 static enum gt_status migrate_one(struct gt_store *store, int64_t from, struct gt_err *err)
 {

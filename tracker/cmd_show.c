@@ -97,13 +97,10 @@ static void add_energy(struct showing *s)
 static void add_closure(struct showing *s)
 {
     static const struct gt_column columns[] = {
-        {"units_uj", "units", GT_Q_ENERGY_UJ, 0},
-        {"framework_uj", "framework", GT_Q_ENERGY_UJ, 0},
-        {"idle_uj", "idle", GT_Q_ENERGY_UJ, 0},
-        {"others_uj", "others", GT_Q_ENERGY_UJ, 0},
-        {"unattributed_uj", "unattributed", GT_Q_ENERGY_UJ, 0},
-        {"total_uj", "total", GT_Q_ENERGY_UJ, 0},
-        {"unattributed_flag", "more than 5 % unattributed", GT_Q_TEXT, 0},
+        {"inference_uj", "inferences", GT_Q_ENERGY_UJ, 0},  {"units_uj", "  their units", GT_Q_ENERGY_UJ, 0},
+        {"framework_uj", "  framework", GT_Q_ENERGY_UJ, 0}, {"idle_uj", "idle", GT_Q_ENERGY_UJ, 0},
+        {"others_uj", "others", GT_Q_ENERGY_UJ, 0},         {"unattributed_uj", "unattributed", GT_Q_ENERGY_UJ, 0},
+        {"total_uj", "total", GT_Q_ENERGY_UJ, 0},           {"unattributed_flag", "more than 5 % unattributed", GT_Q_TEXT, 0},
         {"window_ns", "window", GT_Q_TIME_NS, 0},
     };
     const struct gt_attribution_record *a = &s->run->attribution;
@@ -112,9 +109,9 @@ static void add_closure(struct showing *s)
     if (a->total.uj == GT_UNKNOWN)
         return;
     const struct gt_value values[COUNT(columns)] = {
-        gt_output_known(a->units.uj),        gt_output_known(a->framework.uj),    gt_output_known(a->idle.uj),
-        gt_output_known(a->others.uj),       gt_output_known(a->unattributed.uj), gt_output_known(a->total.uj),
-        gt_value_bool(a->unattributed_flag), gt_output_known(a->window_ns),
+        gt_output_known(a->inference.uj), gt_output_known(a->units.uj),        gt_output_known(a->framework.uj),
+        gt_output_known(a->idle.uj),      gt_output_known(a->others.uj),       gt_output_known(a->unattributed.uj),
+        gt_output_known(a->total.uj),     gt_value_bool(a->unattributed_flag), gt_output_known(a->window_ns),
     };
     gt_section_row(section, values, COUNT(values));
 }
@@ -137,6 +134,7 @@ static void add_models(struct showing *s)
         {"macs", "MACs", GT_Q_COUNT, 0},
         {"params", "parameters", GT_Q_COUNT, 0},
         {"inferences", NULL, GT_Q_INTEGER, 0},
+        {"counted", NULL, GT_Q_TEXT, 0},
         {"calls", NULL, GT_Q_INTEGER, 0},
         {"threads", NULL, GT_Q_INTEGER, 0},
         {"batch", NULL, GT_Q_INTEGER, 0},
@@ -162,6 +160,7 @@ static void add_models(struct showing *s)
             gt_output_known(model ? model->macs : GT_UNKNOWN),
             gt_output_known(model ? model->params : GT_UNKNOWN),
             gt_output_known(part->inferences),
+            gt_value_text(part->counted),
             gt_output_known(part->calls),
             gt_output_known(part->threads),
             gt_output_known(part->batch),

@@ -394,10 +394,12 @@ static void finish_reported(struct joining *j, struct part *part, const struct g
 static void finish_part(struct joining *j, struct part *part, const struct gt_run_record *run)
 {
     bool known = j->input->fold->attribution.known;
-    if (part->foreign && part->items > 0 && part->calls == 0)
+    bool reported = part->foreign && part->items > 0 && part->calls == 0;
+    if (reported)
         finish_reported(j, part, run);
     double items = (double)part->items;
     bool energy = known && part->items > 0;
+    part->run.counted = part->items == 0 ? NULL : reported ? "reported" : "observed";
     part->run.inferences = number_if(true, part->items);
     part->run.calls = number_if(true, part->calls);
     part->run.ns = number_if(true, part->ns);

@@ -98,11 +98,20 @@ static const char *boot_text(struct making *m, const uint8_t *id)
     return gt_arena_printf(m->arena, "%.8s-%.4s-%.4s-%.4s-%.12s", digits, digits + 8, digits + 12, digits + 16, digits + 20);
 }
 
+/* A bare preload does not note that its unit hooks were off: inferences without any unit tell it. */
+static bool hooked_units(const struct gt_runrecord_input *input)
+{
+    const char *units = note_of(input->traces, "units");
+    const struct gt_attribution *a = &input->fold->attribution;
+    bool off = units && strcmp(units, "off") == 0;
+    return !off && (a->units_known || a->infer_count == 0);
+}
+
 static void fill_identity(struct making *m)
 {
     const struct gt_runfold_input *traces = m->input->traces;
     const struct gt_trace_info *info = principal(traces);
-    const char *series = note_of(traces, "series run"), *round = note_of(traces, "round"), *units = note_of(traces, "units");
+    const char *series = note_of(traces, "series run"), *round = note_of(traces, "round");
     struct gt_run_record *run = m->run;
     run->id = text(m, m->input->id);
     run->parent = hex(m, info->header.parent_run_id);
@@ -115,7 +124,7 @@ static void fill_identity(struct making *m)
     run->exit_status = number_if(info->has_exit_status, info->exit_status);
     run->exit_signal = number_if(info->has_signal, info->signal);
     run->boot_id = boot_text(m, info->header.boot_id);
-    run->unit_hooks = !(units && strcmp(units, "off") == 0);
+    run->unit_hooks = hooked_units(m->input);
     run->round = round ? number(strtoull(round, NULL, 10)) : GT_UNKNOWN;
 }
 
@@ -273,7 +282,7 @@ static struct gt_figure_uj figure(bool known, const struct gt_uj *uj)
 static void fill_attribution(struct making *m)
 {
     const struct gt_attribution *a = &m->input->fold->attribution;
-    bool known = a->known, window = a->known && a->window_ns > 0;
+    bool known = a->known, window = a->known && a->window_ns > 0, units = window && a->units_known && m->run->unit_hooks;
     const struct gt_wattage *row = a->wattage;
     m->run->attribution = (struct gt_attribution_record){
         .method = text(m, a->method),
@@ -286,8 +295,9 @@ static void fill_attribution(struct making *m)
         .cpu_share = a->share_known ? a->cpu_share : NAN,
         .gap_share = known ? a->gap_share : NAN,
         .idle_known = a->idle_known,
-        .units = figure(window, &a->closure.units),
-        .framework = figure(window, &a->closure.framework),
+        .inference = figure(window, &a->closure.inference),
+        .units = figure(units, &a->closure.units),
+        .framework = figure(units, &a->closure.framework),
         .idle = figure(window, &a->closure.idle),
         .others = figure(window, &a->closure.others),
         .unattributed = figure(window, &a->closure.unattributed),

@@ -5,7 +5,8 @@
 #include "sqlite/store.h"
 #include "tracker/tracker.h"
 
-/* Opens the store where it usually is; a missing one is GT_E_NOENT with a text that says how runs get there. */
+/* Opens the store where it usually is, bringing an older one up to date; a missing one is GT_E_NOENT with a text that says how
+ * runs get there. */
 enum gt_status gt_storeopen(struct gt_tracker *tracker, enum gt_store_mode mode, struct gt_store **store, struct gt_err *err);
 
 /*

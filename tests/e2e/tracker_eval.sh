@@ -37,7 +37,7 @@ is "no layers in rounds" "$(for id in $("$G" list --all --format json | query "'
     "$G" show "$id" --format json | query "(len(d['layers']), d['unit_hooks'])"; done | sort -u)" "(0, False)"
 is "report" "$("$G" report --model b1 --format json |
     query "(d['model']['name'], d['accuracy']['n'], d['accuracy']['provenance'], d['energy']['provenance'] in ('measured', 'modelled'), len(d['family']),
-    d['closure']['total_uj'] == sum(v for k, v in d['closure'].items() if k.endswith('_uj') and k != 'total_uj'))")" \
+    d['closure']['total_uj'] == sum(d['closure'][k + '_uj'] for k in ('units', 'framework', 'idle', 'others', 'unattributed')))")" \
     "('fashion/b1', 50, 'measured', True, 2, True)"
 "$G" report --model b7 >/dev/null 2>"$TMP/err"; is "an unknown model" $? 1
 grep -q fashion/b1 "$TMP/err" || fail "no candidates: $(cat "$TMP/err")"

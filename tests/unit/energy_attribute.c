@@ -102,6 +102,8 @@ static void test_measured_by_hand(void **state)
     assert_int_equal(out.closure.total.uj, 100000000);
     assert_int_equal(out.closure.units.uj, 27000000);
     assert_int_equal(out.closure.framework.uj, 13500000);
+    assert_true(out.units_known);
+    assert_int_equal(out.closure.inference.uj, 40500000);
     assert_int_equal(out.closure.unattributed.uj, 4500000);
     assert_int_equal(out.closure.idle.uj, 20000000);   /* half of the cpus */
     assert_int_equal(out.closure.others.uj, 35000000); /* 15 J dynamic, 20 J idle */
@@ -230,8 +232,10 @@ static void test_inferences_without_units(void **state)
     m.units[0] = m.units[2];
     m.head.unit_count = 1;
     attribute(&m);
-    assert_int_equal(out.closure.units.uj, 0);
-    assert_int_equal(out.closure.framework.uj, 40500000);
+    assert_false(out.units_known); /* whose the 40.5 J are is not known: they are the inferences' */
+    assert_int_equal(out.closure.inference.uj, 40500000);
+    assert_int_equal(out.closure.inference.uj + out.closure.idle.uj + out.closure.others.uj + out.closure.unattributed.uj,
+                     out.closure.total.uj);
     assert_true(fabs(infers[0].uj_per_item - 585000) < 0.01);
 }
 
@@ -329,7 +333,8 @@ static void test_laws(void **state)
         attribute(&m);
         const struct gt_closure *c = &out.closure;
         assert_int_equal(c->units.uj + c->framework.uj + c->idle.uj + c->others.uj + c->unattributed.uj, c->total.uj);
-        const struct gt_uj all[] = {c->units,        c->framework, c->idle,       c->others,
+        assert_int_equal(c->units.uj + c->framework.uj, c->inference.uj);
+        const struct gt_uj all[] = {c->units,        c->framework, c->idle,       c->others,  c->inference,
                                     c->unattributed, c->total,     out.run_total, out.run_job};
         for (size_t i = 0; i < sizeof all / sizeof *all; i++)
             expect_bounds(all[i]);

@@ -225,6 +225,24 @@ static void test_drift(void **state)
     gt_arena_free(&f.arena);
 }
 
+/* A number that somebody gave divides the whole run: named so, and an observed inference goes before it. */
+static void test_whole_runs_are_labelled(void **state)
+{
+    struct family f;
+    (void)state;
+    begin(&f, 2, "trained");
+    add_run(&f, 0, 9e6, "modelled", NULL)->whole = true;
+    add_run(&f, 1, 1e6, "modelled", NULL);
+    add_run(&f, 1, 9e6, "modelled", "series")->whole = true;
+    analyse(&f, 0);
+    assert_string_equal(f.report.energy.basis, "whole run");
+    assert_int_equal(f.report.energy.rounds, 0);
+    assert_true(noted(&f, "Joules of b0 are those of a whole run"));
+    assert_string_equal(f.report.rows[1].energy.basis, "hooked");
+    assert_true(f.report.rows[1].energy.uj == 1e6);
+    gt_arena_free(&f.arena);
+}
+
 static void test_hooked_energy_is_labelled(void **state)
 {
     struct family f;
@@ -333,6 +351,7 @@ int main(void)
         cmocka_unit_test(test_rounds),
         cmocka_unit_test(test_drift),
         cmocka_unit_test(test_hooked_energy_is_labelled),
+        cmocka_unit_test(test_whole_runs_are_labelled),
         cmocka_unit_test(test_other_groups_are_left_out),
         cmocka_unit_test(test_accuracies_do_not_mix),
         cmocka_unit_test(test_axis_without_energy),

@@ -101,8 +101,9 @@ static struct gt_attribution_record attribution(const struct world *w, int64_t t
                                         .gap_share = 0,
                                         .idle_known = true,
                                         .unattributed_flag = true};
-    struct gt_figure_uj *parts[] = {&out.units, &out.framework, &out.idle, &out.others, &out.unattributed, &out.total};
-    static const int percent[] = {70, 10, 10, 4, 6, 100};
+    struct gt_figure_uj *parts[] = {&out.inference, &out.units,        &out.framework, &out.idle,
+                                    &out.others,    &out.unattributed, &out.total};
+    static const int percent[] = {80, 70, 10, 10, 4, 6, 100};
     for (size_t i = 0; i < COUNT(parts); i++)
         *parts[i] = (struct gt_figure_uj){total * percent[i] / 100, total * percent[i] / 200, total * percent[i] / 50};
     out.run_total = out.run_job = out.total;
@@ -194,6 +195,8 @@ static void put_run(struct world *w, int size, int round, double uj)
                                        .turbo = GT_UNKNOWN,
                                        .hypervisor = 1};
     run.attribution = attribution(w, INT64_C(1000000) << size);
+    if (!hooked)
+        run.attribution.units = run.attribution.framework = (struct gt_figure_uj){GT_UNKNOWN, GT_UNKNOWN, GT_UNKNOWN};
     ok(w, gt_store_put_run(w->store, &run, &model, 1, &w->err));
 }
 
@@ -347,6 +350,33 @@ static void test_reads_back_what_was_stored(void **state)
     assert_non_null(strstr(r.headline, "Random weights"));
 }
 
+/* Layers that were not observed took an unknown part of the energy, not none: in every format. */
+static void test_unobserved_layers_are_not_zero(void **state)
+{
+    static const char *const wanted[][2] = {{"json", "\"inference_uj\": 800000,"},
+                                            {"json", "\"units_uj\": null,"},
+                                            {"json", "\"framework_uj\": null,"},
+                                            {"json", "\"units_share\": null,"},
+                                            {"csv", "closure,0,inference_uj,800000"},
+                                            {"csv", "closure,0,units_uj,\r\n"},
+                                            {"text", "inferences"},
+                                            {"text", "Layers were not observed"}};
+    struct world *w = *state;
+    struct gt_report r;
+    put_run(w, 0, 0, 100);
+    build(w, "b0", &r);
+    assert_true(r.closure.known && !r.closure.units_known);
+    assert_int_equal(r.closure.inference_uj + r.closure.idle_uj + r.closure.others_uj + r.closure.unattributed_uj,
+                     r.closure.total_uj);
+    assert_string_equal(r.energy.basis, "hooks off");
+    for (size_t i = 0; i < COUNT(wanted); i++) {
+        char *got = rendered(w, &r, wanted[i][0], NULL);
+        if (!strstr(got, wanted[i][1]))
+            fail_msg("no %s in the %s:\n%s", wanted[i][1], wanted[i][0], got);
+        free(got);
+    }
+}
+
 /* Every number that the text shows is in the JSON, but for rounding and scale. */
 static void collect_numbers(json_t *value, double *out, size_t *n)
 {
@@ -467,6 +497,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_goldens, world_open, world_close),
         cmocka_unit_test_setup_teardown(test_reads_back_what_was_stored, world_open, world_close),
+        cmocka_unit_test_setup_teardown(test_unobserved_layers_are_not_zero, world_open, world_close),
         cmocka_unit_test_setup_teardown(test_json_has_every_figure_of_the_text, world_open, world_close),
         cmocka_unit_test_setup_teardown(test_flags_everywhere, world_open, world_close),
         cmocka_unit_test_setup_teardown(test_model_without_accuracy, world_open, world_close),

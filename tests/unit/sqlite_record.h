@@ -33,7 +33,7 @@ static const struct gt_process_record record_processes[] = {{11, 1, 5, 95, "/bin
                                                             {12, GT_UNKNOWN, 6, GT_UNKNOWN, NULL, HOSTILE, "crashed"}};
 static const struct gt_unit_energy_record record_energies[] = {{0, 10, 500, 1.5, 1, 2, 0.75}, {1, 3, 100, NAN, NAN, NAN, NAN}};
 static const struct gt_run_model_record record_parts[] = {
-    {MODEL_A, "fp32", "libgtcnn", "0.1.0", 2, 1, 10, 10, 900, 12.5, 10, 15, 9, 0.25, 2, record_energies}};
+    {MODEL_A, "observed", "fp32", "libgtcnn", "0.1.0", 2, 1, 10, 10, 900, 12.5, 10, 15, 9, 0.25, 2, record_energies}};
 static const struct gt_counter_record record_counters[] = {
     {"package-0", GT_UNKNOWN, 0, GT_UNKNOWN, true, 0.5, 262143, 5, 4, 131072, 1, 0, 0},
     {"core", 0, 0, 0, false, 1, GT_UNKNOWN, 0, INT64_MAX, 7, 0, 2, 30}};
@@ -86,6 +86,7 @@ static inline struct gt_run_record record_run(char id[33], unsigned number, cons
                                                   .cpu_share = 0.5,
                                                   .gap_share = NAN,
                                                   .idle_known = true,
+                                                  .inference = {65, 54, 76},
                                                   .units = {60, 50, 70},
                                                   .framework = {5, 4, 6},
                                                   .idle = {20, 19, 21},

@@ -86,6 +86,7 @@ static void same_parts(const struct gt_run_record *a, const struct gt_run_record
     for (size_t i = 0; i < a->model_count; i++) {
         const struct gt_run_model_record *x = &a->models[i], *y = &b->models[i];
         same_text(x->model, y->model);
+        same_text(x->counted, y->counted);
         same_text(x->runtime_version, y->runtime_version);
         assert_int_equal(x->inferences, y->inferences);
         same_real(x->uj_per_inference, y->uj_per_inference);
@@ -111,10 +112,10 @@ static void same_attribution(const struct gt_attribution_record *a, const struct
     same_real(a->gap_share, b->gap_share);
     assert_int_equal(a->idle_known, b->idle_known);
     assert_int_equal(a->unattributed_flag, b->unattributed_flag);
-    const struct gt_figure_uj x[] = {a->units,        a->framework, a->idle,      a->others,
-                                     a->unattributed, a->total,     a->run_total, a->run_job};
-    const struct gt_figure_uj y[] = {b->units,        b->framework, b->idle,      b->others,
-                                     b->unattributed, b->total,     b->run_total, b->run_job};
+    const struct gt_figure_uj x[] = {a->units, a->framework, a->idle,    a->others,   a->unattributed,
+                                     a->total, a->run_total, a->run_job, a->inference};
+    const struct gt_figure_uj y[] = {b->units, b->framework, b->idle,    b->others,   b->unattributed,
+                                     b->total, b->run_total, b->run_job, b->inference};
     for (size_t i = 0; i < sizeof x / sizeof *x; i++)
         same_figure(x[i], y[i]);
 }
@@ -528,9 +529,10 @@ static void views_answer(void **state)
     struct gt_run_record run = record_run(id, 1, "closed");
     place_open(&p);
     put(&p, &run);
-    assert_int_equal(ask(&p, "SELECT job_uj FROM v_runs WHERE provenance = 'measured' AND source = 'powercap'"
-                             " AND boundary = 'package' AND kind = 'ci95' AND inferences = 10 AND total_uj = units_uj +"
-                             " framework_uj + idle_uj + others_uj + unattributed_uj"),
+    assert_int_equal(ask(&p,
+                         "SELECT job_uj FROM v_runs WHERE provenance = 'measured' AND source = 'powercap'"
+                         " AND boundary = 'package' AND kind = 'ci95' AND inferences = 10 AND total_uj ="
+                         " inference_uj + idle_uj + others_uj + unattributed_uj AND inference_uj = units_uj + framework_uj"),
                      90);
     assert_int_equal(ask(&p, "SELECT count(*) FROM v_layers WHERE model = 'fashion/b3' AND method = 'time'"), 2);
     assert_int_equal(ask(&p, "SELECT macs FROM v_layers WHERE idx = 0 AND members LIKE 'stem + %' AND ns_per_call = 50"), 100);
@@ -618,6 +620,34 @@ static void an_older_schema_is_migrated_by_writers_alone(void **state)
     OK(&p, gt_store_open(p.path, GT_STORE_WRITE, &p.store, &p.err));
     assert_int_equal(ask(&p, "PRAGMA user_version"), GT_STORE_VERSION);
     assert_int_equal(ask(&p, "SELECT count(*) FROM published"), 8);
+    assert_sound(&p);
+    place_close(&p);
+}
+
+/* A store as version 1 wrote it: a hooked run, two under GREENTRACK_UNITS=off (one bare), a foreign one with a number said. */
+static void version_1_is_brought_up_to_date(void **state)
+{
+    (void)state;
+    static char dump[1 << 20];
+    struct place p;
+    place_open(&p);
+    gt_store_close(p.store);
+    p.store = NULL;
+    unlink(p.path);
+    dump[read_file("tests/golden/store-v1.sql", dump, sizeof dump - 1)] = '\0';
+    sql(p.path, dump);
+    assert_int_equal(gt_store_open(p.path, GT_STORE_READ, &p.store, &p.err), GT_E_VERSION);
+    OK(&p, gt_store_open(p.path, GT_STORE_WRITE, &p.store, &p.err));
+    assert_int_equal(ask(&p, "SELECT count(*) FROM runs"), 4);
+    assert_int_equal(
+        ask(&p, "SELECT count(*) FROM v_runs WHERE total_uj = inference_uj + idle_uj + others_uj + unattributed_uj"), 3);
+    assert_int_equal(ask(&p, "SELECT count(*) FROM v_runs WHERE unit_hooks AND inference_uj = units_uj + framework_uj"), 1);
+    assert_int_equal(ask(&p, "SELECT count(*) FROM v_runs WHERE NOT unit_hooks AND inference_uj > 0 AND units_uj IS NULL"
+                             " AND framework_uj IS NULL"),
+                     2);
+    assert_int_equal(ask(&p, "SELECT count(*) FROM run_models WHERE counted = 'observed'"), 3);
+    assert_int_equal(ask(&p, "SELECT inferences FROM run_models WHERE counted = 'annotated'"), 5);
+    assert_int_equal(ask(&p, "SELECT count(*) FROM v_layers WHERE uj_per_call >= 0"), 33);
     assert_sound(&p);
     place_close(&p);
 }
@@ -726,6 +756,7 @@ int main(void)
         cmocka_unit_test(views_answer),
         cmocka_unit_test(damaged_and_foreign_files_are_refused_untouched),
         cmocka_unit_test(an_older_schema_is_migrated_by_writers_alone),
+        cmocka_unit_test(version_1_is_brought_up_to_date),
         cmocka_unit_test(a_failed_migration_changes_nothing),
         cmocka_unit_test(a_truncated_store_is_called_damaged),
         cmocka_unit_test(a_missing_store_is_said_to_be_missing),
