@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# kill -9 at random instants: what was committed is there, rings give the rest, nothing is told twice and nothing invented.
+# kill -9 at random instants: what was committed is there, rings give the rest, nothing is told twice and nothing invented. At
+# instants that the host knows, the store has exactly what it had executed.
 set -u
 . "$(dirname "$0")/preload.sh"
 RANDOM=20261
-for round in $(seq 12); do
+for round in $(seq 6); do
     clear_spool
     LD_PRELOAD=$PLUGIN "$HOST/infer" 1000000 0 >/dev/null 2>&1 &
     pid=$!
@@ -22,4 +23,30 @@ for round in $(seq 12); do
     [ "$rows" -le $((calls + 512)) ] || fail "round $round: $rows rows, $calls calls: told twice"
     echo "round $round: $calls calls, $rows rows, $(told leftover_rows) of them from rings, lost $dropped"
 done
+
+# The host says what it has executed and kills itself: what ingest stores is that, to the call.
+stored() {
+    "$O/greentrack" ingest >/dev/null && "$O/greentrack" show last --all --format json | python3 -c "
+import json, sys
+run = json.load(sys.stdin)
+inferences = sum(model['inferences'] for model in run['models'])
+print(run['state'], inferences, sum(layer['calls'] for layer in run['layers']) + inferences)"
+}
+exact() { # mode (NAME=value), where, inferences
+    clear_spool
+    rm -f "$GREENTRACK_STORE"*
+    said=$(env "$1" LD_PRELOAD="$PLUGIN" "$HOST/die" "$2" "$3")
+    [ "$(traces)" = 1 ] || fail "$*: $(traces) traces"
+    id=$(basename "$GREENTRACK_SPOOL"/process-* .gtt) id=${id#process-}
+    got=$(stored)
+    [ "$got" = "crashed $said" ] || fail "$*: the host executed $said (inferences, calls), stored is $got"
+    ! ls "/dev/shm/greentrack-$id-"* 2>/dev/null || fail "$*: rings are left after ingest"
+    echo "$*: $got"
+}
+for where in between before after; do
+    for times in 0 1 50 3000; do exact GREENTRACK_TRACE_MB=64 $where $times; done
+done
+# The last block was never written: what it would have held is in the rings' tables.
+exact GREENTRACK_TRACE_MB=1 between 3000
+exact GREENTRACK_TRACE_MB=1 after 3000
 exit 0

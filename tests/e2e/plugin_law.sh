@@ -91,6 +91,8 @@ fi
 
 # The environment does not steer a program that runs with another's privileges: secure_getenv is the only way to it.
 grep -n '[^_]getenv(' "$(dirname "$0")"/../../plugin/*.c && fail "getenv in the plugin"
+# Initial-exec TLS: the other models may call the allocator at a thread's first unit.
+[ -n "$SANITIZER" ] || ! nm -D "$O/libgreentrack.so" | grep __tls_get_addr || fail "TLS that is allocated when it is first used"
 # Readers of traces and rings, which others may cut short meanwhile, use pread alone.
 grep -n 'mmap(' "$(dirname "$0")"/../../core/trace_read.c "$(dirname "$0")"/../../core/ring_leftover.c && fail "mmap in a reader"
 exit 0
