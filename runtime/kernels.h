@@ -1,9 +1,9 @@
 /*
  * The seam between the plan and the arithmetic: one table of kernels per datatype and instruction set.
  *
- * A kernel computes thread `thread`'s part of one layer from plain arguments: it knows neither graph nor plan, allocates
- * nothing and calls nothing. Every output element is computed by exactly one thread and in one order, so that results depend on
- * neither the number of threads nor the timing. Maps are NHWC; other arrays are described by strides.
+ * A kernel computes one part of `parts` of one layer from plain arguments: it knows neither graph nor plan, allocates
+ * nothing and calls nothing. Every output element is computed in exactly one part and in one order, so that results depend on
+ * neither the number of parts nor the timing. Maps are NHWC; other arrays are described by strides.
  */
 #ifndef GTCNN_KERNELS_H
 #define GTCNN_KERNELS_H
@@ -94,26 +94,26 @@ struct gtcnn_along {
 
 struct gtcnn_kernels {
     const char *name; /* "fp32 reference" */
-    void (*conv)(const struct gtcnn_conv *args, uint32_t thread, uint32_t threads);
-    void (*depthwise)(const struct gtcnn_conv *args, uint32_t thread, uint32_t threads);
-    void (*pooling)(const struct gtcnn_pooling *args, uint32_t thread, uint32_t threads);
-    void (*mean)(const struct gtcnn_mean *args, uint32_t thread, uint32_t threads);
-    void (*elements)(const struct gtcnn_elements *args, uint32_t thread, uint32_t threads);
-    void (*reduce_mean)(const struct gtcnn_along *args, uint32_t thread, uint32_t threads);
-    void (*softmax)(const struct gtcnn_along *args, uint32_t thread, uint32_t threads);
+    void (*conv)(const struct gtcnn_conv *args, uint32_t part, uint32_t parts);
+    void (*depthwise)(const struct gtcnn_conv *args, uint32_t part, uint32_t parts);
+    void (*pooling)(const struct gtcnn_pooling *args, uint32_t part, uint32_t parts);
+    void (*mean)(const struct gtcnn_mean *args, uint32_t part, uint32_t parts);
+    void (*elements)(const struct gtcnn_elements *args, uint32_t part, uint32_t parts);
+    void (*reduce_mean)(const struct gtcnn_along *args, uint32_t part, uint32_t parts);
+    void (*softmax)(const struct gtcnn_along *args, uint32_t part, uint32_t parts);
 };
 
 /* Plain C, the reference. */
 extern const struct gtcnn_kernels gtcnn_kernels_ref;
 
 /* The reference's parts, one file each. */
-void gtcnn_ref_conv(const struct gtcnn_conv *args, uint32_t thread, uint32_t threads);
-void gtcnn_ref_depthwise(const struct gtcnn_conv *args, uint32_t thread, uint32_t threads);
-void gtcnn_ref_pooling(const struct gtcnn_pooling *args, uint32_t thread, uint32_t threads);
-void gtcnn_ref_mean(const struct gtcnn_mean *args, uint32_t thread, uint32_t threads);
-void gtcnn_ref_elements(const struct gtcnn_elements *args, uint32_t thread, uint32_t threads);
-void gtcnn_ref_reduce_mean(const struct gtcnn_along *args, uint32_t thread, uint32_t threads);
-void gtcnn_ref_softmax(const struct gtcnn_along *args, uint32_t thread, uint32_t threads);
+void gtcnn_ref_conv(const struct gtcnn_conv *args, uint32_t part, uint32_t parts);
+void gtcnn_ref_depthwise(const struct gtcnn_conv *args, uint32_t part, uint32_t parts);
+void gtcnn_ref_pooling(const struct gtcnn_pooling *args, uint32_t part, uint32_t parts);
+void gtcnn_ref_mean(const struct gtcnn_mean *args, uint32_t part, uint32_t parts);
+void gtcnn_ref_elements(const struct gtcnn_elements *args, uint32_t part, uint32_t parts);
+void gtcnn_ref_reduce_mean(const struct gtcnn_along *args, uint32_t part, uint32_t parts);
+void gtcnn_ref_softmax(const struct gtcnn_along *args, uint32_t part, uint32_t parts);
 /* y[i] = act(y[i]) */
 void gtcnn_ref_activate(const struct gtcnn_activation *activation, float *y, int64_t n);
 

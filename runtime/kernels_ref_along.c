@@ -22,11 +22,11 @@ static int64_t offset(int64_t index, const int64_t *dim, const int64_t *stride, 
     return at;
 }
 
-void gtcnn_ref_reduce_mean(const struct gtcnn_along *a, uint32_t thread, uint32_t threads)
+void gtcnn_ref_reduce_mean(const struct gtcnn_along *a, uint32_t part, uint32_t parts)
 {
     int64_t n = product(a->over, a->over_rank);
     uint64_t begin, end;
-    gtcnn_pool_slice((uint64_t)product(a->dim, a->rank), thread, threads, &begin, &end);
+    gtcnn_pool_slice((uint64_t)product(a->dim, a->rank), part, parts, &begin, &end);
     for (int64_t i = (int64_t)begin; i < (int64_t)end; i++) {
         const float *x = a->x + offset(i, a->dim, a->x_stride, a->rank);
         double sum = 0;
@@ -53,11 +53,11 @@ static void softmax(const struct gtcnn_along *a, const float *x, float *y, int64
         y[offset(k, a->over, a->over_y, a->over_rank)] /= (float)sum;
 }
 
-void gtcnn_ref_softmax(const struct gtcnn_along *a, uint32_t thread, uint32_t threads)
+void gtcnn_ref_softmax(const struct gtcnn_along *a, uint32_t part, uint32_t parts)
 {
     int64_t n = product(a->over, a->over_rank);
     uint64_t begin, end;
-    gtcnn_pool_slice((uint64_t)product(a->dim, a->rank), thread, threads, &begin, &end);
+    gtcnn_pool_slice((uint64_t)product(a->dim, a->rank), part, parts, &begin, &end);
     for (int64_t i = (int64_t)begin; i < (int64_t)end; i++)
         softmax(a, a->x + offset(i, a->dim, a->x_stride, a->rank), a->y + offset(i, a->dim, a->y_stride, a->rank), n);
 }

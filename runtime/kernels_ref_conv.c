@@ -71,12 +71,12 @@ static void panel(const struct row *row, int64_t group, int64_t first, const flo
     }
 }
 
-void gtcnn_ref_conv(const struct gtcnn_conv *a, uint32_t thread, uint32_t threads)
+void gtcnn_ref_conv(const struct gtcnn_conv *a, uint32_t part, uint32_t parts)
 {
     int64_t panels = (a->out + GTCNN_PANEL - 1) / GTCNN_PANEL, panel_size = a->kernel[0] * a->kernel[1] * a->in * GTCNN_PANEL;
     uint64_t begin, end;
     /* Work is split by (row, group, panel), panels innermost, so that a single row still keeps all threads busy. */
-    gtcnn_pool_slice((uint64_t)(a->n * a->oh * a->groups * panels), thread, threads, &begin, &end);
+    gtcnn_pool_slice((uint64_t)(a->n * a->oh * a->groups * panels), part, parts, &begin, &end);
     for (int64_t i = (int64_t)begin; i < (int64_t)end; i++) {
         int64_t p = i % panels, group = i / panels % a->groups, line = i / panels / a->groups;
         struct row row = {a, a->x + line / a->oh * a->h * a->w * a->in * a->groups + group * a->in, line % a->oh};

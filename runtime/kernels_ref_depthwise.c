@@ -40,11 +40,11 @@ static void row(const struct gtcnn_conv *a, const float *image, int64_t oh, int6
     }
 }
 
-void gtcnn_ref_depthwise(const struct gtcnn_conv *a, uint32_t thread, uint32_t threads)
+void gtcnn_ref_depthwise(const struct gtcnn_conv *a, uint32_t part, uint32_t parts)
 {
     int64_t blocks = (a->groups + BLOCK - 1) / BLOCK;
     uint64_t begin, end;
-    gtcnn_pool_slice((uint64_t)(a->n * a->oh * blocks), thread, threads, &begin, &end);
+    gtcnn_pool_slice((uint64_t)(a->n * a->oh * blocks), part, parts, &begin, &end);
     for (int64_t i = (int64_t)begin; i < (int64_t)end; i++) {
         int64_t first = i % blocks * BLOCK, line = i / blocks;
         int64_t n = a->groups - first < BLOCK ? a->groups - first : BLOCK;

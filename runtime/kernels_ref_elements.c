@@ -62,17 +62,17 @@ static void row(const struct gtcnn_elements *e, const struct position *at, int64
             gtcnn_ref_activate(&e->activation, y + i * sy, 1);
 }
 
-void gtcnn_ref_elements(const struct gtcnn_elements *e, uint32_t thread, uint32_t threads)
+void gtcnn_ref_elements(const struct gtcnn_elements *e, uint32_t part, uint32_t parts)
 {
     int64_t rows = 1, n = e->dim[e->rank - 1];
     for (uint32_t d = 0; d + 1 < e->rank; d++)
         rows *= e->dim[d];
     /* Few rows: each is split; else the rows are. */
     uint64_t first = 0, last = (uint64_t)rows, from = 0, to = (uint64_t)n;
-    if (rows < (int64_t)threads)
-        gtcnn_pool_slice((uint64_t)n, thread, threads, &from, &to);
+    if (rows < (int64_t)parts)
+        gtcnn_pool_slice((uint64_t)n, part, parts, &from, &to);
     else
-        gtcnn_pool_slice((uint64_t)rows, thread, threads, &first, &last);
+        gtcnn_pool_slice((uint64_t)rows, part, parts, &first, &last);
     for (uint64_t i = first; i < last; i++) {
         struct position at = locate(e, (int64_t)i);
         row(e, &at, (int64_t)from, (int64_t)(to - from));

@@ -59,11 +59,11 @@ static void pixel(const struct gtcnn_pooling *a, const float *x, int64_t oh, int
         y[c] = a->max ? acc[c] : acc[c] / divisor;
 }
 
-void gtcnn_ref_pooling(const struct gtcnn_pooling *a, uint32_t thread, uint32_t threads)
+void gtcnn_ref_pooling(const struct gtcnn_pooling *a, uint32_t part, uint32_t parts)
 {
     int64_t blocks = (a->channels + BLOCK - 1) / BLOCK;
     uint64_t begin, end;
-    gtcnn_pool_slice((uint64_t)(a->n * a->oh * blocks), thread, threads, &begin, &end);
+    gtcnn_pool_slice((uint64_t)(a->n * a->oh * blocks), part, parts, &begin, &end);
     for (int64_t i = (int64_t)begin; i < (int64_t)end; i++) {
         int64_t first = i % blocks * BLOCK, line = i / blocks;
         int64_t n = a->channels - first < BLOCK ? a->channels - first : BLOCK;
@@ -73,11 +73,11 @@ void gtcnn_ref_pooling(const struct gtcnn_pooling *a, uint32_t thread, uint32_t 
     }
 }
 
-void gtcnn_ref_mean(const struct gtcnn_mean *a, uint32_t thread, uint32_t threads)
+void gtcnn_ref_mean(const struct gtcnn_mean *a, uint32_t part, uint32_t parts)
 {
     int64_t blocks = (a->channels + BLOCK - 1) / BLOCK;
     uint64_t begin, end;
-    gtcnn_pool_slice((uint64_t)(a->n * blocks), thread, threads, &begin, &end);
+    gtcnn_pool_slice((uint64_t)(a->n * blocks), part, parts, &begin, &end);
     for (int64_t i = (int64_t)begin; i < (int64_t)end; i++) {
         int64_t first = i % blocks * BLOCK, image = i / blocks;
         int64_t n = a->channels - first < BLOCK ? a->channels - first : BLOCK;

@@ -254,6 +254,8 @@ enum gtcnn_status gtcnn_plan_new(const struct gtcnn_graph *graph, const bool *ke
     status = allocate_scratch(plan, err);
     for (uint32_t c = 0; c < plan->call_count && !status; c++)
         link_call(plan, &plan->calls[c]);
+    for (uint32_t c = 0; c < plan->call_count && !status; c++)
+        plan->calls[c].parts = gtcnn_plan_split(&plan->calls[c]);
 out:
     if (status == GTCNN_E_NOMEM)
         gtcnn_err_set(err, status, "out of memory while planning the model");
@@ -287,32 +289,32 @@ struct task {
     const struct gtcnn_call *call;
 };
 
-static void run_call(const void *argument, uint32_t thread, uint32_t threads)
+static void run_call(const void *argument, uint32_t part, uint32_t parts)
 {
     const struct task *task = argument;
     const struct gtcnn_kernels *k = task->kernels;
     const struct gtcnn_call *call = task->call;
     switch (call->kind) {
     case GTCNN_CALL_CONV:
-        k->conv(&call->args.conv, thread, threads);
+        k->conv(&call->args.conv, part, parts);
         break;
     case GTCNN_CALL_DEPTHWISE:
-        k->depthwise(&call->args.conv, thread, threads);
+        k->depthwise(&call->args.conv, part, parts);
         break;
     case GTCNN_CALL_POOLING:
-        k->pooling(&call->args.pooling, thread, threads);
+        k->pooling(&call->args.pooling, part, parts);
         break;
     case GTCNN_CALL_MEAN:
-        k->mean(&call->args.mean, thread, threads);
+        k->mean(&call->args.mean, part, parts);
         break;
     case GTCNN_CALL_ELEMENTS:
-        k->elements(&call->args.elements, thread, threads);
+        k->elements(&call->args.elements, part, parts);
         break;
     case GTCNN_CALL_REDUCE_MEAN:
-        k->reduce_mean(&call->args.along, thread, threads);
+        k->reduce_mean(&call->args.along, part, parts);
         break;
     case GTCNN_CALL_SOFTMAX:
-        k->softmax(&call->args.along, thread, threads);
+        k->softmax(&call->args.along, part, parts);
         break;
     }
 }
@@ -321,6 +323,6 @@ void gtcnn_plan_run(const struct gtcnn_plan *plan, uint32_t step, struct gtcnn_p
 {
     for (uint32_t c = 0; c < plan->steps[step].count; c++) {
         struct task task = {plan->kernels, &plan->calls[plan->steps[step].first + c]};
-        gtcnn_pool_run(pool, run_call, &task);
+        gtcnn_pool_run(pool, task.call->parts, run_call, &task);
     }
 }

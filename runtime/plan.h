@@ -36,6 +36,7 @@ struct gtcnn_call {
         struct gtcnn_along along;
     } args;
     struct gtcnn_ref y, x[3];
+    uint32_t parts; /* into how many it is cut where there are as many threads; by its shapes alone (plan_split.c) */
 };
 
 struct gtcnn_step {
@@ -104,5 +105,8 @@ struct gtcnn_packing {
     float epsilon;
 };
 enum gtcnn_status gtcnn_plan_pack(struct gtcnn_plan *plan, const struct gtcnn_packing *packing, struct gtcnn_conv *args);
+
+/* How many parts a call is worth: 1 ... GTCNN_POOL_MAX. Its arguments must be final (plan_split.c). */
+uint32_t gtcnn_plan_split(const struct gtcnn_call *call);
 
 #endif

@@ -1,126 +1,145 @@
 #include "runtime/pool.h"
 
 #include <errno.h>
+#include <linux/futex.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
 
 /*
- * Turns of the spin loop before a thread blocks: many times the gap between two layers. How long that is depends on the
- * processor's pause instruction; on an AMD EPYC some 100 µs.
+ * How long a thread spins before it sleeps. Longer than the gap between two layers that are shared, and about what it costs to
+ * put a thread to sleep and wake it on another processor (some 50 us on a virtual machine): waiting costs twice the best at
+ * most.
  */
-enum { SPINS = 4000 };
+enum { SPIN_NS = 50000, PAUSES = 16 /* between two looks at the clock */ };
+
+/*
+ * What a worker does. A part is POSTED by the caller and executed by who takes it first: the worker (BUSY), or the caller, when
+ * it is through with its own part and the worker has not been given a processor yet.
+ */
+enum state {
+    IDLE,
+    ASLEEP, /* idle, and to be woken */
+    POSTED,
+    BUSY,
+    AWAITED, /* busy, and the caller is to be woken */
+    ENDED
+};
+
+/* On a cache line of its own: what passes between the caller and one worker concerns no other. */
+struct worker {
+    _Alignas(64) atomic_uint state; /* a futex; the members below belong to who took the part */
+    gtcnn_task_fn *fn;
+    const void *task;
+    uint32_t part, parts;
+    bool started;
+    pthread_t thread;
+};
 
 struct gtcnn_pool {
     uint32_t threads;
-    uint32_t started;      /* workers that run */
-    pthread_t *workers;    /* threads - 1 */
-    pthread_mutex_t mutex; /* guards the sleepers */
-    pthread_cond_t wake, done;
-    gtcnn_task_fn *fn; /* of the current task; published by `epoch` */
-    const void *task;
-    atomic_uint epoch;   /* one more for each task */
-    atomic_uint pending; /* workers that have not finished it */
-    atomic_bool stop;
+    struct worker *workers; /* threads - 1 */
 };
 
-struct worker {
-    struct gtcnn_pool *pool;
-    uint32_t thread;
-};
+static uint64_t now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
 
 static void relax(void)
 {
 #if defined(__x86_64__) || defined(__i386__)
     __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
 #endif
 }
 
-/* Waits until a task newer than `seen` is there, and returns its epoch. */
-static unsigned await_task(struct gtcnn_pool *pool, unsigned seen)
+/* Spins while *state is `old`. The state seen last. */
+static unsigned spin(atomic_uint *state, unsigned old)
 {
-    for (int i = 0; i < SPINS; i++) {
-        unsigned epoch = atomic_load_explicit(&pool->epoch, memory_order_acquire);
-        if (epoch != seen)
-            return epoch;
-        relax();
+    unsigned now = atomic_load_explicit(state, memory_order_acquire);
+    for (uint64_t end = 0, t; now == old; end = end ? end : t + SPIN_NS) {
+        t = now_ns();
+        if (end && t >= end)
+            break;
+        for (int i = 0; i < PAUSES && now == old; i++) {
+            relax();
+            now = atomic_load_explicit(state, memory_order_acquire);
+        }
     }
-    pthread_mutex_lock(&pool->mutex);
-    unsigned epoch;
-    while ((epoch = atomic_load_explicit(&pool->epoch, memory_order_acquire)) == seen)
-        pthread_cond_wait(&pool->wake, &pool->mutex);
-    pthread_mutex_unlock(&pool->mutex);
-    return epoch;
+    return now;
 }
 
-static void finish_task(struct gtcnn_pool *pool)
+/* Waits until *state is no longer `old`, in its sleep from some time on: then it is `sleeping`. The new state. */
+static unsigned await_change(atomic_uint *state, unsigned old, unsigned sleeping)
 {
-    if (atomic_fetch_sub_explicit(&pool->pending, 1, memory_order_acq_rel) != 1)
-        return;
-    pthread_mutex_lock(&pool->mutex);
-    pthread_cond_signal(&pool->done);
-    pthread_mutex_unlock(&pool->mutex);
+    unsigned now = spin(state, old);
+    if (now != old || !atomic_compare_exchange_strong(state, &now, sleeping))
+        return now;
+    while ((now = atomic_load_explicit(state, memory_order_acquire)) == sleeping)
+        syscall(SYS_futex, state, FUTEX_WAIT_PRIVATE, sleeping, NULL, NULL, 0);
+    return now;
+}
+
+/* Changes *state, and wakes who had left word that it is asleep. */
+static void change(atomic_uint *state, unsigned next, unsigned sleeping)
+{
+    if (atomic_exchange(state, next) == sleeping)
+        syscall(SYS_futex, state, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+static bool take(struct worker *worker, unsigned next)
+{
+    unsigned posted = POSTED;
+    return atomic_compare_exchange_strong(&worker->state, &posted, next);
 }
 
 static void *work(void *argument)
 {
-    struct worker self = *(struct worker *)argument;
-    free(argument);
-    for (unsigned seen = 0;;) {
-        seen = await_task(self.pool, seen);
-        if (atomic_load_explicit(&self.pool->stop, memory_order_relaxed))
-            return NULL;
-        self.pool->fn(self.pool->task, self.thread, self.pool->threads);
-        finish_task(self.pool);
+    struct worker *self = argument;
+    while (await_change(&self->state, IDLE, ASLEEP) != ENDED)
+        if (take(self, BUSY)) {
+            self->fn(self->task, self->part, self->parts);
+            change(&self->state, IDLE, AWAITED);
+        }
+    return NULL;
+}
+
+static void post(struct worker *worker, gtcnn_task_fn *fn, const void *task, uint32_t parts)
+{
+    worker->fn = fn;
+    worker->task = task;
+    worker->parts = parts;
+    change(&worker->state, POSTED, ASLEEP);
+}
+
+void gtcnn_pool_run(struct gtcnn_pool *pool, uint32_t parts, gtcnn_task_fn *fn, const void *task)
+{
+    parts = parts < pool->threads ? parts : pool->threads;
+    for (uint32_t i = 1; i < parts; i++)
+        post(&pool->workers[i - 1], fn, task, parts);
+    fn(task, 0, parts);
+    for (uint32_t i = 1; i < parts; i++) {
+        struct worker *worker = &pool->workers[i - 1];
+        if (take(worker, IDLE))
+            fn(task, i, parts);
+        else
+            await_change(&worker->state, BUSY, AWAITED);
     }
 }
 
-static void await_workers(struct gtcnn_pool *pool)
+static int start(struct worker *worker)
 {
-    for (int i = 0; i < SPINS; i++) {
-        if (atomic_load_explicit(&pool->pending, memory_order_acquire) == 0)
-            return;
-        relax();
-    }
-    pthread_mutex_lock(&pool->mutex);
-    while (atomic_load_explicit(&pool->pending, memory_order_acquire) != 0)
-        pthread_cond_wait(&pool->done, &pool->mutex);
-    pthread_mutex_unlock(&pool->mutex);
-}
-
-static void publish(struct gtcnn_pool *pool)
-{
-    pthread_mutex_lock(&pool->mutex);
-    atomic_fetch_add_explicit(&pool->epoch, 1, memory_order_release);
-    pthread_cond_broadcast(&pool->wake);
-    pthread_mutex_unlock(&pool->mutex);
-}
-
-void gtcnn_pool_run(struct gtcnn_pool *pool, gtcnn_task_fn *fn, const void *task)
-{
-    if (pool->threads > 1) {
-        pool->fn = fn;
-        pool->task = task;
-        atomic_store_explicit(&pool->pending, pool->threads - 1, memory_order_relaxed);
-        publish(pool);
-    }
-    fn(task, 0, pool->threads);
-    if (pool->threads > 1)
-        await_workers(pool);
-}
-
-static int start_worker(struct gtcnn_pool *pool, uint32_t thread)
-{
-    struct worker *self = malloc(sizeof *self);
-    if (!self)
-        return ENOMEM;
-    *self = (struct worker){pool, thread};
-    int error = pthread_create(&pool->workers[thread - 1], NULL, work, self);
-    if (error)
-        free(self);
-    else
-        pool->started++;
+    int error = pthread_create(&worker->thread, NULL, work, worker);
+    worker->started = !error;
     return error;
 }
 
@@ -130,13 +149,12 @@ struct gtcnn_pool *gtcnn_pool_new(uint32_t threads)
     if (!pool)
         return NULL;
     pool->threads = threads;
-    pthread_mutex_init(&pool->mutex, NULL);
-    pthread_cond_init(&pool->wake, NULL);
-    pthread_cond_init(&pool->done, NULL);
-    pool->workers = calloc(threads, sizeof *pool->workers);
+    pool->workers = aligned_alloc(_Alignof(struct worker), threads * sizeof *pool->workers);
     int error = pool->workers ? 0 : ENOMEM;
-    for (uint32_t i = 1; i < threads && !error; i++)
-        error = start_worker(pool, i);
+    for (uint32_t i = 0; i < threads && !error; i++)
+        pool->workers[i] = (struct worker){.part = i + 1};
+    for (uint32_t i = 0; i + 1 < threads && !error; i++)
+        error = start(&pool->workers[i]);
     if (!error)
         return pool;
     gtcnn_pool_free(pool);
@@ -148,13 +166,11 @@ void gtcnn_pool_free(struct gtcnn_pool *pool)
 {
     if (!pool)
         return;
-    atomic_store_explicit(&pool->stop, true, memory_order_relaxed);
-    publish(pool);
-    for (uint32_t i = 0; i < pool->started; i++)
-        pthread_join(pool->workers[i], NULL);
-    pthread_cond_destroy(&pool->done);
-    pthread_cond_destroy(&pool->wake);
-    pthread_mutex_destroy(&pool->mutex);
+    for (uint32_t i = 0; pool->workers && i + 1 < pool->threads; i++)
+        if (pool->workers[i].started) {
+            change(&pool->workers[i].state, ENDED, ASLEEP);
+            pthread_join(pool->workers[i].thread, NULL);
+        }
     free(pool->workers);
     free(pool);
 }

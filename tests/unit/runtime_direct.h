@@ -382,7 +382,8 @@ static inline float *direct_noise(int64_t n)
     return x;
 }
 
-/* Runs the plan on `threads` threads. The output, in the file's order, is the caller's. *plan is kept when wanted. */
+/* Runs the plan on `threads` threads, every call cut into as many parts, small as it may be. The output, in the file's order,
+ * is the caller's. *plan is kept when wanted. */
 static inline float *direct_run(const struct gtcnn_graph *g, const bool *keep, uint32_t threads, const float *input,
                                 struct gtcnn_plan **kept)
 {
@@ -392,6 +393,8 @@ static inline float *direct_run(const struct gtcnn_graph *g, const bool *keep, u
     if (gtcnn_plan_new(g, keep ? keep : none, &gtcnn_kernels_ref, &plan, &err))
         fail_msg("%s", err.text);
     free(none);
+    for (uint32_t c = 0; c < plan->call_count; c++)
+        plan->calls[c].parts = threads;
     struct gtcnn_pool *pool = gtcnn_pool_new(threads);
     const struct gtcnn_array *in = &plan->arrays[g->input], *out = &plan->arrays[plan->fusion.alias[g->output]];
     int64_t stride[GTCNN_MAX_RANK];

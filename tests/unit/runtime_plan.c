@@ -370,6 +370,38 @@ static void answers_depend_on_the_image_alone(void **state)
     free(x);
 }
 
+static uint32_t parts_of_convolution(int64_t channels, int64_t side)
+{
+    struct gtcnn_graph *g = gtcnn_graph_new();
+    struct gtcnn_shape shape = direct_shape4(1, channels, side, side);
+    convolution(g, direct_input(g, &shape), (int)channels, (int)channels, 1);
+    struct gtcnn_plan *plan = plan_of(g, NULL);
+    uint32_t parts = plan->calls[0].parts;
+    gtcnn_plan_free(plan);
+    gtcnn_graph_free(g);
+    return parts;
+}
+
+/* A layer that is computed sooner than another thread could be told is nobody's but the caller's; a large one is everybody's.
+ */
+static void small_work_stays_with_the_caller(void **state)
+{
+    (void)state;
+    assert_int_equal(parts_of_convolution(8, 14), 1); /* 12 544 MACs */
+    assert_int_equal(parts_of_convolution(16, 14), 3);
+    assert_int_equal(parts_of_convolution(64, 28), 199);
+    assert_int_equal(parts_of_convolution(128, 56), GTCNN_POOL_MAX);
+    struct gtcnn_model *one = open_model("fashion/b0", 1, 1), *two = open_model("fashion/b0", 1, 2);
+    uint32_t cut = 0;
+    for (uint32_t c = 0; c < one->plan->call_count; c++) {
+        assert_int_equal(one->plan->calls[c].parts, two->plan->calls[c].parts); /* the shapes decide, not the threads */
+        cut += one->plan->calls[c].parts > 1;
+    }
+    assert_true(cut > 0 && cut < one->plan->call_count);
+    gtcnn_model_close(one);
+    gtcnn_model_close(two);
+}
+
 static void wrong_calls_are_refused(void **state)
 {
     (void)state;
@@ -426,6 +458,7 @@ int main(void)
         cmocka_unit_test(units_add_up_to_the_model),
         cmocka_unit_test(ids_are_never_reused),
         cmocka_unit_test(answers_depend_on_the_image_alone),
+        cmocka_unit_test(small_work_stays_with_the_caller),
         cmocka_unit_test(wrong_calls_are_refused),
         cmocka_unit_test(kept_tensors_can_be_read),
     };
