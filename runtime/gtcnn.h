@@ -5,6 +5,10 @@
  * threads. One model belongs to one caller at a time; different models may be used from different threads at once. Results are
  * deterministic for a given thread count.
  *
+ * fork: the child may go on with the models that it finds, by its own copies. Its threads are started anew by the first
+ * gtcnn_infer that needs them; where they cannot be, it computes on the caller's thread. A child that shares its parent's
+ * memory (vfork) may only exec or exit.
+ *
  * Everything about a model that can be told without running it stands in `struct gtcnn_model_info` and its units. A *unit* is
  * what the library executes in one call of gtcnn_unit_execute: one layer, or a fused group whose member layers are listed.
  * gtcnn_unit_execute and gtcnn_infer are exported, never inlined, and always called through a dynamic relocation, so that a

@@ -44,6 +44,8 @@ struct worker {
 struct gtcnn_pool {
     uint32_t threads;
     struct worker *workers; /* threads - 1 */
+    uint32_t *mark;         /* 1, on a page that is zeros in a child of fork; NULL where the kernel has none such */
+    pid_t owner;            /* the process that the workers belong to */
 };
 
 static uint64_t now_ns(void)
@@ -121,9 +123,55 @@ static void post(struct worker *worker, gtcnn_task_fn *fn, const void *task, uin
     change(&worker->state, POSTED, ASLEEP);
 }
 
+/* --- processes: a child of fork has the pool's memory, and none of its threads */
+
+static size_t page_size(void)
+{
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static uint32_t *new_mark(void)
+{
+    void *page = mmap(NULL, page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED)
+        return NULL;
+    if (madvise(page, page_size(), MADV_WIPEONFORK) == 0) /* Linux 4.14 */
+        return page;
+    munmap(page, page_size());
+    return NULL;
+}
+
+static bool is_inherited(const struct gtcnn_pool *pool)
+{
+    return pool->mark ? *pool->mark == 0 : pool->owner != getpid();
+}
+
+static int start(struct worker *worker)
+{
+    int error = pthread_create(&worker->thread, NULL, work, worker);
+    worker->started = !error;
+    return error;
+}
+
+/* Workers for this process, in place of any that another one had. An errno value when not all could be started. */
+static int start_workers(struct gtcnn_pool *pool)
+{
+    int error = 0;
+    for (uint32_t i = 0; i + 1 < pool->threads; i++)
+        pool->workers[i] = (struct worker){.part = i + 1};
+    for (uint32_t i = 0; i + 1 < pool->threads && !error; i++)
+        error = start(&pool->workers[i]);
+    pool->owner = getpid();
+    if (pool->mark)
+        *pool->mark = 1;
+    return error;
+}
+
 void gtcnn_pool_run(struct gtcnn_pool *pool, uint32_t parts, gtcnn_task_fn *fn, const void *task)
 {
     parts = parts < pool->threads ? parts : pool->threads;
+    if (parts > 1 && is_inherited(pool))
+        start_workers(pool); /* what those cannot do that it fails to start, is done here */
     for (uint32_t i = 1; i < parts; i++)
         post(&pool->workers[i - 1], fn, task, parts);
     fn(task, 0, parts);
@@ -136,13 +184,6 @@ void gtcnn_pool_run(struct gtcnn_pool *pool, uint32_t parts, gtcnn_task_fn *fn, 
     }
 }
 
-static int start(struct worker *worker)
-{
-    int error = pthread_create(&worker->thread, NULL, work, worker);
-    worker->started = !error;
-    return error;
-}
-
 struct gtcnn_pool *gtcnn_pool_new(uint32_t threads)
 {
     struct gtcnn_pool *pool = calloc(1, sizeof *pool);
@@ -150,11 +191,8 @@ struct gtcnn_pool *gtcnn_pool_new(uint32_t threads)
         return NULL;
     pool->threads = threads;
     pool->workers = aligned_alloc(_Alignof(struct worker), threads * sizeof *pool->workers);
-    int error = pool->workers ? 0 : ENOMEM;
-    for (uint32_t i = 0; i < threads && !error; i++)
-        pool->workers[i] = (struct worker){.part = i + 1};
-    for (uint32_t i = 0; i + 1 < threads && !error; i++)
-        error = start(&pool->workers[i]);
+    pool->mark = threads > 1 ? new_mark() : NULL;
+    int error = pool->workers ? start_workers(pool) : ENOMEM;
     if (!error)
         return pool;
     gtcnn_pool_free(pool);
@@ -166,11 +204,13 @@ void gtcnn_pool_free(struct gtcnn_pool *pool)
 {
     if (!pool)
         return;
-    for (uint32_t i = 0; pool->workers && i + 1 < pool->threads; i++)
-        if (pool->workers[i].started) {
-            change(&pool->workers[i].state, ENDED, ASLEEP);
-            pthread_join(pool->workers[i].thread, NULL);
-        }
+    bool own = pool->workers && pool->threads > 1 && !is_inherited(pool);
+    for (uint32_t i = 0; own && i + 1 < pool->threads && pool->workers[i].started; i++) {
+        change(&pool->workers[i].state, ENDED, ASLEEP);
+        pthread_join(pool->workers[i].thread, NULL);
+    }
+    if (pool->mark)
+        munmap(pool->mark, page_size());
     free(pool->workers);
     free(pool);
 }

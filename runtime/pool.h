@@ -6,6 +6,9 @@
  * the caller's to say, so that how work is split never depends on timing. Who executes a part may: the caller takes over what a
  * worker has not begun by the time it is through with its own, so that a machine with no processor to spare runs a task hardly
  * slower than one thread would.
+ *
+ * Processes: workers do not survive fork. A child's first task that is cut starts new ones; so it may use and free its copy of
+ * a pool that was idle, or running a task of another thread, when the process was forked.
  */
 #ifndef GTCNN_POOL_H
 #define GTCNN_POOL_H

@@ -1,5 +1,6 @@
 /* Fusion, memory and whole graphs: the plan against the direct computation, and what the public interface tells of it. */
 #include "tests/unit/runtime_direct.h"
+#include "tests/unit/runtime_fork.h"
 
 /* A plan of the graph (shapes inferred with `batch`), its fusion to be looked at. */
 static struct gtcnn_plan *plan_of(struct gtcnn_graph *g, const bool *keep)
@@ -370,6 +371,30 @@ static void answers_depend_on_the_image_alone(void **state)
     free(x);
 }
 
+/* A child of fork infers what its parent would have, and closes its copy; the parent's goes on as if nothing had been. */
+static void a_forked_child_may_infer(void **state)
+{
+    (void)state;
+    FORK_SKIP_IF_UNSUPPORTED();
+    enum { PIXELS = 21 * 21, CLASSES = 10 };
+    struct gtcnn_model *model = open_model("fashion/b3", 1, 3);
+    assert_int_equal(gtcnn_shape_count(&gtcnn_model_info(model)->input), PIXELS);
+    float *x = direct_noise(PIXELS), before[CLASSES], after[CLASSES] = {0};
+    assert_int_equal(gtcnn_infer(model, x, before, 1), GTCNN_OK);
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(60); /* should it wait for threads that it does not have */
+        bool same = gtcnn_infer(model, x, after, 1) == GTCNN_OK && memcmp(before, after, sizeof before) == 0;
+        gtcnn_model_close(model);
+        _exit(same ? 0 : 1);
+    }
+    fork_await(child);
+    assert_int_equal(gtcnn_infer(model, x, after, 1), GTCNN_OK);
+    assert_memory_equal(before, after, sizeof before);
+    gtcnn_model_close(model);
+    free(x);
+}
+
 static uint32_t parts_of_convolution(int64_t channels, int64_t side)
 {
     struct gtcnn_graph *g = gtcnn_graph_new();
@@ -458,6 +483,7 @@ int main(void)
         cmocka_unit_test(units_add_up_to_the_model),
         cmocka_unit_test(ids_are_never_reused),
         cmocka_unit_test(answers_depend_on_the_image_alone),
+        cmocka_unit_test(a_forked_child_may_infer),
         cmocka_unit_test(small_work_stays_with_the_caller),
         cmocka_unit_test(wrong_calls_are_refused),
         cmocka_unit_test(kept_tensors_can_be_read),

@@ -13,9 +13,10 @@
 #include <stdint.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 /* cmocka wants the above first */
 #include <cmocka.h>
+
+#include "tests/unit/runtime_fork.h"
 
 enum { ITEMS = 1000, MOST = 5, PATIENCE_S = 60 };
 
@@ -150,6 +151,90 @@ static void the_caller_does_what_no_worker_begins(void **state)
     sem_destroy(&released);
 }
 
+/* --- processes */
+
+/* Is every part of a task executed in this process, each by a thread of its own? Then the pool is freed. */
+static bool works(struct gtcnn_pool *pool)
+{
+    uint32_t touched[ITEMS] = {0}, calls[MOST] = {0}, wrong = 0;
+    struct work work = {touched, calls};
+    struct meeting meeting;
+    hold(pool, MOST, &meeting);
+    gtcnn_pool_run(pool, MOST, touch, &work);
+    for (uint32_t i = 0; i < ITEMS; i++)
+        wrong += touched[i] != 1;
+    gtcnn_pool_free(pool);
+    return wrong == 0;
+}
+
+static void a_child_starts_its_own_workers(void **state)
+{
+    (void)state;
+    FORK_SKIP_IF_UNSUPPORTED();
+    struct gtcnn_pool *pool = gtcnn_pool_new(MOST);
+    struct meeting meeting;
+    hold(pool, MOST, &meeting);
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(PATIENCE_S);
+        pid_t grandchild = fork(); /* which inherits what its parent has not used */
+        if (grandchild == 0)
+            _exit(works(pool) ? 0 : 1);
+        int status = 1;
+        waitpid(grandchild, &status, 0);
+        _exit(works(pool) && status == 0 ? 0 : 1);
+    }
+    fork_await(child);
+    assert_true(works(pool)); /* the parent's has not changed */
+}
+
+static void a_child_may_free_what_it_has_not_used(void **state)
+{
+    (void)state;
+    struct gtcnn_pool *pool = gtcnn_pool_new(MOST);
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(PATIENCE_S);
+        gtcnn_pool_free(pool);
+        _exit(0);
+    }
+    fork_await(child);
+    gtcnn_pool_free(pool);
+}
+
+struct forking {
+    struct gtcnn_pool *pool;
+    atomic_int child;
+};
+
+/* Part 1 forks, on a worker, in the middle of a task. */
+static void fork_in_part(const void *task, uint32_t part, uint32_t parts)
+{
+    (void)parts;
+    struct forking *forking = *(struct forking *const *)task;
+    if (part != 1) {
+        while (atomic_load(&forking->child) == 0)
+            sched_yield();
+        return;
+    }
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(PATIENCE_S);
+        _exit(works(forking->pool) ? 0 : 1);
+    }
+    atomic_store(&forking->child, child);
+}
+
+static void a_fork_in_the_middle_of_a_task_is_no_harm(void **state)
+{
+    (void)state;
+    FORK_SKIP_IF_UNSUPPORTED();
+    struct forking forking = {gtcnn_pool_new(MOST), 0}, *task = &forking;
+    gtcnn_pool_run(forking.pool, MOST, fork_in_part, &task);
+    fork_await(atomic_load(&forking.child));
+    assert_true(works(forking.pool));
+}
+
 static void slices_cover_everything_evenly(void **state)
 {
     (void)state;
@@ -177,11 +262,10 @@ static void pools_come_and_go(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_part_of_every_task_is_done_once),
-        cmocka_unit_test(parts_run_at_once),
-        cmocka_unit_test(the_caller_does_what_no_worker_begins),
-        cmocka_unit_test(slices_cover_everything_evenly),
-        cmocka_unit_test(pools_come_and_go),
+        cmocka_unit_test(every_part_of_every_task_is_done_once), cmocka_unit_test(parts_run_at_once),
+        cmocka_unit_test(the_caller_does_what_no_worker_begins), cmocka_unit_test(a_child_starts_its_own_workers),
+        cmocka_unit_test(a_child_may_free_what_it_has_not_used), cmocka_unit_test(a_fork_in_the_middle_of_a_task_is_no_harm),
+        cmocka_unit_test(slices_cover_everything_evenly),        cmocka_unit_test(pools_come_and_go),
     };
     alarm(PATIENCE_S); /* a thread that waits for ever */
     return cmocka_run_group_tests(tests, NULL, NULL);
