@@ -113,7 +113,10 @@ void gt_block_add_head(struct gt_block_head *to, const struct gt_block_head *fro
 
 void gt_block_add_domain(struct gt_block_domain *to, const struct gt_block_domain *from)
 {
+    const uint64_t *a = &to->window.edge_uj, *b = &from->window.edge_uj;
+    uint64_t edge_uj = *a > *b ? *a : *b;
     add_words(to, from, 0, sizeof *to);
+    to->window.edge_uj = edge_uj; /* where one block ends and the next begins there is no edge */
 }
 
 void gt_block_add_unit(struct gt_block_unit *to, const struct gt_block_unit *from)

@@ -52,9 +52,10 @@ static void take_domains(struct gt_fold *f, struct gt_block_domain *out)
                                           .stalls = now->stalls - taken->stalls,
                                           .impossible = now->impossible - taken->impossible,
                                           .ambiguous = now->ambiguous - taken->ambiguous};
-        if (f->has_window)
-            out[i].window.edge_uj = f->energy.edge[at + E_KNOWN] + f->energy.edge[f->energy.curve.channels + at + E_KNOWN];
         gt_block_add_domain(&out[i], &f->domain_sum[i]);
+        /* The window of added blocks lies beside this fold's own: it has edges of its own. */
+        if (f->has_window)
+            out[i].window.edge_uj += f->energy.edge[at + E_KNOWN] + f->energy.edge[f->energy.curve.channels + at + E_KNOWN];
         *taken = *now;
     }
     memset(f->domain_sum, 0, f->domains * sizeof *f->domain_sum);

@@ -1,0 +1,370 @@
+/*
+ * One recorded sequence, told twice by the plugin: row by row, and as blocks that were cut where it happened and merged
+ * pairwise. What ingest makes of either is the same: calls, items and ns per unit, the equations, and the joules attributed
+ * from them.
+ */
+#include "core/trace_read.h"
+#include "energy/attribute.h"
+#include "plugin/compact.h"
+#include "plugin/sampler.h"
+
+#include <fcntl.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define MS UINT64_C(1000000)
+enum { STEPS = 3000, DRAIN = 10, UNITS = 7, MODELS = 2, THREADS = 2, BLOCK_EVERY = 20, ROWS = 4096 };
+
+static char folder[64];
+static int dir_fd;
+static uint64_t random_state = 88172645463325252u;
+
+static uint64_t below(uint64_t n)
+{
+    random_state ^= random_state << 13; /* xorshift64 (Marsaglia 2003) */
+    random_state ^= random_state >> 7;
+    random_state ^= random_state << 17;
+    return random_state % n;
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    strcpy(folder, "/tmp/gt-blocks-XXXXXX");
+    dir_fd = mkdtemp(folder) ? open(folder, O_RDONLY | O_DIRECTORY) : -1;
+    return dir_fd < 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    close(dir_fd);
+    return rmdir(folder);
+}
+
+/* A package with dram inside it, its counter wrapping now and then. */
+static struct gt_source_desc two_domains(void)
+{
+    struct gt_source_desc desc = {.source = "test", .provenance = GT_PROVENANCE_MEASURED, .domain_count = 2};
+    for (int i = 0; i < 2; i++)
+        desc.domains[i] =
+            (struct gt_domain){.parent = i - 1, .package = 0, .die = -1, .uj_per_count = 1, .wrap_count = 99999999};
+    desc.domains[0].additive = true;
+    return desc;
+}
+
+/* A sampler without its thread and without a source of its own: the test hands in what it would have read. */
+static struct gt_sampler *start(bool blocks)
+{
+    struct gt_sampler *s = aligned_alloc(64, (sizeof *s + 63) / 64 * 64);
+    assert_non_null(s);
+    memset(s, 0, sizeof *s);
+    s->task_fd = s->blocks.old_fd = s->rings.dir_fd = -1;
+    s->spool_fd = dir_fd;
+    s->meter.open = true;
+    s->meter.desc = two_domains();
+    gt_state.config.block_ns = UINT64_MAX / 4;
+    gt_state.config.trace_bytes = blocks ? 0 : UINT64_MAX;
+    gt_state.config.spool_bytes = UINT64_MAX / 4;
+    assert_int_equal(gt_trace_write_header_init(&s->header, GT_TRACE_ROLE_PROCESS, NULL, NULL), GT_OK);
+    gt_trace_write_name(&s->header, s->name);
+    assert_int_equal(gt_trace_write_create(&s->writer, dir_fd, s->name, &s->header, s->buffer, sizeof s->buffer), GT_OK);
+    gt_blocks_tend(s);
+    assert_int_equal(s->blocks.on, blocks);
+    return s;
+}
+
+static void read_counters(struct gt_sampler *s, uint64_t t_ns, const uint64_t raw[2], const struct gt_trace_cpu *cpu)
+{
+    struct gt_meter *m = &s->meter;
+    if (s->blocks.on) {
+        gt_fold_add_tick(s->blocks.fold, t_ns, raw);
+        gt_fold_add_cpu(s->blocks.fold, cpu);
+        return;
+    }
+    uint64_t *row = m->tick_rows + 3 * m->ticks++;
+    row[0] = t_ns;
+    memcpy(row + 1, raw, 2 * sizeof *raw);
+    m->cpu.rows[m->cpu.count++] = *cpu;
+    if (m->cpu.count == GT_BATCH)
+        gt_meter_flush(s);
+}
+
+struct rows {
+    struct gt_trace_event row[THREADS][ROWS];
+    uint32_t count[THREADS];
+};
+
+static void add(struct rows *rows, int thread, uint32_t slot, uint32_t items, uint64_t begin, uint64_t end)
+{
+    assert_true(rows->count[thread] < ROWS);
+    rows->row[thread][rows->count[thread]++] =
+        (struct gt_trace_event){.slot = slot, .items = items, .t_begin_ns = begin, .t_end_ns = end};
+}
+
+/* One inference of that thread that ends at `end`: its units with pauses between them, then the inference itself. */
+static void infer(struct rows *rows, int thread, uint64_t *free_from, uint64_t end)
+{
+    uint32_t model = (uint32_t)below(MODELS), first = model * UNITS;
+    uint64_t begin = *free_from + below(2 * MS), at = begin;
+    for (uint32_t i = 0; i < UNITS && at < end; i++) {
+        uint64_t stop = at + 1 + below(6 * MS);
+        stop = stop < end ? stop : end;
+        add(rows, thread, first + i, 0, at, stop);
+        at = stop + below(MS / 4);
+    }
+    if (begin < end)
+        add(rows, thread, GT_TRACE_SLOT_INFER | first, 1 + (uint32_t)below(8), begin, end);
+    *free_from = end;
+}
+
+static void drain(struct gt_sampler *s, struct rows *rows)
+{
+    for (int thread = 0; thread < THREADS; thread++)
+        if (rows->count[thread] > 0)
+            gt_sink_rows(s, (uint64_t)thread + 100, rows->row[thread], rows->count[thread]);
+    memset(rows->count, 0, sizeof rows->count);
+}
+
+static void cut(struct gt_sampler *s)
+{
+    s->blocks.next_ns = 0; /* due */
+    gt_blocks_tend(s);
+}
+
+/* The same for every sampler: the random numbers begin anew. */
+static void play(struct gt_sampler *s)
+{
+    static struct rows rows;
+    uint64_t t = 1000 * MS, raw[2] = {99000000, 5}, job = 0, free_from[THREADS] = {t, t};
+    random_state = 88172645463325252u;
+    for (int step = 0; step < STEPS; step++) {
+        t += 9 * MS + below(2 * MS);
+        raw[0] = (raw[0] + 100000 + below(300000)) % 100000000;
+        raw[1] = (raw[1] + below(50000)) % 100000000;
+        job += below(20 * MS);
+        struct gt_trace_cpu cpu = {t + below(1000), job, job + job / 8, 20 * MS * (uint64_t)step};
+        read_counters(s, t, raw, &cpu);
+        for (int thread = 0; thread < THREADS; thread++)
+            if (step > 20 && step < STEPS - 20 && below(3) == 0)
+                infer(&rows, thread, &free_from[thread], t - below(2 * MS));
+        if (step % DRAIN == DRAIN - 1)
+            drain(s, &rows);
+        if (s->blocks.on && step % BLOCK_EVERY == BLOCK_EVERY - 1)
+            cut(s);
+    }
+    drain(s, &rows);
+    gt_meter_flush(s);
+}
+
+static void stop(struct gt_sampler *s)
+{
+    gt_blocks_close(s);
+    gt_trace_write_close(&s->writer);
+    if (s->blocks.old_fd >= 0)
+        close(s->blocks.old_fd);
+    free(s);
+}
+
+/* --- what ingest makes of it -------------------------------------------------------------------------------------------- */
+
+struct told {
+    void *memory, *payload; /* owned */
+    struct gt_fold *fold;
+    struct gt_block block;
+    size_t bytes;
+    uint32_t blocks, rows; /* records read, of either kind */
+};
+
+static void take_record(struct told *told, const struct gt_trace_view *view)
+{
+    const struct gt_trace_event *events;
+    const struct gt_trace_cpu *cpus;
+    const uint64_t *ticks;
+    uint64_t thread;
+    uint32_t count, domains;
+    struct gt_block block;
+    if (view->type == GT_TRACE_TICK && gt_trace_view_ticks(view, &count, &domains, &ticks) == GT_OK)
+        for (uint32_t i = 0; i < count; i++, ticks += 1 + domains)
+            gt_fold_add_tick(told->fold, ticks[0], ticks + 1);
+    else if (view->type == GT_TRACE_CPU && gt_trace_view_cpu(view, &count, &cpus) == GT_OK)
+        for (uint32_t i = 0; i < count; i++)
+            gt_fold_add_cpu(told->fold, &cpus[i]);
+    else if (view->type == GT_TRACE_EVENTS && gt_trace_view_events(view, &thread, &count, &events) == GT_OK)
+        for (uint32_t i = 0; i < count; i++, told->rows++)
+            gt_fold_add_event(told->fold, thread, &events[i]);
+    else if (view->type == GT_TRACE_BLOCK && gt_block_parse(view->payload, view->bytes, &block) == GT_OK) {
+        assert_int_equal(gt_fold_add_block(told->fold, &block, 0, false), GT_OK);
+        told->blocks++;
+    }
+}
+
+static struct told ingest(const char *name)
+{
+    struct told told = {0};
+    struct gt_source_desc desc = two_domains();
+    struct gt_trace_reader *reader;
+    struct gt_trace_view view;
+    struct gt_err err = {0};
+    char path[160];
+    size_t bytes = gt_fold_bytes(&gt_fold_config_large, desc.domain_count);
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    told.memory = aligned_alloc(16, (bytes + 15) / 16 * 16);
+    assert_int_equal(gt_fold_init(told.memory, bytes, &gt_fold_config_large, &desc, &told.fold), GT_OK);
+    assert_int_equal(gt_trace_read_open(path, &reader, &err), GT_OK);
+    while (gt_trace_read_next(reader, &view, &err) == GT_OK)
+        take_record(&told, &view);
+    assert_int_equal(gt_trace_read_loss(reader).bytes, 0);
+    gt_trace_read_close(reader);
+    unlink(path);
+    gt_fold_finish(told.fold);
+    size_t capacity = gt_fold_take_bytes(told.fold);
+    told.payload = aligned_alloc(16, (capacity + 15) / 16 * 16);
+    assert_int_equal(gt_fold_take(told.fold, told.payload, capacity, &told.bytes), GT_OK);
+    assert_int_equal(gt_block_parse(told.payload, told.bytes, &told.block), GT_OK);
+    return told;
+}
+
+static void free_told(struct told *told)
+{
+    free(told->memory);
+    free(told->payload);
+}
+
+struct judged {
+    struct gt_attribution all;
+    struct gt_unit_energy units[4 * UNITS];
+    struct gt_infer_energy infers[4 * UNITS];
+};
+
+static void judge(const struct told *told, struct judged *out)
+{
+    struct gt_source_desc desc = two_domains();
+    struct gt_host host = {.cpus_online = 2, .cpus_allowed = 2};
+    struct gt_attribute_input input = {&told->block, &desc, &host, 5, 4, 6};
+    struct gt_err err = {0};
+    memset(out, 0, sizeof *out);
+    assert_int_equal(gt_attribute(&input, &out->all, out->units, out->infers, &err), GT_OK);
+}
+
+/* Within that part of `whole`, and 1 µJ or ns for the rounding of each. */
+static void assert_near(double a, double b, double whole, double part)
+{
+    assert_true(fabs(a - b) <= 1 + part * whole);
+}
+
+/*
+ * CPU time inside inferences is interpolated between samples of which the plugin keeps fewer, so that it may differ by some ns;
+ * everything else is sums of integers and equal to the last bit.
+ */
+static void even_out_interpolation(struct gt_block_head *a, struct gt_block_head *b)
+{
+    assert_near((double)a->inside_cpu_ns, (double)b->inside_cpu_ns, (double)a->inside_cpu_ns, 1e-5);
+    assert_near((double)a->inside_cpu_lo_ns, (double)b->inside_cpu_lo_ns, (double)a->inside_cpu_lo_ns, 1e-5);
+    assert_near((double)a->inside_cpu_hi_ns, (double)b->inside_cpu_hi_ns, (double)a->inside_cpu_hi_ns, 1e-5);
+    b->inside_cpu_ns = a->inside_cpu_ns;
+    b->inside_cpu_lo_ns = a->inside_cpu_lo_ns;
+    b->inside_cpu_hi_ns = a->inside_cpu_hi_ns;
+}
+
+/* Each block knows the edge at its own end: together at least the true edges, at most by one interval's energy more. */
+static void assert_same_domains(const struct gt_block *a, const struct gt_block *b)
+{
+    enum { MOST_OF_AN_INTERVAL_UJ = 400000 };
+    for (uint32_t i = 0; i < a->head->domain_count; i++) {
+        struct gt_block_domain x = a->domains[i], y = b->domains[i];
+        assert_in_range(y.window.edge_uj, x.window.edge_uj, x.window.edge_uj + MOST_OF_AN_INTERVAL_UJ);
+        y.window.edge_uj = x.window.edge_uj;
+        assert_memory_equal(&x, &y, sizeof x);
+    }
+}
+
+static void assert_same_sums(const struct told *a, const struct told *b)
+{
+    struct gt_block_head x = *a->block.head, y = *b->block.head;
+    x.blocks = y.blocks = 0; /* how often it was cut */
+    even_out_interpolation(&x, &y);
+    assert_memory_equal(&x, &y, sizeof x);
+    assert_same_domains(&a->block, &b->block);
+    for (uint32_t i = 0; i < x.unit_count; i++) {
+        assert_int_equal(a->block.units[i].slot, b->block.units[i].slot);
+        assert_int_equal(a->block.units[i].calls, b->block.units[i].calls);
+        assert_int_equal(a->block.units[i].items, b->block.units[i].items);
+        assert_int_equal(a->block.units[i].ns, b->block.units[i].ns);
+    }
+    assert_memory_equal(a->block.units, b->block.units, x.unit_count * sizeof *a->block.units);
+    assert_memory_equal(a->block.pairs, b->block.pairs, x.pair_count * sizeof *a->block.pairs);
+}
+
+/* Bounds have the window's edges in them. */
+static void assert_same_energy(const struct gt_uj *a, const struct gt_uj *b, int64_t whole_uj)
+{
+    assert_near((double)a->uj, (double)b->uj, (double)whole_uj, 1e-5);
+    assert_near((double)a->lo_uj, (double)b->lo_uj, (double)whole_uj, 1e-3);
+    assert_near((double)a->hi_uj, (double)b->hi_uj, (double)whole_uj, 1e-3);
+}
+
+static void assert_same_joules(const struct judged *a, const struct judged *b)
+{
+    const struct gt_closure *x = &a->all.closure, *y = &b->all.closure;
+    assert_same_energy(&x->units, &y->units, x->total.uj);
+    assert_same_energy(&x->framework, &y->framework, x->total.uj);
+    assert_same_energy(&x->idle, &y->idle, x->total.uj);
+    assert_same_energy(&x->unattributed, &y->unattributed, x->total.uj);
+    assert_same_energy(&x->total, &y->total, x->total.uj);
+    assert_int_equal(a->all.unit_count, MODELS * UNITS);
+    assert_int_equal(b->all.unit_count, a->all.unit_count);
+    assert_int_equal(a->all.infer_count, MODELS);
+    assert_int_equal(b->all.infer_count, a->all.infer_count);
+    for (int i = 0; i < a->all.unit_count; i++) {
+        assert_int_equal(a->units[i].slot, b->units[i].slot);
+        assert_int_equal(a->units[i].calls, b->units[i].calls);
+        assert_int_equal(a->units[i].ns, b->units[i].ns);
+        assert_same_energy(&a->units[i].energy, &b->units[i].energy, a->units[i].energy.hi_uj);
+    }
+    for (int i = 0; i < a->all.infer_count; i++) {
+        assert_int_equal(a->infers[i].items, b->infers[i].items);
+        assert_near(a->infers[i].uj_per_item, b->infers[i].uj_per_item, a->infers[i].uj_per_item, 1e-5);
+    }
+}
+
+static void blocks_say_what_rows_say(void **state)
+{
+    char names[2][GT_TRACE_WRITE_NAME_BYTES];
+    static struct judged a, b;
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct gt_sampler *s = start(i == 1);
+        strcpy(names[i], s->name);
+        play(s);
+        stop(s);
+    }
+    struct told rows = ingest(names[0]), blocks = ingest(names[1]);
+    assert_true(rows.rows > STEPS && rows.blocks == 0);
+    assert_int_equal(blocks.rows, 0);
+    /* So many were cut that they were merged pairwise at least once. */
+    assert_in_range(blocks.blocks, 2, STEPS / BLOCK_EVERY * 3 / 4);
+    assert_true(rows.block.head->unit_count == MODELS * (UNITS + 1) && rows.block.head->pair_count > 0);
+    assert_same_sums(&rows, &blocks);
+    judge(&rows, &a);
+    judge(&blocks, &b);
+    assert_true(a.all.known && a.all.closure.units.uj > 0 && a.all.closure.framework.uj > 0);
+    assert_same_joules(&a, &b);
+    free_told(&rows);
+    free_told(&blocks);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(blocks_say_what_rows_say)};
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
