@@ -70,7 +70,8 @@ struct gtcnn_layer {
         unit; /* index of the unit that executes it; UINT32_MAX: none does (it only renames or reshapes, or nobody needs it) */
 };
 
-/* What one call of gtcnn_unit_execute executes. Borrowed from the model; valid until it is closed. */
+/* What one call of gtcnn_unit_execute executes. Borrowed from the model; valid until it is closed (but see gtcnn_model_keep).
+ */
 struct gtcnn_unit {
     uint32_t struct_bytes;
     uint32_t index;                   /* position in execution order, 0 ... unit_count - 1 */
@@ -144,6 +145,10 @@ GTCNN_API enum gtcnn_status gtcnn_model_export(const struct gtcnn_model *model, 
 /*
  * Copies a tensor by node or tensor name after gtcnn_infer, in the file's order. Only tensors asked for by
  * gtcnn_model_keep before the first inference are kept; others are GTCNN_E_NOENT. *data is owned by the caller (free).
+ *
+ * gtcnn_model_keep plans the model anew, since what is kept cannot be fused: layers and units that were read before it are
+ * void; read info->layers and info->units again. When it fails, for lack of memory too, the model is as it was, those pointers
+ * included.
  */
 GTCNN_API enum gtcnn_status gtcnn_model_keep(struct gtcnn_model *model, const char *name, struct gtcnn_err *err);
 GTCNN_API enum gtcnn_status gtcnn_model_tensor(const struct gtcnn_model *model, const char *name, float **data,

@@ -41,11 +41,11 @@ static enum gtcnn_status make_plan(struct gtcnn_model *model, struct gtcnn_err *
 {
     struct gtcnn_plan *plan = NULL;
     enum gtcnn_status status = gtcnn_plan_new(model->graph, model->keep, &gtcnn_kernels_ref, &plan, err);
+    if (!status)
+        status = gtcnn_model_take_plan(model, plan, err);
     if (status)
-        return status;
-    gtcnn_plan_free(model->plan);
-    model->plan = plan;
-    return gtcnn_model_describe(model, err);
+        gtcnn_plan_free(plan);
+    return status;
 }
 
 static enum gtcnn_status start_pool(struct gtcnn_model *model, uint32_t threads, struct gtcnn_err *err)

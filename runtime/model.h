@@ -23,7 +23,10 @@ struct gtcnn_execution {
     struct gtcnn_pool *pool;
 };
 
-/* The units of a plan as the public interface shows them (units.c): fills units, members and info. GTCNN_E_NOMEM. */
-enum gtcnn_status gtcnn_model_describe(struct gtcnn_model *model, struct gtcnn_err *err);
+/*
+ * Makes the plan the model's, with the layers and units that the public interface shows (units.c), in place of the one it had.
+ * On failure (GTCNN_E_NOMEM, GTCNN_E_LIMIT) the model is as it was, and the plan still the caller's.
+ */
+enum gtcnn_status gtcnn_model_take_plan(struct gtcnn_model *model, struct gtcnn_plan *plan, struct gtcnn_err *err);
 
 #endif

@@ -16,17 +16,31 @@ static void number_layers(const struct gtcnn_graph *graph, int64_t *layer_of)
         layer_of[n] = graph->nodes[n].op == GTCNN_OP_CONSTANT ? -1 : next++;
 }
 
-static void describe_unit(struct gtcnn_model *model, uint32_t index, const struct gtcnn_layer **members,
-                          const int64_t *layer_of)
+/* What is made before a model gives up what it has. */
+struct tables {
+    struct gtcnn_layer *layers;
+    struct gtcnn_unit *units;
+    const struct gtcnn_layer **members;
+    int64_t *layer_of;
+    uint32_t layer_count;
+};
+
+static void free_tables(struct tables *t)
 {
-    const struct gtcnn_group *group = &model->plan->fusion.groups[model->plan->steps[index].group];
-    struct gtcnn_unit *unit = &model->units[index];
-    *unit = (struct gtcnn_unit){.struct_bytes = sizeof *unit, .index = index, .model_uid = model->info.uid};
-    unit->member_count = group->count;
-    unit->members = members;
-    unit->model = &model->info;
+    free(t->layers);
+    free(t->units);
+    free(t->members);
+    free(t->layer_of);
+}
+
+static void describe_unit(const struct tables *t, const struct gtcnn_plan *plan, uint32_t index,
+                          const struct gtcnn_layer **members)
+{
+    const struct gtcnn_group *group = &plan->fusion.groups[plan->steps[index].group];
+    struct gtcnn_unit *unit = &t->units[index];
+    *unit = (struct gtcnn_unit){.struct_bytes = sizeof *unit, .index = index, .member_count = group->count, .members = members};
     for (uint32_t i = 0; i < group->count; i++) {
-        struct gtcnn_layer *layer = &model->layers[layer_of[group->nodes[i]]];
+        struct gtcnn_layer *layer = &t->layers[t->layer_of[group->nodes[i]]];
         layer->unit = index;
         members[i] = layer;
         unit->macs += layer->macs;
@@ -35,7 +49,28 @@ static void describe_unit(struct gtcnn_model *model, uint32_t index, const struc
     unit->name = members[0]->name;
     unit->op = members[0]->op;
     unit->input = members[0]->input;
-    unit->output = model->graph->tensors[group->output].shape;
+    unit->output = plan->graph->tensors[group->output].shape;
+}
+
+static enum gtcnn_status make_tables(struct tables *t, const struct gtcnn_plan *plan, struct gtcnn_err *err)
+{
+    uint32_t nodes = plan->graph->node_count, steps = plan->step_count;
+    *t = (struct tables){.layers = calloc(nodes + 1, sizeof *t->layers),
+                         .units = calloc(steps + 1, sizeof *t->units),
+                         .members = calloc(nodes + 1, sizeof *t->members),
+                         .layer_of = calloc(nodes + 1, sizeof *t->layer_of)};
+    if (!t->layers || !t->units || !t->members || !t->layer_of)
+        return gtcnn_err_set(err, GTCNN_E_NOMEM, "out of memory while describing the model");
+    enum gtcnn_status status = gtcnn_cost_layers(plan->graph, t->layers, &t->layer_count, err);
+    if (status)
+        return status;
+    number_layers(plan->graph, t->layer_of);
+    const struct gtcnn_layer **members = t->members;
+    for (uint32_t u = 0; u < steps; u++) {
+        describe_unit(t, plan, u, members);
+        members += t->units[u].member_count;
+    }
+    return GTCNN_OK;
 }
 
 static void describe_model(struct gtcnn_model *model)
@@ -60,6 +95,10 @@ static void describe_model(struct gtcnn_model *model)
     info->ir_version = graph->ir_version;
     info->version = GT_VERSION;
     info->build = "compiler " __VERSION__ ", kernels fp32 reference";
+    for (uint32_t u = 0; u < info->unit_count; u++) {
+        model->units[u].model_uid = info->uid;
+        model->units[u].model = info;
+    }
     info->batch = input->shape.rank > 0 ? (uint32_t)input->shape.dim[0] : 1;
     info->macs = info->params = 0;
     for (uint32_t i = 0; i < info->layer_count; i++) {
@@ -68,30 +107,28 @@ static void describe_model(struct gtcnn_model *model)
     }
 }
 
-enum gtcnn_status gtcnn_model_describe(struct gtcnn_model *model, struct gtcnn_err *err)
+/* The tables become the model's, and what it had the tables'. */
+static void exchange(struct gtcnn_model *model, struct tables *t)
 {
-    uint32_t nodes = model->graph->node_count, steps = model->plan->step_count;
-    int64_t *layer_of = calloc(nodes + 1, sizeof *layer_of);
-    free(model->layers);
-    free(model->units);
-    free(model->members);
-    model->layers = calloc(nodes + 1, sizeof *model->layers);
-    model->units = calloc(steps + 1, sizeof *model->units);
-    model->members = calloc(nodes + 1, sizeof *model->members);
-    enum gtcnn_status status = GTCNN_OK;
-    if (!layer_of || !model->layers || !model->units || !model->members)
-        status = gtcnn_err_set(err, GTCNN_E_NOMEM, "out of memory while describing the model");
-    if (!status)
-        status = gtcnn_cost_layers(model->graph, model->layers, &model->info.layer_count, err);
+    struct tables old = {model->layers, model->units, model->members, NULL, 0};
+    model->layers = t->layers;
+    model->units = t->units;
+    model->members = t->members;
+    model->info.layer_count = t->layer_count;
+    free(t->layer_of);
+    *t = old;
+}
+
+enum gtcnn_status gtcnn_model_take_plan(struct gtcnn_model *model, struct gtcnn_plan *plan, struct gtcnn_err *err)
+{
+    struct tables t;
+    enum gtcnn_status status = make_tables(&t, plan, err);
     if (!status) {
-        number_layers(model->graph, layer_of);
-        const struct gtcnn_layer **members = model->members;
-        for (uint32_t u = 0; u < steps; u++) {
-            describe_unit(model, u, members, layer_of);
-            members += model->units[u].member_count;
-        }
+        exchange(model, &t);
+        gtcnn_plan_free(model->plan);
+        model->plan = plan;
         describe_model(model);
     }
-    free(layer_of);
+    free_tables(&t);
     return status;
 }
