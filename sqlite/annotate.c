@@ -92,18 +92,15 @@ static enum gt_status label_model(struct gt_store *store, const char *run, const
     return gt_db_finish(store, statement, err);
 }
 
-/* With a number of inferences given by a person, one costs its part of the whole job. */
-static enum gt_status divide_energy(struct gt_store *store, const char *run, int64_t inferences, struct gt_err *err)
+/* With a number of inferences given by a person, one costs its part of the whole job: v_run_models divides the joules. */
+static enum gt_status divide_run(struct gt_store *store, const char *run, int64_t inferences, struct gt_err *err)
 {
     sqlite3_stmt *statement;
-    enum gt_status status = gt_db_prepare(
-        store,
-        "UPDATE run_models SET inferences = ?2, counted = 'annotated', seconds_per_inference = (SELECT (end_ns - begin_ns) / "
-        "1e9 / ?2 FROM runs"
-        " WHERE id = ?1), (uj_per_inference, lo_uj, hi_uj) = (SELECT CAST(run_job_uj AS REAL) / ?2, CAST(run_job_lo_uj AS "
-        "REAL) / ?2,"
-        " CAST(run_job_hi_uj AS REAL) / ?2 FROM v_attributions WHERE run = ?1), dynamic_uj = NULL WHERE run = ?1",
-        &statement, err);
+    enum gt_status status =
+        gt_db_prepare(store,
+                      "UPDATE run_models SET inferences = ?2, counted = 'annotated', seconds_per_inference ="
+                      " (SELECT (end_ns - begin_ns) / 1e9 / ?2 FROM runs WHERE id = ?1) WHERE run = ?1",
+                      &statement, err);
     if (status != GT_OK)
         return status;
     sqlite3_bind_text(statement, 1, run, -1, SQLITE_STATIC);
@@ -124,7 +121,7 @@ static enum gt_status apply(struct gt_store *store, const char *run, const struc
     else if (models == 1 && labels)
         status = label_model(store, run, said, err);
     if (status == GT_OK && said->inferences != GT_UNKNOWN)
-        status = divide_energy(store, run, said->inferences, err);
+        status = divide_run(store, run, said->inferences, err);
     return status;
 }
 

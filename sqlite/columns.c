@@ -77,22 +77,35 @@ static const struct gt_column process[] = {INTEGER(gt_process_record, pid),     
                                            TEXT(gt_process_record, state)};
 TABLE(gt_table_process, "processes", gt_process_record, process);
 
-static const struct gt_column run_model[] = {TEXT(gt_run_model_record, model),
-                                             TEXT(gt_run_model_record, counted),
-                                             TEXT(gt_run_model_record, precision),
-                                             TEXT(gt_run_model_record, runtime),
-                                             TEXT(gt_run_model_record, runtime_version),
-                                             INTEGER(gt_run_model_record, threads),
-                                             INTEGER(gt_run_model_record, batch),
-                                             INTEGER(gt_run_model_record, inferences),
-                                             INTEGER(gt_run_model_record, calls),
-                                             INTEGER(gt_run_model_record, ns),
-                                             REAL(gt_run_model_record, uj_per_inference),
-                                             REAL(gt_run_model_record, lo_uj),
-                                             REAL(gt_run_model_record, hi_uj),
-                                             REAL(gt_run_model_record, dynamic_uj),
-                                             REAL(gt_run_model_record, seconds_per_inference)};
-TABLE(gt_table_run_model, "run_models", gt_run_model_record, run_model);
+/* Read as one from the view; written to two tables, since the last four belong to an attribution. */
+enum { PART_ENERGIES = 4 };
+#define R gt_run_model_record
+static const struct gt_column run_model[] = {TEXT(R, model),
+                                             TEXT(R, counted),
+                                             TEXT(R, precision),
+                                             TEXT(R, runtime),
+                                             TEXT(R, runtime_version),
+                                             INTEGER(R, threads),
+                                             INTEGER(R, batch),
+                                             INTEGER(R, inferences),
+                                             INTEGER(R, calls),
+                                             INTEGER(R, ns),
+                                             REAL(R, seconds_per_inference),
+                                             REAL(R, uj_per_inference),
+                                             REAL(R, lo_uj),
+                                             REAL(R, hi_uj),
+                                             REAL(R, dynamic_uj)};
+#undef R
+#define RUN_MODEL (sizeof run_model / sizeof *run_model)
+TABLE(gt_table_run_model, "v_run_models", gt_run_model_record, run_model);
+const struct gt_table gt_table_run_part = {"run_models", sizeof(struct gt_run_model_record), RUN_MODEL - PART_ENERGIES,
+                                           run_model};
+const struct gt_table gt_table_part_energy = {"part_attributions", sizeof(struct gt_run_model_record), PART_ENERGIES,
+                                              run_model + RUN_MODEL - PART_ENERGIES};
+
+static const struct gt_column slot[] = {INTEGER(gt_slot_record, slot), INTEGER(gt_slot_record, part),
+                                        AS(gt_slot_record, INTEGER, "idx", index)};
+TABLE(gt_table_slot, "slots", gt_slot_record, slot);
 
 static const struct gt_column unit_energy[] = {AS(gt_unit_energy_record, INTEGER, "idx", index),
                                                INTEGER(gt_unit_energy_record, calls),
@@ -285,7 +298,7 @@ static void bind_member(sqlite3_stmt *statement, int at, const struct gt_column 
 }
 
 /* "VERB INTO table(key, column, ...) VALUES(?, ?, ...)" */
-static char *insert_sql(const char *verb, const struct gt_table *table, const struct gt_key *keys, int key_count)
+static sqlite3_str *insert_sql(const char *verb, const struct gt_table *table, const struct gt_key *keys, int key_count)
 {
     sqlite3_str *sql = sqlite3_str_new(NULL);
     sqlite3_str_appendf(sql, "%s INTO %s(", verb, table->name);
@@ -297,16 +310,17 @@ static char *insert_sql(const char *verb, const struct gt_table *table, const st
     for (int i = 1; i < table->column_count + key_count; i++)
         sqlite3_str_appendall(sql, ", ?");
     sqlite3_str_appendall(sql, ")");
-    return sqlite3_str_finish(sql);
+    return sql;
 }
 
-enum gt_status gt_columns_insert(struct gt_store *store, const char *verb, const struct gt_table *table,
+/* Frees `sql`. */
+static enum gt_status run_insert(struct gt_store *store, sqlite3_str *sql, const struct gt_table *table,
                                  const struct gt_key *keys, int key_count, const void *record, struct gt_err *err)
 {
     sqlite3_stmt *statement = NULL;
-    char *sql = insert_sql(verb, table, keys, key_count);
-    enum gt_status status = sql ? gt_db_prepare(store, sql, &statement, err) : gt_err_set(err, GT_E_NOMEM, "out of memory");
-    sqlite3_free(sql);
+    char *text = sqlite3_str_finish(sql);
+    enum gt_status status = text ? gt_db_prepare(store, text, &statement, err) : gt_err_set(err, GT_E_NOMEM, "out of memory");
+    sqlite3_free(text);
     if (status != GT_OK)
         return status;
     for (int i = 0; i < key_count; i++)
@@ -317,6 +331,26 @@ enum gt_status gt_columns_insert(struct gt_store *store, const char *verb, const
     for (int i = 0; i < table->column_count; i++)
         bind_member(statement, key_count + i + 1, &table->columns[i], record);
     return gt_db_finish(store, statement, err);
+}
+
+enum gt_status gt_columns_insert(struct gt_store *store, const char *verb, const struct gt_table *table,
+                                 const struct gt_key *keys, int key_count, const void *record, struct gt_err *err)
+{
+    return run_insert(store, insert_sql(verb, table, keys, key_count), table, keys, key_count, record, err);
+}
+
+enum gt_status gt_columns_upsert(struct gt_store *store, const struct gt_table *table, const char *key, const void *record,
+                                 struct gt_err *err)
+{
+    sqlite3_str *sql = insert_sql("INSERT", table, NULL, 0);
+    sqlite3_str_appendf(sql, " ON CONFLICT(%s) DO UPDATE SET ", key);
+    const char *comma = "";
+    for (int i = 0; i < table->column_count; i++)
+        if (strcmp(table->columns[i].name, key) != 0) {
+            sqlite3_str_appendf(sql, "%s%s = excluded.%s", comma, table->columns[i].name, table->columns[i].name);
+            comma = ", ";
+        }
+    return run_insert(store, sql, table, NULL, 0, record, err);
 }
 
 const char *gt_columns_list(const struct gt_table *table, const char *prefix, struct gt_arena *arena)

@@ -26,10 +26,11 @@ struct gt_table {
 };
 
 extern const struct gt_table gt_table_host, gt_table_model, gt_table_unit, gt_table_member, gt_table_dataset, gt_table_accuracy,
-    gt_table_process, gt_table_run_model, gt_table_unit_energy, gt_table_counter, gt_table_attribution, gt_table_event,
-    gt_table_run, gt_table_annotation, gt_table_calibration, gt_table_run_line, gt_table_model_run;
+    gt_table_process, gt_table_run_model, gt_table_run_part, gt_table_part_energy, gt_table_slot, gt_table_unit_energy,
+    gt_table_counter, gt_table_attribution, gt_table_event, gt_table_run, gt_table_annotation, gt_table_calibration,
+    gt_table_run_line, gt_table_model_run;
 
-/* Up to three leading key columns that are no members of the record: the run, a position. */
+/* Up to five leading key columns that are no members of the record: the run, a position. */
 struct gt_key {
     const char *name;
     const char *text; /* NULL: the integer */
@@ -39,6 +40,10 @@ struct gt_key {
 /* INSERT (verb "INSERT", "INSERT OR IGNORE", "INSERT OR REPLACE") of one record. */
 enum gt_status gt_columns_insert(struct gt_store *store, const char *verb, const struct gt_table *table,
                                  const struct gt_key *keys, int key_count, const void *record, struct gt_err *err);
+
+/* Inserts the record, or, where one with the same `key` (a text column of its own) is there, sets all its other columns. */
+enum gt_status gt_columns_upsert(struct gt_store *store, const struct gt_table *table, const char *key, const void *record,
+                                 struct gt_err *err);
 
 /* "a.x, a.y, ...": the table's columns for a SELECT, each with `prefix` in front. NULL: out of memory. */
 const char *gt_columns_list(const struct gt_table *table, const char *prefix, struct gt_arena *arena);

@@ -55,7 +55,7 @@ static enum gt_status get_parts(struct gt_store *store, struct gt_run_record *ru
     for (size_t p = 0; p < run->model_count && status == GT_OK; p++) {
         void *units = NULL;
         char rest[96];
-        sqlite3_snprintf(sizeof rest, rest, "FROM unit_attributions WHERE run = ? AND part = %d ORDER BY position", (int)p);
+        sqlite3_snprintf(sizeof rest, rest, "FROM v_unit_attributions WHERE run = ? AND part = %d ORDER BY position", (int)p);
         status =
             gt_columns_select(store, &gt_table_unit_energy, "", rest, run->id, NULL, arena, &units, &parts[p].unit_count, err);
         parts[p].units = units;
@@ -73,6 +73,15 @@ static enum gt_status get_host(struct gt_store *store, struct gt_run_record *run
                                               arena, &rows, &count, err);
     if (status == GT_OK && count > 0)
         run->host = *(struct gt_host_record *)rows;
+    return status;
+}
+
+static enum gt_status get_slots(struct gt_store *store, struct gt_run_record *run, struct gt_arena *arena, struct gt_err *err)
+{
+    void *rows = NULL;
+    enum gt_status status = gt_columns_select(store, &gt_table_slot, "", "FROM slots WHERE run = ? ORDER BY slot", run->id,
+                                              NULL, arena, &rows, &run->slot_count, err);
+    run->slots = rows;
     return status;
 }
 
@@ -127,6 +136,8 @@ static enum gt_status get_whole(struct gt_store *store, struct gt_run_record *ru
     if (status == GT_OK)
         status = get_parts(store, run, arena, err);
     if (status == GT_OK)
+        status = get_slots(store, run, arena, err);
+    if (status == GT_OK)
         status = get_host(store, run, arena, err);
     if (status == GT_OK)
         status = get_attribution(store, run, arena, err);
@@ -153,15 +164,43 @@ enum gt_status gt_store_get_run(struct gt_store *store, const char *prefix, stru
     return get_whole(store, *run, arena, err);
 }
 
+enum gt_status gt_store_get_attributions(struct gt_store *store, const char *run, struct gt_arena *arena,
+                                         struct gt_attribution_record **records, size_t *count, struct gt_err *err)
+{
+    void *rows = NULL;
+    enum gt_status status =
+        gt_columns_select(store, &gt_table_attribution, "",
+                          "FROM attributions WHERE run = ?1 ORDER BY (method, version) ="
+                          " (SELECT method, version FROM v_attributions WHERE run = ?1) DESC, method, version DESC",
+                          run, NULL, arena, &rows, count, err);
+    *records = rows;
+    return status;
+}
+
+static const struct gt_column id_column = {"id", GT_COLUMN_TEXT, 0};
+static const struct gt_table ids_table = {"runs", sizeof(char *), 1, &id_column};
+
+enum gt_status gt_store_runs_without(struct gt_store *store, const char *method, int64_t version, struct gt_arena *arena,
+                                     const char ***ids, size_t *count, struct gt_err *err)
+{
+    void *rows = NULL;
+    char rest[192];
+    sqlite3_snprintf(sizeof rest, rest,
+                     "FROM runs WHERE NOT EXISTS (SELECT 1 FROM attributions a WHERE a.run = runs.id AND a.method = ?1"
+                     " AND a.version = %lld) ORDER BY begin_real_ns, id",
+                     (long long)version);
+    enum gt_status status = gt_columns_select(store, &ids_table, "", rest, method, NULL, arena, &rows, count, err);
+    *ids = rows;
+    return status;
+}
+
 enum gt_status gt_store_child_runs(struct gt_store *store, const char *run, struct gt_arena *arena, const char ***ids,
                                    size_t *count, struct gt_err *err)
 {
-    static const struct gt_column id = {"id", GT_COLUMN_TEXT, 0};
-    static const struct gt_table table = {"runs", sizeof(char *), 1, &id};
     void *rows = NULL;
     enum gt_status status = gt_columns_select(
-        store, &table, "", "FROM runs WHERE (parent = ?1 OR series = ?1) AND id <> ?1 ORDER BY begin_real_ns, id", run, NULL,
-        arena, &rows, count, err);
+        store, &ids_table, "", "FROM runs WHERE (parent = ?1 OR series = ?1) AND id <> ?1 ORDER BY begin_real_ns, id", run,
+        NULL, arena, &rows, count, err);
     *ids = rows;
     return status;
 }

@@ -69,7 +69,7 @@ enum gt_status gt_store_model_runs(struct gt_store *store, const char *digest, s
         "FROM (SELECT r.id AS run, r.series, r.role, r.state, r.begin_real_ns, r.round, r.unit_hooks, r.host, h.text AS "
         "host_text,"
         " r.boot_id, r.source, r.boundary, r.provenance, a.kind, a.method, a.version AS method_version, p.*"
-        " FROM run_models p JOIN runs r ON r.id = p.run LEFT JOIN host_classes h ON h.id = r.host"
+        " FROM v_run_models p JOIN runs r ON r.id = p.run LEFT JOIN host_classes h ON h.id = r.host"
         " LEFT JOIN v_attributions a ON a.run = r.id WHERE p.model = ?1 AND p.inferences > 0)"
         " ORDER BY begin_real_ns DESC, run";
     void *rows = NULL;

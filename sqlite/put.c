@@ -73,69 +73,131 @@ static enum gt_status put_rows(struct gt_store *store, const char *run, const st
     return status;
 }
 
-static enum gt_status put_parts(struct gt_store *store, const struct gt_run_record *run, struct gt_err *err)
+/* What one attribution says: its own row, the energy of an inference of each model, the units'. Without a method: '' and 0. */
+static enum gt_status put_attribution(struct gt_store *store, const char *run, const struct gt_attribution_record *a,
+                                      const struct gt_run_model_record *parts, size_t part_count, struct gt_err *err)
 {
-    enum gt_status status = put_rows(store, run->id, &gt_table_run_model, run->models, run->model_count, err);
-    for (size_t p = 0; p < run->model_count && status == GT_OK; p++)
-        for (size_t u = 0; u < run->models[p].unit_count && status == GT_OK; u++) {
-            const struct gt_key keys[] = {{"run", run->id, 0}, {"part", NULL, (int64_t)p}, {"position", NULL, (int64_t)u}};
-            status = gt_columns_insert(store, "INSERT", &gt_table_unit_energy, keys, 3, &run->models[p].units[u], err);
+    struct gt_key keys[] = {{"run", run, 0},
+                            {"method", a->method ? a->method : "", 0},
+                            {"version", NULL, a->method ? a->version : 0},
+                            {"part", NULL, 0},
+                            {"position", NULL, 0}};
+    enum gt_status status = a->method ? gt_columns_insert(store, "INSERT", &gt_table_attribution, keys, 1, a, err) : GT_OK;
+    for (size_t p = 0; p < part_count && status == GT_OK; p++) {
+        keys[3].integer = (int64_t)p;
+        status = gt_columns_insert(store, "INSERT", &gt_table_part_energy, keys, 4, &parts[p], err);
+        for (size_t u = 0; u < parts[p].unit_count && status == GT_OK; u++) {
+            keys[4].integer = (int64_t)u;
+            status = gt_columns_insert(store, "INSERT", &gt_table_unit_energy, keys, 5, &parts[p].units[u], err);
         }
+    }
     return status;
 }
 
-static enum gt_status put_trace(struct gt_store *store, const struct gt_run_record *run, struct gt_err *err)
+static enum gt_status put_slots(struct gt_store *store, const struct gt_run_record *run, struct gt_err *err)
 {
-    char digest[GT_DIGEST_TEXT];
-    if (!run->trace)
-        return GT_OK;
-    sqlite3_stmt *statement;
-    enum gt_status status = gt_digest_text(run->trace, run->trace_bytes, digest, err);
-    if (status == GT_OK)
-        status = gt_db_prepare(store, "INSERT OR IGNORE INTO traces(digest, bytes) VALUES(?, ?)", &statement, err);
-    if (status != GT_OK)
-        return status;
-    sqlite3_bind_text(statement, 1, digest, -1, SQLITE_STATIC);
-    sqlite3_bind_blob64(statement, 2, run->trace, run->trace_bytes, SQLITE_STATIC);
-    status = gt_db_finish(store, statement, err);
-    const char *texts[] = {digest, run->id};
-    return status == GT_OK ? gt_db_run(store, "UPDATE runs SET trace = ? WHERE id = ?", texts, 2, err) : status;
+    const struct gt_key key = {"run", run->id, 0};
+    enum gt_status status = GT_OK;
+    for (size_t i = 0; i < run->slot_count && status == GT_OK; i++)
+        status = gt_columns_insert(store, "INSERT", &gt_table_slot, &key, 1, &run->slots[i], err);
+    return status;
 }
 
-/* Rows that belong to a run go with it (ON DELETE CASCADE); a folded trace goes with the last run that has it. */
+/* `digest` "": the run has no folded trace. */
+static enum gt_status put_trace(struct gt_store *store, const struct gt_run_record *run, const char *digest, struct gt_err *err)
+{
+    sqlite3_stmt *statement;
+    enum gt_status status = GT_OK;
+    if (*digest) {
+        status = gt_db_prepare(store, "INSERT OR IGNORE INTO traces(digest, bytes) VALUES(?, ?)", &statement, err);
+        if (status != GT_OK)
+            return status;
+        sqlite3_bind_text(statement, 1, digest, -1, SQLITE_STATIC);
+        sqlite3_bind_blob64(statement, 2, run->trace, run->trace_bytes, SQLITE_STATIC);
+        status = gt_db_finish(store, statement, err);
+    }
+    const char *texts[] = {digest, run->id};
+    return status == GT_OK ? gt_db_run(store, "UPDATE runs SET trace = nullif(?, '') WHERE id = ?", texts, 2, err) : status;
+}
+
+/* A folded trace goes with the last run that has it. */
+static enum gt_status sweep_traces(struct gt_store *store, struct gt_err *err)
+{
+    return gt_db_exec(store, "DELETE FROM traces WHERE NOT EXISTS (SELECT 1 FROM runs WHERE trace = traces.digest)", err);
+}
+
+/* Rows that belong to a run go with it (ON DELETE CASCADE). */
 static enum gt_status remove_run(struct gt_store *store, const char *run, struct gt_err *err)
 {
     enum gt_status status = gt_db_run(store, "DELETE FROM runs WHERE id = ?", &run, 1, err);
-    if (status == GT_OK)
-        status = gt_db_exec(store, "DELETE FROM traces WHERE NOT EXISTS (SELECT 1 FROM runs WHERE trace = traces.digest)", err);
+    return status == GT_OK ? sweep_traces(store, err) : status;
+}
+
+static enum gt_status delete_rows(struct gt_store *store, const char *table, const char *where, const char *const *texts,
+                                  int count, struct gt_err *err)
+{
+    char sql[192];
+    sqlite3_snprintf(sizeof sql, sql, "DELETE FROM %s WHERE run = ?1%s", table, where);
+    return gt_db_run(store, sql, texts, count, err);
+}
+
+/*
+ * What an earlier look at the same run said. Attributions by other methods and versions stay where they were made from the same
+ * folded trace; of a run that has got longer they would be the figures of its beginning.
+ */
+static enum gt_status clear_run(struct gt_store *store, const struct gt_run_record *run, const char *digest, struct gt_err *err)
+{
+    static const char *const seen[] = {"processes", "counters", "events", "run_models", "slots"};
+    static const char *const attributed[] = {"attributions", "part_attributions", "unit_attributions"};
+    static const char other[] = " AND (method = ?2 AND version = CAST(?3 AS INTEGER) OR"
+                                " (SELECT trace FROM runs WHERE id = ?1) IS NOT ?4)";
+    char version[24];
+    sqlite3_snprintf(sizeof version, version, "%lld", (long long)(run->attribution.method ? run->attribution.version : 0));
+    const char *texts[] = {run->id, run->attribution.method ? run->attribution.method : "", version, digest};
+    enum gt_status status = GT_OK;
+    for (size_t i = 0; i < sizeof seen / sizeof *seen && status == GT_OK; i++)
+        status = delete_rows(store, seen[i], "", texts, 1, err);
+    for (size_t i = 0; i < sizeof attributed / sizeof *attributed && status == GT_OK; i++)
+        status = delete_rows(store, attributed[i], other, texts, 4, err);
     return status;
+}
+
+/* What was seen: all but the attribution. */
+static enum gt_status put_seen(struct gt_store *store, const struct gt_run_record *run, struct gt_err *err)
+{
+    const struct {
+        const struct gt_table *table;
+        const void *rows;
+        size_t count;
+    } lists[] = {{&gt_table_process, run->processes, run->process_count},
+                 {&gt_table_counter, run->counters, run->counter_count},
+                 {&gt_table_event, run->events, run->event_count},
+                 {&gt_table_run_part, run->models, run->model_count}};
+    enum gt_status status = gt_columns_upsert(store, &gt_table_run, "id", run, err);
+    for (size_t i = 0; i < sizeof lists / sizeof *lists && status == GT_OK; i++)
+        status = put_rows(store, run->id, lists[i].table, lists[i].rows, lists[i].count, err);
+    return status == GT_OK ? put_slots(store, run, err) : status;
 }
 
 static enum gt_status put_run(struct gt_store *store, const struct gt_run_record *run, const struct gt_model_record *models,
                               size_t model_count, struct gt_err *err)
 {
-    enum gt_status status = GT_OK;
-    const struct gt_key key = {"run", run->id, 0};
+    char digest[GT_DIGEST_TEXT] = "";
+    enum gt_status status = run->trace ? gt_digest_text(run->trace, run->trace_bytes, digest, err) : GT_OK;
     for (size_t m = 0; m < model_count && status == GT_OK; m++)
         status = put_model(store, &models[m], err);
     if (status == GT_OK && run->host.id)
         status = gt_columns_insert(store, "INSERT OR IGNORE", &gt_table_host, NULL, 0, &run->host, err);
     if (status == GT_OK)
-        status = remove_run(store, run->id, err);
+        status = clear_run(store, run, digest, err);
     if (status == GT_OK)
-        status = gt_columns_insert(store, "INSERT", &gt_table_run, NULL, 0, run, err);
+        status = put_seen(store, run, err);
     if (status == GT_OK)
-        status = put_rows(store, run->id, &gt_table_process, run->processes, run->process_count, err);
+        status = put_trace(store, run, digest, err);
     if (status == GT_OK)
-        status = put_rows(store, run->id, &gt_table_counter, run->counters, run->counter_count, err);
+        status = sweep_traces(store, err);
     if (status == GT_OK)
-        status = put_rows(store, run->id, &gt_table_event, run->events, run->event_count, err);
-    if (status == GT_OK)
-        status = put_parts(store, run, err);
-    if (status == GT_OK && run->attribution.method)
-        status = gt_columns_insert(store, "INSERT", &gt_table_attribution, &key, 1, &run->attribution, err);
-    if (status == GT_OK)
-        status = put_trace(store, run, err);
+        status = put_attribution(store, run->id, &run->attribution, run->models, run->model_count, err);
     return status == GT_OK ? gt_annotation_apply(store, run->id, err) : status;
 }
 
@@ -150,6 +212,51 @@ enum gt_status gt_store_put_run(struct gt_store *store, const struct gt_run_reco
     if (status == GT_OK && !(final && strcmp(run->state, "open") == 0))
         status = put_run(store, run, models, model_count, err);
     return gt_db_end(store, status, err);
+}
+
+/* *there: the record is stored already. */
+static enum gt_status check_attribution(struct gt_store *store, const char *run, const struct gt_attribution_record *a,
+                                        size_t part_count, bool *there, struct gt_err *err)
+{
+    int64_t runs, parts;
+    struct gt_arena arena = {0};
+    struct gt_attribution_record *records;
+    size_t count = 0;
+    enum gt_status status = gt_db_integer(store, "SELECT count(*) FROM runs WHERE id = ?", run, 0, &runs, err);
+    if (status == GT_OK && !runs)
+        status = gt_err_set(err, GT_E_NOENT, "no run %.32s", run);
+    if (status == GT_OK)
+        status = gt_db_integer(store, "SELECT count(*) FROM run_models WHERE run = ?", run, 0, &parts, err);
+    if (status == GT_OK && parts != (int64_t)part_count)
+        status = gt_err_set(err, GT_E_MISMATCH, "run %.32s has %lld models, its new attribution %zu", run, (long long)parts,
+                            part_count);
+    if (status == GT_OK)
+        status = gt_store_get_attributions(store, run, &arena, &records, &count, err);
+    *there = false;
+    for (size_t i = 0; i < count && status == GT_OK; i++)
+        *there = *there || (strcmp(records[i].method, a->method) == 0 && records[i].version == a->version);
+    gt_arena_free(&arena);
+    return status;
+}
+
+enum gt_status gt_store_put_attribution(struct gt_store *store, const char *run,
+                                        const struct gt_attribution_record *attribution,
+                                        const struct gt_run_model_record *parts, size_t part_count, bool *added,
+                                        struct gt_err *err)
+{
+    bool there = false;
+    if (!attribution->method)
+        return gt_err_set(err, GT_E_ARG, "an attribution needs a method");
+    enum gt_status status = gt_db_begin(store, err);
+    if (status != GT_OK)
+        return status;
+    status = check_attribution(store, run, attribution, part_count, &there, err);
+    if (status == GT_OK && !there)
+        status = put_attribution(store, run, attribution, parts, part_count, err);
+    status = gt_db_end(store, status, err);
+    if (added)
+        *added = status == GT_OK && !there;
+    return status;
 }
 
 enum gt_status gt_store_delete_run(struct gt_store *store, const char *run, struct gt_err *err)

@@ -106,6 +106,13 @@ struct gt_run_model_record {
     const struct gt_unit_energy_record *units;
 };
 
+/* What a slot of the folded trace stands for: with it, a run can be attributed again from its trace alone. */
+struct gt_slot_record {
+    int64_t slot;  /* as in the trace, GT_TRACE_SLOT_INFER included */
+    int64_t part;  /* position among the run's models */
+    int64_t index; /* of the model's unit; GT_UNKNOWN: the slot stands for its inferences */
+};
+
 /* A raw energy counter over a run. */
 struct gt_counter_record {
     const char *domain;
@@ -167,9 +174,11 @@ struct gt_run_record {
     const struct gt_counter_record *counters;
     size_t event_count;
     const struct gt_event_record *events;
-    struct gt_attribution_record attribution; /* method NULL: none */
+    struct gt_attribution_record attribution; /* the current one; method NULL: none */
     const uint8_t *trace;                     /* the folded trace (a BLOCK payload); NULL none */
     size_t trace_bytes;
+    size_t slot_count;
+    const struct gt_slot_record *slots; /* by slot */
 };
 
 /* What a person says about a run; survives every later ingest of it. NULL, NaN and GT_UNKNOWN: not said. */

@@ -144,7 +144,75 @@ static const char version_2[] =
     " FROM runs r LEFT JOIN host_classes h ON h.id = r.host LEFT JOIN annotations n ON n.run = r.id"
     " LEFT JOIN v_attributions a ON a.run = r.id;";
 
-static const char *const migrations[GT_STORE_VERSION] = {version_1, version_2};
+/*
+ * Several attributions of a run: everything that one of them says is keyed by its method and version. `methods` ranks them, the
+ * higher the better, and v_attributions alone decides which one is current: every other view and query goes through it. A run
+ * without any has '' and 0. `slots` says what the slots of the folded trace stand for.
+ */
+static const char version_3[] =
+    "DROP VIEW v_runs; DROP VIEW v_layers; DROP VIEW v_family;"
+    "CREATE TABLE methods(name TEXT PRIMARY KEY, rank INTEGER NOT NULL) STRICT;"
+    "INSERT INTO methods VALUES('time', 1);"
+    "CREATE TABLE slots(run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE, slot INTEGER NOT NULL, part INTEGER NOT NULL,"
+    " idx INTEGER, PRIMARY KEY(run, slot)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE part_attributions(run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE, method TEXT NOT NULL,"
+    " version INTEGER NOT NULL, part INTEGER NOT NULL, uj_per_inference REAL, lo_uj REAL, hi_uj REAL, dynamic_uj REAL,"
+    " PRIMARY KEY(run, method, version, part)) STRICT, WITHOUT ROWID;"
+    "INSERT INTO part_attributions SELECT p.run, coalesce(a.method, ''), coalesce(a.version, 0), p.position,"
+    " p.uj_per_inference, p.lo_uj, p.hi_uj, p.dynamic_uj FROM run_models p LEFT JOIN attributions a ON a.run = p.run;"
+    "ALTER TABLE unit_attributions RENAME TO unit_attributions_2;"
+    "CREATE TABLE unit_attributions(run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE, method TEXT NOT NULL,"
+    " version INTEGER NOT NULL, part INTEGER NOT NULL, position INTEGER NOT NULL, idx INTEGER NOT NULL, calls INTEGER,"
+    " ns INTEGER, uj_per_call REAL, lo_uj REAL, hi_uj REAL, share REAL, PRIMARY KEY(run, method, version, part, position))"
+    " STRICT, WITHOUT ROWID;"
+    "INSERT INTO unit_attributions SELECT x.run, coalesce(a.method, ''), coalesce(a.version, 0), x.part, x.position, x.idx,"
+    " x.calls, x.ns, x.uj_per_call, x.lo_uj, x.hi_uj, x.share FROM unit_attributions_2 x LEFT JOIN attributions a"
+    " ON a.run = x.run;"
+    "DROP TABLE unit_attributions_2;"
+    "ALTER TABLE run_models DROP COLUMN uj_per_inference; ALTER TABLE run_models DROP COLUMN lo_uj;"
+    "ALTER TABLE run_models DROP COLUMN hi_uj; ALTER TABLE run_models DROP COLUMN dynamic_uj;"
+    "DROP VIEW v_attributions;"
+    "CREATE VIEW v_attributions AS SELECT * FROM attributions a WHERE (a.method, a.version) = (SELECT b.method, b.version"
+    " FROM attributions b LEFT JOIN methods m ON m.name = b.method WHERE b.run = a.run"
+    " ORDER BY coalesce(m.rank, 0) DESC, b.version DESC, b.method LIMIT 1);"
+    /* a number of inferences that a person gave divides the whole run */
+    "CREATE VIEW v_run_models AS SELECT p.*,"
+    " CASE p.counted WHEN 'annotated' THEN CAST(a.run_job_uj AS REAL) / p.inferences ELSE x.uj_per_inference END"
+    " AS uj_per_inference,"
+    " CASE p.counted WHEN 'annotated' THEN CAST(a.run_job_lo_uj AS REAL) / p.inferences ELSE x.lo_uj END AS lo_uj,"
+    " CASE p.counted WHEN 'annotated' THEN CAST(a.run_job_hi_uj AS REAL) / p.inferences ELSE x.hi_uj END AS hi_uj,"
+    " CASE p.counted WHEN 'annotated' THEN NULL ELSE x.dynamic_uj END AS dynamic_uj"
+    " FROM run_models p LEFT JOIN v_attributions a ON a.run = p.run LEFT JOIN part_attributions x ON x.run = p.run"
+    " AND x.method = coalesce(a.method, '') AND x.version = coalesce(a.version, 0) AND x.part = p.position;"
+    "CREATE VIEW v_unit_attributions AS SELECT x.* FROM unit_attributions x LEFT JOIN v_attributions a ON a.run = x.run"
+    " WHERE x.method = coalesce(a.method, '') AND x.version = coalesce(a.version, 0);"
+    "CREATE VIEW v_runs AS SELECT r.id, r.parent, r.series, r.link, r.role, r.state, r.command, coalesce(n.tags, r.tags) AS "
+    "tags,"
+    " datetime(r.begin_real_ns / 1000000000, 'unixepoch') AS began_utc, r.begin_real_ns, r.end_ns - r.begin_ns AS ns,"
+    " r.exit_status, r.exit_signal, h.text AS host, r.source, r.boundary, r.provenance, a.kind, r.unit_hooks, r.round, "
+    "r.cpu_ns,"
+    " a.run_job_uj AS job_uj, a.run_job_lo_uj AS job_lo_uj, a.run_job_hi_uj AS job_hi_uj, a.run_total_uj, a.total_uj,"
+    " a.inference_uj, a.units_uj, a.framework_uj, a.idle_uj, a.others_uj, a.unattributed_uj,"
+    " (SELECT sum(inferences) FROM run_models p WHERE p.run = r.id) AS inferences, a.method, a.version"
+    " FROM runs r LEFT JOIN host_classes h ON h.id = r.host LEFT JOIN annotations n ON n.run = r.id"
+    " LEFT JOIN v_attributions a ON a.run = r.id;"
+    "CREATE VIEW v_layers AS SELECT p.run, m.name AS model, m.digest, m.weights, u.idx, u.name, u.op, u.macs, u.params,"
+    " (SELECT group_concat(name, ' + ') FROM (SELECT e.name FROM members e WHERE e.model = u.model AND e.unit = u.idx"
+    " ORDER BY e.position)) AS members, x.calls, x.ns, CAST(x.ns AS REAL) / x.calls AS ns_per_call, x.uj_per_call, x.lo_uj,"
+    " x.hi_uj, x.share, r.source, r.boundary, r.provenance, a.kind, a.method, a.version"
+    " FROM v_unit_attributions x JOIN run_models p ON p.run = x.run AND p.position = x.part JOIN runs r ON r.id = x.run"
+    " JOIN v_models m ON m.digest = p.model LEFT JOIN units u ON u.model = p.model AND u.idx = x.idx"
+    " LEFT JOIN v_attributions a ON a.run = x.run;"
+    "CREATE VIEW v_family AS SELECT m.family, m.phi, m.name, m.digest, m.weights, m.macs, m.params, p.run, r.round,"
+    " r.unit_hooks, p.precision, p.threads, p.batch, p.runtime, p.runtime_version, r.host, r.source, r.boundary, r.provenance,"
+    " a.kind, p.inferences, p.uj_per_inference, p.lo_uj, p.hi_uj, p.seconds_per_inference, c.pct AS accuracy_pct,"
+    " c.n AS accuracy_n, c.provenance AS accuracy_provenance, c.dataset_name, c.split, p.counted, a.method, a.version"
+    " FROM v_run_models p JOIN runs r ON r.id = p.run JOIN v_models m ON m.digest = p.model"
+    " LEFT JOIN v_attributions a ON a.run = p.run"
+    " LEFT JOIN accuracies c ON c.id = (SELECT max(id) FROM accuracies d WHERE d.model = m.digest"
+    " AND d.provenance IN ('measured', 'user'));";
+
+static const char *const migrations[GT_STORE_VERSION] = {version_1, version_2, version_3};
 
 static enum gt_status migrate_one(struct gt_store *store, int64_t from, struct gt_err *err)
 {

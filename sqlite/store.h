@@ -15,7 +15,7 @@
 #include "core/status.h"
 #include "sqlite/records.h"
 
-enum { GT_STORE_VERSION = 2 }; /* PRAGMA user_version of what this code writes */
+enum { GT_STORE_VERSION = 3 }; /* PRAGMA user_version of what this code writes */
 
 struct gt_store; /* opaque */
 
@@ -37,10 +37,23 @@ void gt_store_close(struct gt_store *store); /* NULL is allowed */
 /*
  * Stores the run with all that belongs to it, replacing what the store has under its id; models and the host class are stored
  * or kept. A run that is stored as closed or crashed is not replaced by an open one (GT_OK, nothing happens). `models` holds
- * the records of all models that run->models names by digest.
+ * the records of all models that run->models names by digest. Of its attributions, the one of the same method and version is
+ * replaced; others stay while the folded trace that they were made from is the same, and go when the run has got longer.
  */
 enum gt_status gt_store_put_run(struct gt_store *store, const struct gt_run_record *run, const struct gt_model_record *models,
                                 size_t model_count, struct gt_err *err);
+/*
+ * Attributes a stored run anew: another record beside those that it has, with the energy of an inference and of the units of
+ * parts[i] for the i-th model of the run (gt_store_get_run has them in that order; of `parts` only these energies and the units
+ * are read). A record of the same method and version is there already: GT_OK, nothing happens, *added (NULL: not wanted) is
+ * false. Which record is the run's current one, the view v_attributions says alone: best method, then newest version.
+ * GT_E_NOENT: no such run; GT_E_MISMATCH: not its number of models.
+ */
+enum gt_status gt_store_put_attribution(struct gt_store *store, const char *run,
+                                        const struct gt_attribution_record *attribution,
+                                        const struct gt_run_model_record *parts, size_t part_count, bool *added,
+                                        struct gt_err *err);
+
 /*
  * Replaces an accuracy of the same model, dataset (name and digest: other images under the same name are another dataset),
  * split, precision and provenance; one that rests on more images stays (a trial on a few must not destroy a full result).
@@ -82,6 +95,14 @@ enum gt_status gt_store_list_runs(struct gt_store *store, bool children, struct 
 /* The run whose id begins with `prefix` (at least 4 digits), whole, annotations applied. GT_E_NOENT, GT_E_AMBIGUOUS. */
 enum gt_status gt_store_get_run(struct gt_store *store, const char *prefix, struct gt_arena *arena, struct gt_run_record **run,
                                 struct gt_err *err);
+
+/* All attributions of a run: the current one first, the others by method, newest version first. */
+enum gt_status gt_store_get_attributions(struct gt_store *store, const char *run, struct gt_arena *arena,
+                                         struct gt_attribution_record **records, size_t *count, struct gt_err *err);
+
+/* Ids of the runs that have no attribution of that method and version, oldest first. */
+enum gt_status gt_store_runs_without(struct gt_store *store, const char *method, int64_t version, struct gt_arena *arena,
+                                     const char ***ids, size_t *count, struct gt_err *err);
 
 /* Ids of the runs whose parent or series is that run, oldest first. */
 enum gt_status gt_store_child_runs(struct gt_store *store, const char *run, struct gt_arena *arena, const char ***ids,

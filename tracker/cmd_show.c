@@ -116,6 +116,35 @@ static void add_closure(struct showing *s)
     gt_section_row(section, values, COUNT(values));
 }
 
+/* All records of the run, the current one first; for people only where there are several. */
+static void add_attributions(struct showing *s)
+{
+    static const struct gt_column columns[] = {
+        {"method", NULL, GT_Q_TEXT, 0},
+        {"version", NULL, GT_Q_INTEGER, 0},
+        {"current", NULL, GT_Q_TEXT, 0},
+        {"energy_uj", "the job's part", GT_Q_ENERGY_UJ, 0},
+        {"inference_uj", "inferences", GT_Q_ENERGY_UJ, 0},
+        {"total_uj", "total of the window", GT_Q_ENERGY_UJ, 0},
+    };
+    struct gt_attribution_record *rows = NULL;
+    size_t count = 0;
+    struct gt_err err = {0};
+    if (gt_store_get_attributions(s->store, s->run->id, &s->tracker->arena, &rows, &count, &err) != GT_OK)
+        count = 0;
+    if (count < 2 && s->tracker->format == GT_FORMAT_TEXT)
+        return;
+    struct gt_section *section =
+        gt_document_section(s->document, GT_SECTION_TABLE, "attributions", "attributions", columns, COUNT(columns));
+    for (size_t i = 0; i < count; i++) {
+        const struct gt_value values[COUNT(columns)] = {
+            gt_value_text(rows[i].method),       gt_value_i64(rows[i].version),         gt_value_bool(i == 0),
+            gt_output_known(rows[i].run_job.uj), gt_output_known(rows[i].inference.uj), gt_output_known(rows[i].total.uj),
+        };
+        gt_section_row(section, values, COUNT(values));
+    }
+}
+
 static const struct gt_model_record *model_of(struct showing *s, const char *digest)
 {
     struct gt_model_record *model;
@@ -341,6 +370,7 @@ int gt_cmd_show(struct gt_tracker *tracker)
     add_identity(&s);
     add_energy(&s);
     add_closure(&s);
+    add_attributions(&s);
     add_models(&s);
     add_layers(&s);
     add_counters(&s);

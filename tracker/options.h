@@ -53,6 +53,7 @@ enum gt_option_kind {
     X(KEEP, "keep", 0, COUNT, "N", "", 0, 1e9, "keep the N newest")                                                            \
     X(DRY_RUN, "dry-run", 0, FLAG, "", "", 0, 0, "only say what would be done")                                                \
     X(ALL, "all", 'a', FLAG, "", "", 0, 0, "also what is hidden by default")                                                   \
+    X(AGAIN, "again", 0, FLAG, "", "", 0, 0, "attribute the joules of stored runs again, by the method of this greentrack")    \
     X(FORCE, "force", 0, FLAG, "", "", 0, 0, "measure even while the machine is busy; the result says so")                     \
     X(ACCURACY, "accuracy", 0, CHOICE, "WHICH", "own|published", 0, 0,                                                         \
       "own (measured or yours, the default) or published (of other weights; both labels stand beside every figure)")           \

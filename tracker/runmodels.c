@@ -1,6 +1,7 @@
 #include "tracker/runmodels.h"
 
 #include "core/text.h"
+#include "tracker/partsum.h"
 
 #include <math.h>
 #include <openssl/evp.h>
@@ -9,23 +10,17 @@
 
 enum { DIGEST_HEX = 65, UNITS_OF_A_MODEL = 65536, REGIONS = 4096 };
 
-/* Sums of one unit of a model. */
-struct unit_sum {
-    uint64_t calls, ns;
-    double uj, lo_uj, hi_uj, share;
-};
-
 /* One model of the run, over all processes. */
 struct part {
     struct part *next;
     struct gt_model_record model;
     struct gt_run_model_record run;
     struct gt_unit_record *units; /* of model.units */
-    struct unit_sum *sums;
+    struct gt_unitsum *sums;
     size_t room;
     bool foreign, mixed; /* no runtime described it; several bindings */
-    uint64_t items, calls, ns;
-    double uj, lo_uj, hi_uj, dynamic_uj;
+    struct gt_partsum sum;
+    int64_t position;
 };
 
 /* Where a slot leads. */
@@ -79,7 +74,7 @@ static struct part *add_part(struct joining *j, const char *digest, size_t unit_
     part->run = (struct gt_run_model_record){.model = digest, .threads = GT_UNKNOWN, .batch = GT_UNKNOWN};
     *j->last = part;
     j->last = &part->next;
-    j->count++;
+    part->position = (int64_t)j->count++;
     return part;
 }
 
@@ -306,7 +301,7 @@ static void place_process(struct joining *j, const struct gt_runfold_trace *trac
     if (info->items > 0 && !j->failed && !is_continued(j, trace)) {
         struct part *part = j->count == 1 && !j->parts->foreign ? j->parts : foreign_part(j, info);
         if (part && part->foreign)
-            part->items += info->items;
+            part->sum.items += info->items;
     }
 }
 
@@ -324,30 +319,14 @@ static void add_infer(struct joining *j, const struct gt_infer_energy *row)
     struct part *part = place ? place->infer ? place->infer : place->part : NULL;
     if (!part || (row->items == 0 && !place->infer)) /* a region that stands in for an inference has no items */
         return;
-    double items = (double)row->items;
-    part->items += row->items;
-    part->calls += row->calls;
-    part->ns += row->ns;
-    if (row->items == 0)
-        return;
-    part->uj += row->uj_per_item * items;
-    part->lo_uj += row->lo_uj * items;
-    part->hi_uj += row->hi_uj * items;
-    part->dynamic_uj += row->dynamic_uj_per_item * items;
+    gt_partsum_add(&part->sum, row);
 }
 
 static void add_unit(struct joining *j, const struct gt_unit_energy *row)
 {
     struct place *place = place_of(j, row->slot);
-    if (!place || !place->part)
-        return;
-    struct unit_sum *sum = &place->part->sums[place->unit];
-    sum->calls += row->calls;
-    sum->ns += row->ns;
-    sum->uj += (double)row->energy.uj;
-    sum->lo_uj += (double)row->energy.lo_uj;
-    sum->hi_uj += (double)row->energy.hi_uj;
-    sum->share += row->share;
+    if (place && place->part)
+        gt_unitsum_add(&place->part->sums[place->unit], row);
 }
 
 static void finish_units(struct joining *j, struct part *part, bool energy_known)
@@ -355,21 +334,12 @@ static void finish_units(struct joining *j, struct part *part, bool energy_known
     struct gt_unit_energy_record *rows = take(j, part->model.unit_count, sizeof *rows);
     size_t count = 0;
     for (size_t i = 0; rows && i < part->model.unit_count; i++) {
-        const struct unit_sum *sum = &part->sums[i];
-        double calls = (double)sum->calls;
         if (!part->units[i].name)
             part->units[i].name = gt_arena_printf(j->arena, "unit %zu", i);
-        if (sum->calls == 0)
+        if (part->sums[i].calls == 0)
             continue;
-        rows[count++] = (struct gt_unit_energy_record){
-            .index = part->units[i].index,
-            .calls = number_if(true, sum->calls),
-            .ns = number_if(true, sum->ns),
-            .uj_per_call = energy_known ? sum->uj / calls : NAN,
-            .lo_uj = energy_known ? sum->lo_uj / calls : NAN,
-            .hi_uj = energy_known ? sum->hi_uj / calls : NAN,
-            .share = sum->share,
-        };
+        rows[count].index = part->units[i].index;
+        gt_unitsum_finish(&part->sums[i], energy_known, &rows[count++]);
     }
     part->model.units = part->units;
     part->run.units = rows;
@@ -379,38 +349,45 @@ static void finish_units(struct joining *j, struct part *part, bool energy_known
 /* Items that a program reported itself have no boundaries: the whole run is divided by them. */
 static void finish_reported(struct joining *j, struct part *part, const struct gt_run_record *run)
 {
-    const struct gt_attribution *a = &j->input->fold->attribution;
-    uint64_t ns = (uint64_t)(run->end_ns - run->begin_ns);
-    part->ns = ns;
-    part->calls = part->items;
-    if (!a->known)
-        return;
-    part->uj = (double)a->run_job.uj;
-    part->lo_uj = (double)a->run_job.lo_uj;
-    part->hi_uj = (double)a->run_job.hi_uj;
-    part->dynamic_uj = NAN;
+    part->sum.ns = (uint64_t)(run->end_ns - run->begin_ns);
+    part->sum.calls = part->sum.items;
+    gt_partsum_whole_run(&part->sum, &j->input->fold->attribution);
 }
 
 static void finish_part(struct joining *j, struct part *part, const struct gt_run_record *run)
 {
-    bool known = j->input->fold->attribution.known;
-    bool reported = part->foreign && part->items > 0 && part->calls == 0;
+    const struct gt_attribution *a = &j->input->fold->attribution;
+    const struct gt_partsum *sum = &part->sum;
+    bool reported = part->foreign && sum->items > 0 && sum->calls == 0;
     if (reported)
         finish_reported(j, part, run);
-    double items = (double)part->items;
-    bool energy = known && part->items > 0;
-    part->run.counted = part->items == 0 ? NULL : reported ? "reported" : "observed";
-    part->run.inferences = number_if(true, part->items);
-    part->run.calls = number_if(true, part->calls);
-    part->run.ns = number_if(true, part->ns);
-    part->run.uj_per_inference = energy ? part->uj / items : NAN;
-    part->run.lo_uj = energy ? part->lo_uj / items : NAN;
-    part->run.hi_uj = energy ? part->hi_uj / items : NAN;
-    part->run.dynamic_uj = energy ? part->dynamic_uj / items : NAN;
-    part->run.seconds_per_inference = part->items > 0 ? (double)part->ns / 1e9 / items : NAN;
+    part->run.counted = sum->items == 0 ? NULL : reported ? "reported" : "observed";
+    part->run.inferences = number_if(true, sum->items);
+    part->run.calls = number_if(true, sum->calls);
+    part->run.ns = number_if(true, sum->ns);
+    part->run.seconds_per_inference = sum->items > 0 ? (double)sum->ns / 1e9 / (double)sum->items : NAN;
+    gt_partsum_finish(sum, a->known, &part->run);
     if (part->mixed)
         part->run.threads = part->run.batch = GT_UNKNOWN;
-    finish_units(j, part, known && j->input->fold->attribution.window_ns > 0);
+    finish_units(j, part, a->known && a->window_ns > 0);
+}
+
+/* Where the rows of the folded trace lead. */
+static void write_slots(struct joining *j, struct gt_runrecord *record)
+{
+    const struct gt_block *block = &j->input->fold->block;
+    struct gt_slot_record *rows = take(j, block->head->unit_count, sizeof *rows);
+    size_t count = 0;
+    for (uint32_t i = 0; rows && i < block->head->unit_count; i++) {
+        uint32_t slot = block->units[i].slot;
+        const struct place *place = place_of(j, slot);
+        bool infer = slot & GT_TRACE_SLOT_INFER;
+        const struct part *part = !place ? NULL : infer && place->infer ? place->infer : place->part;
+        if (part)
+            rows[count++] = (struct gt_slot_record){slot, part->position, infer ? GT_UNKNOWN : place->unit};
+    }
+    record->run.slots = rows;
+    record->run.slot_count = count;
 }
 
 static void write_out(struct joining *j, struct gt_runrecord *record)
@@ -426,6 +403,7 @@ static void write_out(struct joining *j, struct gt_runrecord *record)
     record->model_count = count;
     record->run.models = parts;
     record->run.model_count = count;
+    write_slots(j, record);
 }
 
 enum gt_status gt_runmodels_make(const struct gt_runrecord_input *input, struct gt_arena *arena, struct gt_runrecord *record,

@@ -279,13 +279,13 @@ static struct gt_figure_uj figure(bool known, const struct gt_uj *uj)
     return (struct gt_figure_uj){uj->uj, uj->lo_uj, uj->hi_uj};
 }
 
-static void fill_attribution(struct making *m)
+bool gt_runrecord_attribution(const struct gt_attribution *a, bool unit_hooks, struct gt_arena *arena,
+                              struct gt_attribution_record *out)
 {
-    const struct gt_attribution *a = &m->input->fold->attribution;
-    bool known = a->known, window = a->known && a->window_ns > 0, units = window && a->units_known && m->run->unit_hooks;
+    bool known = a->known, window = known && a->window_ns > 0, units = window && a->units_known && unit_hooks;
     const struct gt_wattage *row = a->wattage;
-    m->run->attribution = (struct gt_attribution_record){
-        .method = text(m, a->method),
+    *out = (struct gt_attribution_record){
+        .method = gt_arena_strdup(arena, a->method),
         .version = a->version,
         .kind = gt_bounds_word(a->kind),
         .provenance = gt_provenance_word(a->provenance),
@@ -305,8 +305,9 @@ static void fill_attribution(struct making *m)
         .unattributed_flag = window && a->closure.unattributed_flag,
         .run_total = figure(known, &a->run_total),
         .run_job = figure(known, &a->run_job),
-        .model_row = row ? gt_arena_printf(m->arena, "%s (%s, %d)", row->family, row->source, row->year) : NULL,
+        .model_row = row ? gt_arena_printf(arena, "%s (%s, %d)", row->family, row->source, row->year) : NULL,
     };
+    return out->method && (!row || out->model_row);
 }
 
 enum gt_status gt_runrecord_make(const struct gt_runrecord_input *input, struct gt_arena *arena, struct gt_runrecord *record,
@@ -321,7 +322,8 @@ enum gt_status gt_runrecord_make(const struct gt_runrecord_input *input, struct 
     fill_source(&m);
     fill_processes(&m);
     fill_events(&m);
-    fill_attribution(&m);
+    if (!gt_runrecord_attribution(&input->fold->attribution, m.run->unit_hooks, arena, &m.run->attribution))
+        m.failed = true;
     record->run.trace = input->fold->payload;
     record->run.trace_bytes = input->fold->bytes;
     if (m.failed)

@@ -29,4 +29,8 @@ struct gt_runrecord {
 enum gt_status gt_runrecord_make(const struct gt_runrecord_input *input, struct gt_arena *arena, struct gt_runrecord *record,
                                  struct gt_err *err);
 
+/* The record of an attribution; `unit_hooks` as in the run's record. False: memory is out. */
+bool gt_runrecord_attribution(const struct gt_attribution *attribution, bool unit_hooks, struct gt_arena *arena,
+                              struct gt_attribution_record *record);
+
 #endif

@@ -34,10 +34,7 @@ static const struct gt_verb_option eval_options[] = {
 };
 
 static const struct gt_verb_option ingest_options[] = {
-    COMMON,
-    {GT_OPT_QUIET, 0, "say nothing unless something is wrong"},
-    {GT_OPT_FORMAT},
-    END,
+    COMMON, {GT_OPT_QUIET, 0, "say nothing unless something is wrong"}, {GT_OPT_AGAIN}, {GT_OPT_FORMAT}, END,
 };
 
 static const struct gt_verb_option list_options[] = {
@@ -147,12 +144,16 @@ const struct gt_verb gt_verbs[] = {
      "With --rounds, the joules of the models are then taken again with the unit hooks off, in rounds that visit every model "
      "in "
      "a rotating order, so that neither the hooks nor a drifting machine favour one of them."},
-    {"ingest", "move the traces of the spool into the store", "", 0, 0, 0, gt_cmd_ingest, ingest_options,
+    {"ingest", "move the traces of the spool into the store", "[RUN]", 0, 1, 0, gt_cmd_ingest, ingest_options,
      "Reads every trace in the spool, also of programs that still run, computes the joules and writes runs to the store. A "
      "trace "
      "leaves the spool only when its run is committed and its writer has ended; the rows of a run that is still going are "
      "replaced at the next ingest. A malformed trace is moved to the folder rejected in the spool, and the others go on. All "
-     "verbs that read or change runs do this first."},
+     "verbs that read or change runs do this first.\n\n"
+     "With --again, the joules of RUN, or of all runs, are then attributed again from the folded trace that the store keeps, "
+     "by "
+     "the method of this greentrack. The new figures stand beside the older ones and are the ones that are shown; nothing that "
+     "was measured changes. A run that has them already is left alone."},
     {"list", "list the runs", "", 0, 0, GT_VERB_INGESTS, gt_cmd_list, list_options,
      "Lists the runs of the store, the newest first. A series of runs, as eval makes, is one line."},
     {"show", "show one run", "RUN", 1, 1, GT_VERB_INGESTS, gt_cmd_show, show_options,

@@ -39,6 +39,7 @@ static const struct gt_counter_record record_counters[] = {
     {"core", 0, 0, 0, false, 1, GT_UNKNOWN, 0, INT64_MAX, 7, 0, 2, 30}};
 static const struct gt_event_record record_events[] = {{"ring full", NULL, 3, GT_UNKNOWN, GT_UNKNOWN},
                                                        {"note", HOSTILE, GT_UNKNOWN, 1, 2}};
+static const struct gt_slot_record record_slots[] = {{0, 0, 0}, {5, 0, 1}, {INT64_C(1) << 31, 0, GT_UNKNOWN}};
 static const uint8_t record_trace[] = {1, 0, 2, 255};
 
 /* The run of that number: id 000...n. `state`: "open", "closed", "crashed". */
@@ -97,6 +98,8 @@ static inline struct gt_run_record record_run(char id[33], unsigned number, cons
                                                   .run_total = {120, 100, 140},
                                                   .run_job = {90, 80, 100},
                                                   .model_row = NULL},
+                                  .slot_count = 3,
+                                  .slots = record_slots,
                                   .trace = record_trace,
                                   .trace_bytes = sizeof record_trace};
 }

@@ -80,6 +80,16 @@ static void same_lists(const struct gt_run_record *a, const struct gt_run_record
     }
 }
 
+static void same_slots(const struct gt_run_record *a, const struct gt_run_record *b)
+{
+    assert_int_equal(a->slot_count, b->slot_count);
+    for (size_t i = 0; i < a->slot_count; i++) {
+        assert_int_equal(a->slots[i].slot, b->slots[i].slot);
+        assert_int_equal(a->slots[i].part, b->slots[i].part);
+        assert_int_equal(a->slots[i].index, b->slots[i].index);
+    }
+}
+
 static void same_parts(const struct gt_run_record *a, const struct gt_run_record *b)
 {
     assert_int_equal(a->model_count, b->model_count);
@@ -146,6 +156,7 @@ static void a_run_comes_back_as_it_went_in(void **state)
     assert_true(got->unit_hooks);
     same_lists(&run, got);
     same_parts(&run, got);
+    same_slots(&run, got);
     same_attribution(&run.attribution, &got->attribution);
     assert_int_equal(got->trace_bytes, sizeof record_trace);
     assert_memory_equal(got->trace, record_trace, sizeof record_trace);
@@ -193,6 +204,110 @@ static void a_live_run_is_replaced_and_a_final_one_stays(void **state)
     OK(&p, gt_store_get_run(p.store, id, &p.arena, &got, &p.err));
     assert_int_equal(got->cpu_ns, 78);
     same_text(got->state, "closed");
+    assert_sound(&p);
+    place_close(&p);
+}
+
+/* The record of `version` with figures of its own. */
+static void put_version(struct place *p, const struct gt_run_record *run, const char *method, int64_t version, double uj,
+                        bool wanted)
+{
+    struct gt_attribution_record a = run->attribution;
+    struct gt_unit_energy_record units[] = {record_energies[0], record_energies[1]};
+    struct gt_run_model_record part = run->models[0];
+    bool added = !wanted;
+    a.method = method;
+    a.version = version;
+    a.run_job.uj = (int64_t)uj;
+    part.uj_per_inference = units[0].uj_per_call = uj;
+    part.units = units;
+    OK(p, gt_store_put_attribution(p->store, run->id, &a, &part, 1, &added, &p->err));
+    assert_int_equal(added, wanted);
+}
+
+static void is_current(struct place *p, const char *id, int64_t version, double uj)
+{
+    struct gt_run_record *got = NULL;
+    OK(p, gt_store_get_run(p->store, id, &p->arena, &got, &p->err));
+    assert_int_equal(got->attribution.version, version);
+    same_real(got->models[0].uj_per_inference, uj);
+    assert_int_equal(got->models[0].unit_count, 2);
+    same_real(got->models[0].units[0].uj_per_call, uj);
+    assert_int_equal(ask(p, "SELECT count(*) FROM v_runs"), 1);
+    assert_int_equal(ask(p, "SELECT count(*) FROM v_layers"), 2);
+    assert_int_equal(ask(p, "SELECT count(*) FROM v_family"), 1);
+}
+
+/* A newer version stands beside the older one and is shown; an older or the same one changes nothing that is shown. */
+static void attributions_stand_beside_each_other(void **state)
+{
+    (void)state;
+    struct place p;
+    char id[33];
+    struct gt_run_record run = record_run(id, 1, "closed");
+    struct gt_attribution_record *all = NULL;
+    const char **without = NULL;
+    size_t count = 0;
+    place_open(&p);
+    put(&p, &run);
+    put_version(&p, &run, "time", 3, 30, true);
+    is_current(&p, id, 3, 30);
+    put_version(&p, &run, "time", 3, 99, false); /* it is there */
+    is_current(&p, id, 3, 30);
+    put_version(&p, &run, "time", 2, 20, true);
+    is_current(&p, id, 3, 30);
+    put_version(&p, &run, "unheard of", 9, 90, true); /* a method without a rank */
+    is_current(&p, id, 3, 30);
+    OK(&p, gt_store_get_attributions(p.store, id, &p.arena, &all, &count, &p.err));
+    assert_int_equal(count, 4);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(all[i].version, ((int[]){3, 2, 1, 9})[i]);
+    OK(&p, gt_store_runs_without(p.store, "time", 2, &p.arena, &without, &count, &p.err));
+    assert_int_equal(count, 0);
+    OK(&p, gt_store_runs_without(p.store, "time", 4, &p.arena, &without, &count, &p.err));
+    assert_int_equal(count, 1);
+    same_text(without[0], id);
+
+    /* What a person says divides by the current record. */
+    struct gt_annotation_record said = {.phi = NAN, .inferences = 5};
+    OK(&p, gt_store_annotate(p.store, id, &said, &p.err));
+    struct gt_run_record *got = NULL;
+    OK(&p, gt_store_get_run(p.store, id, &p.arena, &got, &p.err));
+    same_real(got->models[0].uj_per_inference, 6);
+    same_text(got->models[0].counted, "annotated");
+    assert_sound(&p);
+
+    assert_int_equal(gt_store_put_attribution(p.store, id, &run.attribution, run.models, 0, NULL, &p.err), GT_E_MISMATCH);
+    assert_int_equal(gt_store_put_attribution(p.store, "00", &run.attribution, run.models, 1, NULL, &p.err), GT_E_NOENT);
+    place_close(&p);
+}
+
+/* Ingest replaces the record that it makes; others stay while they are of the same trace, and go with what is out of date. */
+static void a_new_look_replaces_what_it_derives(void **state)
+{
+    (void)state;
+    struct place p;
+    char id[33];
+    static const uint8_t longer[] = {9, 9, 9};
+    struct gt_run_record run = record_run(id, 1, "open");
+    place_open(&p);
+    put(&p, &run);
+    put_version(&p, &run, "time", 3, 30, true);
+    run.state = "closed";
+    run.attribution.run_total.uj = 777;
+    put(&p, &run);
+    is_current(&p, id, 3, 30);
+    assert_int_equal(ask(&p, "SELECT run_total_uj FROM attributions WHERE version = 1"), 777);
+    run.trace = longer;
+    run.trace_bytes = sizeof longer;
+    put(&p, &run);
+    struct gt_run_record *got = NULL;
+    OK(&p, gt_store_get_run(p.store, id, &p.arena, &got, &p.err));
+    same_parts(&run, got);
+    assert_int_equal(got->attribution.version, 1);
+    assert_int_equal(ask(&p, "SELECT count(*) FROM attributions"), 1);
+    assert_int_equal(ask(&p, "SELECT count(*) FROM part_attributions"), 1);
+    assert_int_equal(ask(&p, "SELECT count(*) FROM traces"), 1);
     assert_sound(&p);
     place_close(&p);
 }
@@ -436,6 +551,7 @@ static void deleting_a_run_leaves_no_orphans(void **state)
     OK(&p, gt_store_delete_run(p.store, ids[3], &p.err));
     assert_int_equal(ask(&p, "SELECT (SELECT count(*) FROM traces) + (SELECT count(*) FROM processes)"
                              " + (SELECT count(*) FROM run_models) + (SELECT count(*) FROM unit_attributions)"
+                             " + (SELECT count(*) FROM part_attributions) + (SELECT count(*) FROM slots)"
                              " + (SELECT count(*) FROM counters) + (SELECT count(*) FROM events)"
                              " + (SELECT count(*) FROM attributions)"),
                      0);
@@ -742,6 +858,8 @@ int main(void)
         cmocka_unit_test(a_new_store_is_private_and_ours),
         cmocka_unit_test(a_run_comes_back_as_it_went_in),
         cmocka_unit_test(a_live_run_is_replaced_and_a_final_one_stays),
+        cmocka_unit_test(attributions_stand_beside_each_other),
+        cmocka_unit_test(a_new_look_replaces_what_it_derives),
         cmocka_unit_test(units_stay_when_a_later_run_knows_none),
         cmocka_unit_test(annotations_survive_and_divide_the_jobs_energy),
         cmocka_unit_test(a_new_label_is_of_that_run_alone),
