@@ -7,6 +7,7 @@
 struct counter {
     const struct gtcnn_graph *graph;
     bool *counted; /* per tensor: its parameters have been counted */
+    int *alias;    /* per tensor: the one whose elements it has */
     uint64_t batch;
 };
 
@@ -18,7 +19,13 @@ static uint64_t elements(const struct counter *c, int tensor)
 
 static bool is_constant(const struct counter *c, int tensor)
 {
-    return tensor >= 0 && c->graph->tensors[tensor].data != NULL;
+    return tensor >= 0 && c->graph->tensors[c->alias[tensor]].data != NULL;
+}
+
+/* A constant is there once, whatever the batch. */
+static uint64_t elements_of_one_image(const struct counter *c, int tensor)
+{
+    return elements(c, tensor) / (is_constant(c, tensor) ? 1 : c->batch);
 }
 
 static bool is_convolution(const struct gtcnn_node *node)
@@ -47,9 +54,9 @@ static bool count_macs(const struct counter *c, const struct gtcnn_node *node, u
 
 static uint64_t take_parameters(struct counter *c, int tensor)
 {
-    if (!is_constant(c, tensor) || c->counted[tensor])
+    if (!is_constant(c, tensor) || c->counted[c->alias[tensor]])
         return 0;
-    c->counted[tensor] = true;
+    c->counted[c->alias[tensor]] = true;
     return elements(c, tensor);
 }
 
@@ -72,9 +79,9 @@ static uint64_t count_params(struct counter *c, const struct gtcnn_node *node)
 /* Inputs and outputs of one image, weights once. */
 static uint64_t count_bytes(const struct counter *c, const struct gtcnn_node *node)
 {
-    uint64_t n = elements(c, node->output) / c->batch;
+    uint64_t n = elements_of_one_image(c, node->output);
     for (uint32_t i = 0; i < node->input_count; i++)
-        n += elements(c, node->inputs[i]) / (is_constant(c, node->inputs[i]) ? 1 : c->batch);
+        n += elements_of_one_image(c, node->inputs[i]);
     return n * sizeof(float);
 }
 
@@ -82,7 +89,7 @@ static bool count_layer(struct counter *c, const struct gtcnn_node *node, struct
 {
     const struct gtcnn_tensor *tensors = c->graph->tensors;
     *layer = (struct gtcnn_layer){.name = node->name, .op = gtcnn_op_name(node->op), .unit = UINT32_MAX};
-    layer->activations = elements(c, node->output) / c->batch;
+    layer->activations = elements_of_one_image(c, node->output);
     layer->bytes = count_bytes(c, node);
     layer->params = count_params(c, node);
     if (node->input_count > 0 && node->inputs[0] >= 0)
@@ -103,9 +110,14 @@ enum gtcnn_status gtcnn_cost_layers(const struct gtcnn_graph *graph, struct gtcn
                                     struct gtcnn_err *err)
 {
     const struct gtcnn_shape *input = &graph->tensors[graph->input].shape;
-    struct counter c = {graph, calloc(graph->tensor_count + 1, sizeof *c.counted), 1};
-    if (!c.counted)
-        return gtcnn_err_set(err, GTCNN_E_NOMEM, "out of memory while counting the model's layers");
+    struct counter c = {graph, calloc(graph->tensor_count + 1, sizeof *c.counted),
+                        calloc(graph->tensor_count + 1, sizeof *c.alias), 1};
+    enum gtcnn_status status = GTCNN_OK;
+    if (!c.counted || !c.alias) {
+        status = gtcnn_err_set(err, GTCNN_E_NOMEM, "out of memory while counting the model's layers");
+        goto out;
+    }
+    gtcnn_graph_find_aliases(graph, c.alias);
     if (input->rank > 0 && input->dim[0] > 0)
         c.batch = (uint64_t)input->dim[0];
     uint64_t total = 0;
@@ -117,10 +129,12 @@ enum gtcnn_status gtcnn_cost_layers(const struct gtcnn_graph *graph, struct gtcn
         struct gtcnn_layer *layer = &layers[(*count)++];
         fits = count_layer(&c, &graph->nodes[n], layer) && !__builtin_add_overflow(total, layer->macs, &total);
     }
-    free(c.counted);
-    if (fits)
-        return GTCNN_OK;
     char name[100];
-    return gtcnn_err_set(err, GTCNN_E_LIMIT, "node '%s': more than 2^64 multiply-accumulates",
-                         gtcnn_escape(name, sizeof name, layers[*count - 1].name, SIZE_MAX));
+    if (!fits)
+        status = gtcnn_err_set(err, GTCNN_E_LIMIT, "node '%s': more than 2^64 multiply-accumulates",
+                               gtcnn_escape(name, sizeof name, layers[*count - 1].name, SIZE_MAX));
+out:
+    free(c.counted);
+    free(c.alias);
+    return status;
 }

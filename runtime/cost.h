@@ -4,7 +4,7 @@
  * A MAC is one multiply-accumulate of a convolution or fully connected layer; bias, normalisation, activation and pooling have
  * none. Parameters are counted before batch normalisation is folded: weights, biases, two per normalised channel (Ioffe and
  * Szegedy 2015: scale and shift; the running statistics are not learned by gradient). A tensor that two layers share counts
- * once, with the first.
+ * once, with the first; Identity and Dropout are looked through.
  */
 #ifndef GTCNN_COST_H
 #define GTCNN_COST_H

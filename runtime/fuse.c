@@ -17,21 +17,6 @@ static int resolve(const struct fuser *f, int tensor)
     return tensor < 0 ? tensor : f->fusion->alias[tensor];
 }
 
-static bool is_nothing(const struct gtcnn_node *node)
-{
-    return node->op == GTCNN_OP_IDENTITY || node->op == GTCNN_OP_DROPOUT;
-}
-
-static void resolve_aliases(struct fuser *f)
-{
-    const struct gtcnn_graph *g = f->graph;
-    for (uint32_t t = 0; t < g->tensor_count; t++)
-        f->fusion->alias[t] = (int)t;
-    for (uint32_t n = 0; n < g->node_count; n++)
-        if (is_nothing(&g->nodes[n]))
-            f->fusion->alias[g->nodes[n].output] = f->fusion->alias[g->nodes[n].inputs[0]];
-}
-
 /* A node is needed when somebody reads what it writes; walked backward, since nodes stand in topological order. */
 static void count_users(struct fuser *f)
 {
@@ -41,7 +26,7 @@ static void count_users(struct fuser *f)
         f->users[resolve(f, (int)t)] += f->keep[t];
     for (uint32_t n = g->node_count; n-- > 0;) {
         const struct gtcnn_node *node = &g->nodes[n];
-        if (is_nothing(node) || node->op == GTCNN_OP_CONSTANT || f->users[node->output] == 0)
+        if (gtcnn_op_renames(node->op) || node->op == GTCNN_OP_CONSTANT || f->users[node->output] == 0)
             continue;
         f->needed[n] = true;
         for (uint32_t i = 0; i < node->input_count; i++) {
@@ -208,7 +193,7 @@ enum gtcnn_status gtcnn_fuse(const struct gtcnn_graph *graph, const bool *keep, 
     *fusion = (struct gtcnn_fusion){0};
     enum gtcnn_status status = allocate(&f) ? GTCNN_OK : GTCNN_E_NOMEM;
     if (!status) {
-        resolve_aliases(&f);
+        gtcnn_graph_find_aliases(graph, fusion->alias);
         count_users(&f);
         for (uint32_t n = 0; n < graph->node_count; n++)
             if (f.needed[n] && !f.absorbed[n])

@@ -117,6 +117,20 @@ int gtcnn_graph_find_tensor(const struct gtcnn_graph *graph, const char *name)
     return graph->bucket_count ? graph->buckets[find_bucket(graph, name)] : -1;
 }
 
+bool gtcnn_op_renames(enum gtcnn_op op)
+{
+    return op == GTCNN_OP_IDENTITY || op == GTCNN_OP_DROPOUT;
+}
+
+void gtcnn_graph_find_aliases(const struct gtcnn_graph *graph, int *alias)
+{
+    for (uint32_t t = 0; t < graph->tensor_count; t++)
+        alias[t] = (int)t;
+    for (uint32_t n = 0; n < graph->node_count; n++) /* in topological order: the input's is known */
+        if (gtcnn_op_renames(graph->nodes[n].op))
+            alias[graph->nodes[n].output] = alias[graph->nodes[n].inputs[0]];
+}
+
 /* --- growth ------------------------------------------------------------------------------------------------------------------
  */
 

@@ -122,6 +122,11 @@ void gtcnn_graph_free(struct gtcnn_graph *graph);
 int gtcnn_graph_add_tensor(struct gtcnn_graph *graph, const char *name, enum gtcnn_dtype dtype);
 /* Index of the tensor of that name, or -1. Constant time (hashed). */
 int gtcnn_graph_find_tensor(const struct gtcnn_graph *graph, const char *name);
+/* Does the operator give its input another name, and nothing else (Identity, Dropout as inference has it)? */
+bool gtcnn_op_renames(enum gtcnn_op op);
+/* Fills alias[0 ... tensor_count - 1]: for each tensor the one whose elements it has; itself, where no such operator made it.
+ */
+void gtcnn_graph_find_aliases(const struct gtcnn_graph *graph, int *alias);
 /* Appends a node with default attributes; `inputs` is copied, name likewise. Index, or -1 when memory is out. */
 int gtcnn_graph_add_node(struct gtcnn_graph *graph, enum gtcnn_op op, const char *name, const int *inputs, uint32_t input_count,
                          int output);
