@@ -25,9 +25,12 @@ static const struct gt_adapter_symbol symbols[SYMBOLS + 1] = {
 };
 static const struct gt_adapter adapter = {"libgtcnn", "libgtcnn.so.1", symbols};
 
-/* Under way on this thread. */
+/*
+ * Under way on this thread. A host may leave gtcnn_infer by longjmp (or a C++ exception): then `frame` stays, and is known to
+ * be stale when something is called from further out. The stack grows down.
+ */
 struct call {
-    uint32_t depth;      /* gtcnn_infer that came through the hook */
+    const char *frame;   /* of the gtcnn_infer that came through the hook; NULL: none */
     uint64_t implied_ns; /* begin of an inference that did not; 0: none */
     uint64_t implied_uid;
 };
@@ -151,20 +154,28 @@ static uint32_t infer_slot(const struct gtcnn_model_info *info)
     return slot == GT_SLOT_NONE ? slot : slot | GT_TRACE_SLOT_INFER;
 }
 
-/* Before the real call: the model may be gone after it only if the host closes it from another thread, which is forbidden. */
-static void begin_implied(const struct gtcnn_unit *unit, struct gt_span *span)
+static bool in_hooked_infer(const char *frame)
 {
-    if (call.depth > 0 || unit->index != 0 || !gt_span_begin(span, GT_SPAN_INFER))
+    if (call.frame && frame >= call.frame)
+        call.frame = NULL;
+    return call.frame != NULL;
+}
+
+/* Before the real call: the model may be gone after it only if the host closes it from another thread, which is forbidden. */
+static void begin_implied(const struct gtcnn_unit *unit, const char *frame, struct gt_span *span)
+{
+    if (in_hooked_infer(frame) || unit->index != 0 || !gt_span_begin(span, GT_SPAN_INFER))
         return;
     call.implied_ns = span->t_begin_ns;
     call.implied_uid = unit->model_uid;
 }
 
-static void end_implied(const struct gtcnn_unit *unit)
+static void end_implied(const struct gtcnn_unit *unit, const char *frame)
 {
     const struct gtcnn_model_info *info = unit->model;
     struct gt_span span;
-    if (call.depth > 0 || call.implied_ns == 0 || call.implied_uid != unit->model_uid || unit->index + 1 != info->unit_count)
+    if (call.implied_ns == 0 || in_hooked_infer(frame) || call.implied_uid != unit->model_uid ||
+        unit->index + 1 != info->unit_count)
         return;
     if (gt_span_begin(&span, GT_SPAN_INFER))
         gt_span_end_from(&span, call.implied_ns, infer_slot(info), info->batch);
@@ -174,36 +185,38 @@ static void end_implied(const struct gtcnn_unit *unit)
 GT_EXPORT void gtcnn_unit_execute(const struct gtcnn_unit *unit, void *context)
 {
     unit_execute_fn *execute = (unit_execute_fn *)real(UNIT_EXECUTE);
+    const char *frame = __builtin_frame_address(0);
     struct gt_span span, implied;
     if (!execute)
         return;
-    begin_implied(unit, &implied);
+    begin_implied(unit, frame, &implied);
     if (!gt_span_begin(&span, GT_SPAN_UNIT)) {
         execute(unit, context);
-        end_implied(unit);
+        end_implied(unit, frame);
         return;
     }
     uint32_t first = first_slot(unit->model);
     span.t_begin_ns = gt_span_now();
     execute(unit, context);
     gt_span_end(&span, first == GT_SLOT_NONE ? first : first + unit->index, 0);
-    end_implied(unit);
+    end_implied(unit, frame);
 }
 
 GT_EXPORT enum gtcnn_status gtcnn_infer(struct gtcnn_model *model, const float *input, float *output, uint32_t items)
 {
     infer_fn *infer = (infer_fn *)real(INFER);
     model_info_fn *info_of = (model_info_fn *)real(MODEL_INFO);
+    struct call before = call; /* of an inference that a signal handler interrupted to make this one; libgtcnn nests none */
     struct gt_span span;
     if (!infer)
         return GTCNN_E_UNSUPPORTED;
-    if (call.depth > 0 || !model || !info_of || !gt_span_begin(&span, GT_SPAN_INFER))
+    if (!model || !info_of || !gt_span_begin(&span, GT_SPAN_INFER))
         return infer(model, input, output, items);
     uint32_t slot = infer_slot(info_of(model));
     span.t_begin_ns = gt_span_now();
-    call.depth++;
+    call = (struct call){.frame = __builtin_frame_address(0)};
     enum gtcnn_status status = infer(model, input, output, items);
-    call.depth--;
+    call = before;
     if (status == GTCNN_OK)
         gt_span_end(&span, slot, items);
     return status;

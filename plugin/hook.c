@@ -124,8 +124,13 @@ static void push(struct gt_thread *thread, uint64_t epoch, const struct gt_trace
     }
     /* The sampler unmaps rings only when the word has changed and nobody is here; one of the two sees the other. */
     atomic_store(&gt_state.busy[thread->number], 1);
-    if (atomic_load(gt_state.word) == epoch)
+    if (atomic_load(gt_state.word) == epoch) {
+        thread->pushing = ring;
+        atomic_signal_fence(memory_order_seq_cst);
         gt_ring_push(ring, event);
+        atomic_signal_fence(memory_order_seq_cst);
+        thread->pushing = NULL;
+    }
     atomic_store_explicit(&gt_state.busy[thread->number], 0, memory_order_release);
 }
 

@@ -236,10 +236,12 @@ __attribute__((constructor)) static void construct(void)
     void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (page == MAP_FAILED)
         return;
-    if (madvise(page, 4096, MADV_WIPEONFORK) == 0)
+    if (madvise(page, 4096, MADV_WIPEONFORK) == 0) {
         gt_state.word = page;
-    else
+        gt_fork_watch();
+    } else {
         munmap(page, 4096);
+    }
 }
 
 __attribute__((destructor)) static void destruct(void)

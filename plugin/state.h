@@ -126,6 +126,8 @@ struct gt_thread {
     int small;       /* index of the static ring that it is, or -1 */
     uint32_t number; /* of a ring that is not static */
     volatile bool inside;
+    struct gt_ring *volatile pushing; /* the ring in a file that this thread is writing to right now; NULL: none */
+    uint32_t capacity, table_rows;    /* of it, when the thread forks in that moment */
     uint32_t region_depth;
     struct {
         uint32_t slot;
@@ -146,6 +148,11 @@ void gt_life_resume(bool stay_disabled);
 void gt_life_end(void);
 /* The calling thread is the main one and will leave by pthread_exit. */
 void gt_life_main_leaves(void);
+
+/* --- fork.c: a fork in a signal handler that interrupted a hook --------------------------------------------------------- */
+
+/* Once, at load. */
+void gt_fork_watch(void);
 
 /* --- config.c, log.c ----------------------------------------------------------------------------------------------------- */
 

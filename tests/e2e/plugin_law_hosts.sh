@@ -7,7 +7,7 @@ law=$HOST/law
 
 # A sanitizer's runtime has signals, stacks, threads and calls of its own.
 acts="state errno close_range vfork_storm"
-[ -z "$SANITIZER" ] && acts="$acts tight_filter strict exit_elsewhere cancel fork_inside fault interrupt"
+[ -z "$SANITIZER" ] && acts="$acts tight_filter strict exit_elsewhere cancel fork_inside fault interrupt longjmp"
 [ "$SANITIZER" = thread ] && acts="state errno"
 for act in $acts; do
     times=1
@@ -20,6 +20,7 @@ for act in $acts; do
     case $act in
     errno) [ "$(told items)" = 120 ] || fail "errno: $(told items) items of 120" ;;
     tight_filter) [ "$(told items)" = 10 ] && says "state closed" || fail "tight_filter: $(told items) items, wanted the 10 before" ;;
+    longjmp) [ "$(told items)" = 32 ] || fail "longjmp: $(told items) items of 32" ;;
     vfork_storm) [ "$(traces)" = 1 ] && [ "$(told items)" = 40 ] || fail "vfork: $(traces) traces, $(told items) items" ;;
     esac
     # Who leaves by _exit leaves its rings, for ingest to merge.

@@ -3,12 +3,16 @@
 #include "plugin/state.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -165,6 +169,37 @@ static void a_hook_inside_a_hook(void **state)
     gt_thread.inside = false;
 }
 
+/*
+ * A signal handler interrupts the thread inside gt_ring_push and forks; the child returns into it. Its writes must neither
+ * fault nor reach the parent's ring.
+ */
+static void a_fork_inside_a_push(void **state)
+{
+    static const uint8_t id[GT_TRACE_ID_BYTES] = {2};
+    struct gt_trace_event event = {.slot = 3, .t_begin_ns = 1, .t_end_ns = 2};
+    struct gt_ring *ring = NULL;
+    char folder[] = "/tmp/gt-fork-XXXXXX";
+    int status = 0, dir_fd = mkdtemp(folder) ? open(folder, O_RDONLY | O_DIRECTORY) : -1;
+    (void)state;
+    assert_int_equal(gt_ring_create(dir_fd, "r", id, 64, 16, &ring), GT_OK);
+    gt_fork_watch();
+    gt_ring_push(ring, &event);
+    gt_thread.pushing = ring;
+    pid_t child = fork();
+    if (child == 0) {
+        for (int i = 0; i < 100; i++)
+            gt_ring_push(ring, &event);
+        _exit(0);
+    }
+    gt_thread.pushing = NULL;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(gt_ring_waiting(ring), 1);
+    gt_ring_destroy(ring, dir_fd, "r");
+    close(dir_fd);
+    assert_int_equal(rmdir(folder), 0);
+}
+
 static void errno_stays(void **state)
 {
     (void)state;
@@ -182,6 +217,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(units_pass_meanwhile, fresh, leave),
         cmocka_unit_test_setup_teardown(another_epoch, fresh, leave),
         cmocka_unit_test_setup_teardown(a_hook_inside_a_hook, fresh, leave),
+        cmocka_unit_test_setup_teardown(a_fork_inside_a_push, fresh, leave),
         cmocka_unit_test_setup_teardown(errno_stays, fresh, leave),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
