@@ -426,14 +426,11 @@ static inline void direct_assert_near(const float *y, const double *wanted, int6
         fail_msg("%s: error %g of %g", what, worst, most);
 }
 
-/* Infers shapes, runs the graph on 1, 2 and 3 threads, and holds all three against the direct computation, bit for bit alike.
- */
-static inline void direct_check(struct gtcnn_graph *g, uint32_t batch, const char *what)
+/* Runs the graph, its shapes inferred, on 1, 2 and 3 threads, and holds all three against the direct computation, bit for bit
+ * alike. Frees graph and input. */
+static inline void direct_check_input(struct gtcnn_graph *g, float *input, const char *what)
 {
-    struct gtcnn_err err = {0};
-    if (gtcnn_graph_infer_shapes(g, batch, &err))
-        fail_msg("%s: %s", what, err.text);
-    float *input = direct_noise(direct_count(&g->tensors[g->input].shape)), *first = NULL;
+    float *first = NULL;
     double **wanted = direct_compute(g, input);
     int64_t n = direct_count(&g->tensors[g->output].shape);
     for (uint32_t threads = 1; threads <= 3; threads++) {
@@ -450,6 +447,20 @@ static inline void direct_check(struct gtcnn_graph *g, uint32_t batch, const cha
     free(input);
     direct_free(g, wanted);
     gtcnn_graph_free(g);
+}
+
+static inline void direct_infer(struct gtcnn_graph *g, uint32_t batch, const char *what)
+{
+    struct gtcnn_err err = {0};
+    if (gtcnn_graph_infer_shapes(g, batch, &err))
+        fail_msg("%s: %s", what, err.text);
+}
+
+/* Infers shapes and checks the graph with noise as its input. */
+static inline void direct_check(struct gtcnn_graph *g, uint32_t batch, const char *what)
+{
+    direct_infer(g, batch, what);
+    direct_check_input(g, direct_noise(direct_count(&g->tensors[g->input].shape)), what);
 }
 
 #endif

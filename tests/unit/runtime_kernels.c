@@ -183,6 +183,27 @@ static void softmaxes(void **state)
     }
 }
 
+/* Logits of up to 1e4 either way: e to their power is beyond fp32, and beyond fp64 too, unless the largest is subtracted. */
+static void softmaxes_of_large_logits(void **state)
+{
+    (void)state;
+    for (int i = 0; i < ROUNDS; i++) {
+        struct gtcnn_graph *g = gtcnn_graph_new();
+        struct gtcnn_shape xs = random_shape((uint32_t)direct_pick(2, 4), 7);
+        int x = direct_input(g, &xs);
+        struct gtcnn_attr *attr;
+        direct_node(g, GTCNN_OP_SOFTMAX, &x, 1, &attr);
+        attr->axis = direct_pick(0, (int)xs.rank - 1);
+        attr->softmax_flat = direct_pick(0, 1);
+        int64_t n = direct_count(&xs);
+        float *input = malloc((size_t)n * sizeof *input), at = i % 3 == 0 ? 1e4f : i % 3 == 1 ? -1e4f : 0;
+        for (int64_t k = 0; k < n; k++) /* about 1e4, about -1e4, or between the two */
+            input[k] = at + (at == 0 ? 1e4f : 4) * direct_value();
+        direct_infer(g, 0, "Softmax of large logits");
+        direct_check_input(g, input, "Softmax of large logits");
+    }
+}
+
 static void products(void **state)
 {
     (void)state;
@@ -294,6 +315,7 @@ int main(void)
         cmocka_unit_test(broadcasts),
         cmocka_unit_test(activations),
         cmocka_unit_test(softmaxes),
+        cmocka_unit_test(softmaxes_of_large_logits),
         cmocka_unit_test(products),
         cmocka_unit_test(matmuls),
         cmocka_unit_test(standalone_normalisations),
