@@ -121,6 +121,23 @@ enum gt_status gt_ring_create(int dir_fd, const char *name, const uint8_t *trace
     return GT_OK;
 }
 
+int gt_ring_claim(struct gt_ring *ring, int dir_fd, const char *name, uint64_t spool_device, uint64_t spool_inode)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
+    int fd = openat(dir_fd, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
+        return -errno;
+    if (fcntl(fd, F_OFD_SETLK, &lock) != 0) {
+        int error = errno;
+        close(fd);
+        return -error;
+    }
+    /* Only now: who reads them without the lock takes the process for gone. */
+    ring->spool_inode = spool_inode;
+    ring->spool_device = spool_device;
+    return fd;
+}
+
 void gt_ring_destroy(struct gt_ring *ring, int dir_fd, const char *name)
 {
     if (!ring)

@@ -8,7 +8,8 @@
  *
  * Life cycle, writer: gt_ring_size -> gt_ring_create (or gt_ring_init in memory of one's own) -> gt_ring_attach by the thread
  * -> gt_ring_push ... by it, gt_ring_peek / gt_ring_prepare / gt_ring_consume by the sampler -> gt_ring_destroy.
- * Reader of leftovers (ingest): gt_ring_leftover_open -> gt_ring_leftover_rows / _table -> gt_ring_leftover_close.
+ * The sampler claims each ring (gt_ring_claim): a lock on the file, gone with the process however that ends, says that it
+ * lives. Reader of leftovers (ingest): gt_ring_leftover_open -> gt_ring_leftover_rows / _table -> gt_ring_leftover_close.
  *
  * No allocation but the mapping; no locks; gt_ring_push makes no system call.
  */
@@ -53,6 +54,7 @@ struct gt_ring {
     _Alignas(64) _Atomic uint64_t tail; /* consumer: rows that are whole in the trace */
     _Atomic uint64_t pending_tail;      /* what `tail` will be when record `pending_sequence` is in the trace; 0 none */
     _Atomic uint32_t pending_sequence;
+    _Alignas(64) uint64_t spool_device, spool_inode; /* of the folder that its trace is in; 0, 0: not claimed */
 };
 
 /* Bytes of a ring; 0 when either is no power of 2 or too large. */
@@ -71,6 +73,13 @@ char *gt_ring_name(const uint8_t *trace_id, unsigned n, char out[GT_RING_NAME_BY
  */
 enum gt_status gt_ring_create(int dir_fd, const char *name, const uint8_t *trace_id, uint32_t capacity, uint32_t table_rows,
                               struct gt_ring **ring);
+
+/*
+ * Writes into the ring which spool its trace is in, and locks the file (OFD write lock on its first byte). The descriptor that
+ * holds the lock, the caller's to close when the ring ends; -errno when there is none to be had: the ring is then as good as
+ * any, and never taken for an orphan.
+ */
+int gt_ring_claim(struct gt_ring *ring, int dir_fd, const char *name, uint64_t spool_device, uint64_t spool_inode);
 
 /* Unmaps and unlinks (name NULL: no unlink). */
 void gt_ring_destroy(struct gt_ring *ring, int dir_fd, const char *name);
@@ -102,6 +111,14 @@ bool gt_ring_table_row(const struct gt_ring *ring, uint32_t i, struct gt_trace_t
 bool gt_ring_table_lost(const struct gt_ring *ring, uint32_t i, struct gt_trace_total *lost);
 
 /* --- leftovers: what ingest finds of killed processes ------------------------------------------------------------------- */
+
+/*
+ * Is the file `name` in the open folder `dir_fd` a ring of that spool whose process is gone: a regular file of `uid`, under its
+ * right name, claimed for that spool and not locked? Then *trace_id gets its trace's id; whether that is still there is the
+ * caller's to find out. False for everything else, and for what cannot be read.
+ */
+bool gt_ring_is_abandoned(int dir_fd, const char *name, uint32_t uid, uint64_t spool_device, uint64_t spool_inode,
+                          uint8_t trace_id[GT_TRACE_ID_BYTES]);
 
 struct gt_ring_leftover; /* opaque, owned by the caller of open; allocates with malloc */
 

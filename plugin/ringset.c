@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -40,6 +41,11 @@ static bool choose_size(struct gt_ringset *set)
 void gt_ringset_open(struct gt_sampler *s)
 {
     struct gt_ringset *set = &s->rings;
+    struct stat spool;
+    if (fstat(s->spool_fd, &spool) == 0) {
+        set->spool_device = (uint64_t)spool.st_dev;
+        set->spool_inode = (uint64_t)spool.st_ino;
+    }
     set->dir_fd = open(GT_RING_FOLDER, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     set->budget = budget_of(set->dir_fd);
     if (set->dir_fd >= 0 && choose_size(set))
@@ -76,6 +82,11 @@ static bool create(struct gt_sampler *s, struct gt_ring_place *place, unsigned n
         place->file = false;
         place->ring = anonymous_ring(set, s->header.trace_id);
     }
+    place->lock_fd = -1;
+    if (place->ring)
+        place->ring->number = number;
+    if (place->file)
+        place->lock_fd = gt_ring_claim(place->ring, set->dir_fd, name, set->spool_device, set->spool_inode);
     return place->ring != NULL;
 }
 
@@ -87,7 +98,6 @@ static struct gt_ring_place *new_place(struct gt_sampler *s)
     struct gt_ring_place *place = &set->places[set->count];
     if (set->count == GT_RINGS || set->budget < bytes || !create(s, place, set->count))
         return NULL;
-    place->ring->number = set->count;
     set->budget -= bytes;
     set->count++;
     return place;
@@ -175,10 +185,13 @@ static void reset_ring(struct gt_ring *ring)
 {
     uint8_t id[GT_TRACE_ID_BYTES];
     uint32_t capacity = ring->capacity, table_rows = ring->table_rows, number = ring->number;
+    uint64_t spool_device = ring->spool_device, spool_inode = ring->spool_inode;
     memcpy(id, ring->trace_id, sizeof id);
     memset(ring, 0, GT_RING_HEADER_BYTES + ((size_t)table_rows + 1) * sizeof(struct gt_ring_total));
     gt_ring_init(ring, id, capacity, table_rows);
     ring->number = number;
+    ring->spool_device = spool_device;
+    ring->spool_inode = spool_inode;
 }
 
 /* The last of a ring whose thread is gone or has moved on. */
@@ -295,6 +308,8 @@ void gt_ringset_close(struct gt_sampler *s)
             unlinkat(set->dir_fd, gt_ring_name(s->header.trace_id, i, name), 0);
         if (is_quiet(place, i))
             gt_ring_destroy(place->ring, -1, NULL);
+        if (place->lock_fd >= 0)
+            close(place->lock_fd);
     }
     if (set->dir_fd >= 0)
         close(set->dir_fd);

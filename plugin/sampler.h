@@ -29,6 +29,7 @@ struct gt_ring_place {
     struct gt_ring *ring; /* owned; NULL: not created */
     enum gt_ring_state state;
     bool file;              /* in /dev/shm; else anonymous memory */
+    int lock_fd;            /* says that this process lives; below 0: none */
     uint64_t table_written; /* calls in the table when it was last written */
 };
 
@@ -37,6 +38,7 @@ struct gt_ringset {
     uint32_t count; /* places used */
     uint32_t capacity, table_rows;
     uint64_t budget; /* bytes that may still be taken */
+    uint64_t spool_device, spool_inode;
     unsigned next_number;
     struct gt_ring_place places[GT_RINGS];
     uint64_t small_written[4];

@@ -6,6 +6,7 @@
 #include "tracker/ingest_run.h"
 #include "tracker/jobtree.h"
 #include "tracker/paths.h"
+#include "tracker/ringsweep.h"
 #include "tracker/spool.h"
 
 #include <stdlib.h>
@@ -227,6 +228,8 @@ enum gt_status gt_ingest_spool(const struct gt_ingest_options *options, struct g
     enum gt_status status = gt_spool_open(&in.spool, options->spool, options->wait_ms, err);
     if (status == GT_OK && in.spool.fd >= 0)
         status = ingest_all(&in, err);
+    if (status == GT_OK && in.spool.fd >= 0)
+        gt_ringsweep(&in.spool);
     gt_store_close(in.store);
     gt_spool_close(&in.spool);
     gt_arena_free(&in.arena);

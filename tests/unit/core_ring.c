@@ -273,6 +273,43 @@ static void a_full_disk_makes_no_ring(void **state)
     assert_int_equal(status, 0);
 }
 
+static bool abandoned(const char *name, uint64_t device, uint64_t inode)
+{
+    uint8_t trace_id[GT_TRACE_ID_BYTES] = {0};
+    if (!gt_ring_is_abandoned(dir_fd, name, (uint32_t)geteuid(), device, inode, trace_id))
+        return false;
+    assert_memory_equal(trace_id, id, sizeof id);
+    return true;
+}
+
+/* A claimed ring is abandoned when its lock is gone; for its own spool, under its own name, and to its owner alone. */
+static void a_claim_ends_with_its_process(void **state)
+{
+    (void)state;
+    char name[GT_RING_NAME_BYTES];
+    uint8_t trace_id[GT_TRACE_ID_BYTES];
+    struct gt_ring *ring = NULL;
+    gt_ring_name(id, 0, name);
+    assert_int_equal(gt_ring_create(dir_fd, name, id, 16, 8, &ring), GT_OK);
+    assert_false(abandoned(name, 0, 0));
+    int lock = gt_ring_claim(ring, dir_fd, name, 5, 6);
+    assert_true(lock >= 0);
+    assert_false(abandoned(name, 5, 6));
+    assert_true(gt_ring_claim(ring, dir_fd, name, 7, 8) < 0);
+    close(lock);
+    assert_true(abandoned(name, 5, 6));
+    assert_false(abandoned(name, 5, 7));
+    assert_false(abandoned(name, 4, 6));
+    assert_false(gt_ring_is_abandoned(dir_fd, name, (uint32_t)geteuid() + 1, 5, 6, trace_id));
+    assert_int_equal(symlinkat(name, dir_fd, "link"), 0);
+    assert_false(abandoned("link", 5, 6));
+    unlinkat(dir_fd, "link", 0);
+    assert_int_equal(renameat(dir_fd, name, dir_fd, "r"), 0);
+    assert_false(abandoned("r", 5, 6));
+    assert_false(abandoned("absent", 5, 6));
+    gt_ring_destroy(ring, dir_fd, "r");
+}
+
 /* Whatever a file holds, the reader answers with a status or with what fits the file. */
 static void hostile_files_are_refused(void **state)
 {
@@ -326,7 +363,8 @@ int main(void)
         cmocka_unit_test(a_full_table_sums_the_rest),        cmocka_unit_test(producer_and_consumer_at_once),
         cmocka_unit_test(leftovers_are_told_once),           cmocka_unit_test(the_file_is_private_and_new),
         cmocka_unit_test(pages_are_there_before_use),        cmocka_unit_test(a_child_has_no_ring),
-        cmocka_unit_test(a_full_disk_makes_no_ring),         cmocka_unit_test(hostile_files_are_refused),
+        cmocka_unit_test(a_full_disk_makes_no_ring),         cmocka_unit_test(a_claim_ends_with_its_process),
+        cmocka_unit_test(hostile_files_are_refused),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
