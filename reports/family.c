@@ -179,6 +179,12 @@ static struct gt_report_energy unknown_energy(void)
                                      .idle_uj = NAN};
 }
 
+/* With two rounds a t-interval may reach below what joules and seconds can be. NaN stays. */
+static double not_below_zero(double value)
+{
+    return value < 0 ? 0 : value;
+}
+
 static struct gt_report_energy report_energy(struct gt_analysis *a, const struct gt_facts_run *picked)
 {
     struct gt_report_energy out = unknown_energy();
@@ -189,7 +195,7 @@ static struct gt_report_energy report_energy(struct gt_analysis *a, const struct
     size_t n = collect_rounds(a, picked, rounds);
     struct gt_mean seconds = MEAN(seconds);
     out.seconds_per_inference = seconds.mean;
-    out.seconds_lo = seconds.ci.lo;
+    out.seconds_lo = not_below_zero(seconds.ci.lo);
     out.seconds_hi = seconds.ci.hi;
     out.basis = basis_of(picked);
     out.rounds = is_round(picked) ? (uint32_t)n : 0;
@@ -201,7 +207,7 @@ static struct gt_report_energy report_energy(struct gt_analysis *a, const struct
         return out;
     struct gt_mean uj = MEAN(uj);
     out.uj = uj.mean;
-    out.stat_lo_uj = uj.ci.lo;
+    out.stat_lo_uj = not_below_zero(uj.ci.lo);
     out.stat_hi_uj = uj.ci.hi;
     out.round_sd_uj = uj.sd;
     out.drift_share = drift(scratch, n); /* holds the rounds' joules */

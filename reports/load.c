@@ -237,6 +237,7 @@ static struct gt_facts_run run_fact(struct load *l, size_t model, const struct g
                                .id = run->run,
                                .series = run->series,
                                .hooked = run->unit_hooks,
+                               .annotation_unused = run->annotation_unused,
                                .whole = part->counted && strcmp(part->counted, "observed") != 0,
                                .begun_ns = count_of(run->begin_real_ns),
                                .inferences = count_of(part->inferences),

@@ -173,6 +173,21 @@ static void note_basis(struct gt_analysis *a)
                          drift, 100 * GT_REPORT_DRIFT_FLAG);
 }
 
+/* Of the selected model's runs: what was said of one before it loaded a second model. */
+static void note_annotation(struct gt_analysis *a)
+{
+    const char *runs = NULL;
+    for (size_t i = 0; i < a->facts->run_count; i++)
+        if (a->facts->runs[i].annotation_unused && a->facts->runs[i].model == a->facts->selected)
+            runs = gt_analysis_text(a, "%s%s%.12s", runs ? runs : "", runs ? ", " : "", a->facts->runs[i].id);
+    if (runs)
+        gt_analysis_note(
+            a,
+            "Annotation without effect (run %s): the run has several models by now, and a model, family, φ or number "
+            "of inferences that was said of it fits only one.",
+            runs);
+}
+
 static void note_method(struct gt_analysis *a)
 {
     const struct gt_report *r = a->report;
@@ -230,9 +245,9 @@ static void note_fixed(struct gt_analysis *a)
 
 void gt_analysis_write_notes(struct gt_analysis *a)
 {
-    static void (*const kinds[])(struct gt_analysis *) = {note_random,    note_accuracy, note_energy,   note_modelled,
-                                                          note_measured,  note_idle,     note_basis,    note_method,
-                                                          note_dominated, note_left_out, note_unpaired, note_fixed};
+    static void (*const kinds[])(struct gt_analysis *) = {
+        note_random,     note_accuracy, note_energy,    note_modelled, note_measured, note_idle, note_basis,
+        note_annotation, note_method,   note_dominated, note_left_out, note_unpaired, note_fixed};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds && !a->failed; i++)
         kinds[i](a);
 }

@@ -219,7 +219,8 @@ static const struct gt_column run_line[] = {TEXT(L, id),
                                             TEXT(L, provenance),
                                             TEXT(L, source),
                                             TEXT(L, boundary),
-                                            BOOL(L, unit_hooks)};
+                                            BOOL(L, unit_hooks),
+                                            BOOL(L, annotation_unused)};
 #undef L
 TABLE(gt_table_run_line, "lines", gt_run_line, run_line);
 
@@ -232,6 +233,7 @@ static const struct gt_column model_run[] = {TEXT(M, run),
                                              INTEGER(M, begin_real_ns),
                                              INTEGER(M, round),
                                              BOOL(M, unit_hooks),
+                                             BOOL(M, annotation_unused),
                                              TEXT(M, host),
                                              TEXT(M, host_text),
                                              TEXT(M, boot_id),

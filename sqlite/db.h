@@ -16,6 +16,19 @@ struct gt_store {
     char *path;
 };
 
+enum gt_journal {
+    GT_JOURNAL_FITTING, /* what the store's file system needs */
+    GT_JOURNAL_WAL,
+    GT_JOURNAL_DELETE
+};
+
+/* The journal for a file system of that type (statfs(2)): DELETE where WAL's shared memory does not reach all clients. */
+enum gt_journal gt_db_journal_for(unsigned long f_type);
+
+/* gt_store_open with a journal of one's choice; READ leaves it as it is. */
+enum gt_status gt_db_open(const char *path, enum gt_store_mode mode, enum gt_journal journal, struct gt_store **store,
+                          struct gt_err *err);
+
 /* "greentrack": how file(1) and we know the file; PRAGMA application_id. ASCII "GTst". */
 #define GT_DB_APPLICATION_ID 0x47547374
 
@@ -37,6 +50,11 @@ enum gt_status gt_db_run(struct gt_store *store, const char *sql, const char *co
 /* One integer: of the first row, or `otherwise` when there is none. */
 enum gt_status gt_db_integer(struct gt_store *store, const char *sql, const char *text, int64_t otherwise, int64_t *value,
                              struct gt_err *err);
+
+/* SQL over runs r and annotations a: what a person said of the run's model fits none of its several ones (annotate.c). */
+#define GT_DB_ANNOTATION_UNUSED                                                                                                \
+    "coalesce(coalesce(a.model, a.family, a.phi, a.inferences) IS NOT NULL AND"                                                \
+    " (SELECT count(*) FROM run_models o WHERE o.run = r.id) > 1, 0)"
 
 enum gt_status gt_db_begin(struct gt_store *store, struct gt_err *err);
 /* Commits when `status` is GT_OK, else rolls back. Returns `status`, or why the commit failed. */

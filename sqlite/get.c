@@ -101,10 +101,11 @@ static enum gt_status get_attribution(struct gt_store *store, struct gt_run_reco
 static enum gt_status get_extras(struct gt_store *store, struct gt_run_record *run, struct gt_arena *arena, struct gt_err *err)
 {
     sqlite3_stmt *statement;
-    enum gt_status status = gt_db_prepare(store,
-                                          "SELECT t.bytes, a.tags FROM runs r LEFT JOIN traces t ON t.digest = r.trace"
-                                          " LEFT JOIN annotations a ON a.run = r.id WHERE r.id = ?",
-                                          &statement, err);
+    enum gt_status status =
+        gt_db_prepare(store,
+                      "SELECT t.bytes, a.tags, " GT_DB_ANNOTATION_UNUSED " FROM runs r LEFT JOIN traces t ON t.digest = r.trace"
+                      " LEFT JOIN annotations a ON a.run = r.id WHERE r.id = ?",
+                      &statement, err);
     if (status != GT_OK)
         return status;
     sqlite3_bind_text(statement, 1, run->id, -1, SQLITE_STATIC);
@@ -113,6 +114,7 @@ static enum gt_status get_extras(struct gt_store *store, struct gt_run_record *r
     if (code == SQLITE_ROW) {
         run->trace = take_blob(statement, 0, arena, &run->trace_bytes, &failed);
         const char *tags = (const char *)sqlite3_column_text(statement, 1);
+        run->annotation_unused = sqlite3_column_int(statement, 2) != 0;
         if (tags)
             run->tags = gt_arena_strdup(arena, tags);
         failed = failed || (tags && !run->tags);

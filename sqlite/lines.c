@@ -5,14 +5,15 @@
 
 /* The model with the most inferences stands for the run. */
 static const char lines_from[] =
-    "FROM (SELECT r.id, r.parent, r.series, r.link, r.role, r.state, r.command, coalesce(n.tags, r.tags) AS tags,"
+    "FROM (SELECT r.id, r.parent, r.series, r.link, r.role, r.state, r.command, coalesce(a.tags, r.tags) AS tags,"
     " r.begin_real_ns, r.end_ns - r.begin_ns AS ns, r.exit_status, r.exit_signal,"
     " (SELECT count(*) FROM runs c WHERE (c.parent = r.id OR c.series = r.id) AND c.id <> r.id) AS children,"
     " m.name AS model, m.digest AS model_digest, m.weights, m.family, m.phi,"
     " (SELECT count(*) FROM run_models p WHERE p.run = r.id) AS model_count,"
     " (SELECT sum(inferences) FROM run_models p WHERE p.run = r.id) AS inferences,"
-    " a.run_job_uj AS job_uj, a.run_job_lo_uj AS job_lo_uj, a.run_job_hi_uj AS job_hi_uj, a.kind, r.provenance, r.source,"
-    " r.boundary, r.unit_hooks FROM runs r LEFT JOIN annotations n ON n.run = r.id LEFT JOIN v_attributions a ON a.run = r.id"
+    " t.run_job_uj AS job_uj, t.run_job_lo_uj AS job_lo_uj, t.run_job_hi_uj AS job_hi_uj, t.kind, r.provenance, r.source,"
+    " r.boundary, r.unit_hooks, " GT_DB_ANNOTATION_UNUSED
+    " AS annotation_unused FROM runs r LEFT JOIN annotations a ON a.run = r.id LEFT JOIN v_attributions t ON t.run = r.id"
     " LEFT JOIN v_models m ON m.digest = (SELECT p.model FROM run_models p WHERE p.run = r.id"
     " ORDER BY p.inferences DESC, p.position LIMIT 1)";
 
@@ -66,11 +67,13 @@ enum gt_status gt_store_model_runs(struct gt_store *store, const char *digest, s
                                    struct gt_model_run **runs, size_t *count, struct gt_err *err)
 {
     static const char rest[] =
-        "FROM (SELECT r.id AS run, r.series, r.role, r.state, r.begin_real_ns, r.round, r.unit_hooks, r.host, h.text AS "
+        "FROM (SELECT r.id AS run, r.series, r.role, r.state, r.begin_real_ns, r.round, r.unit_hooks, " GT_DB_ANNOTATION_UNUSED
+        " AS annotation_unused, r.host, h.text AS "
         "host_text,"
-        " r.boot_id, r.source, r.boundary, r.provenance, a.kind, a.method, a.version AS method_version, p.*"
+        " r.boot_id, r.source, r.boundary, r.provenance, t.kind, t.method, t.version AS method_version, p.*"
         " FROM v_run_models p JOIN runs r ON r.id = p.run LEFT JOIN host_classes h ON h.id = r.host"
-        " LEFT JOIN v_attributions a ON a.run = r.id WHERE p.model = ?1 AND p.inferences > 0)"
+        " LEFT JOIN v_attributions t ON t.run = r.id LEFT JOIN annotations a ON a.run = r.id WHERE p.model = ?1 AND "
+        "p.inferences > 0)"
         " ORDER BY begin_real_ns DESC, run";
     void *rows = NULL;
     enum gt_status status = gt_columns_select(store, &gt_table_model_run, "", rest, digest, NULL, arena, &rows, count, err);

@@ -2,6 +2,7 @@
 #include "sqlite/db.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,19 +14,22 @@
 enum { BUSY_MS = 10000 };
 
 /* File systems whose clients share no memory, which WAL needs (statfs(2), linux/magic.h, fs/smb/client/cifsfs.h). */
-static const long network_magic[] = {NFS_SUPER_MAGIC, SMB_SUPER_MAGIC,  0xff534d42 /* CIFS */, 0xfe534d42 /* SMB2 */,
-                                     V9FS_MAGIC,      CODA_SUPER_MAGIC, AFS_SUPER_MAGIC,       0x00c36400 /* CEPH */,
-                                     0x65735546 /* FUSE: sshfs and others */};
+static const unsigned long network_magic[] = {NFS_SUPER_MAGIC, SMB_SUPER_MAGIC,  0xff534d42 /* CIFS */, 0xfe534d42 /* SMB2 */,
+                                              V9FS_MAGIC,      CODA_SUPER_MAGIC, AFS_SUPER_MAGIC,       0x00c36400 /* CEPH */,
+                                              0x65735546 /* FUSE: sshfs and others */};
 
-static bool on_network(const char *path)
+enum gt_journal gt_db_journal_for(unsigned long f_type)
+{
+    for (size_t i = 0; i < sizeof network_magic / sizeof *network_magic; i++)
+        if ((f_type & 0xffffffff) == network_magic[i]) /* sign-extended where f_type is an int */
+            return GT_JOURNAL_DELETE;
+    return GT_JOURNAL_WAL;
+}
+
+static enum gt_journal journal_of(const char *path)
 {
     struct statfs fs;
-    if (statfs(path, &fs) != 0)
-        return false;
-    for (size_t i = 0; i < sizeof network_magic / sizeof *network_magic; i++)
-        if ((unsigned long)fs.f_type == (unsigned long)network_magic[i])
-            return true;
-    return false;
+    return statfs(path, &fs) == 0 ? gt_db_journal_for((unsigned long)fs.f_type) : GT_JOURNAL_WAL;
 }
 
 enum gt_status gt_store_default_path(struct gt_arena *arena, const char **path, struct gt_err *err)
@@ -59,14 +63,33 @@ static enum gt_status make_folders(const char *path, struct gt_err *err)
     return status;
 }
 
-/* SQLite creates the journal files with the store's own mode. */
+/*
+ * The file is private before SQLite sees it, whatever the process's umask, which is not ours to change; SQLite gives its
+ * journals the store's own mode. Closing a descriptor drops the process's locks on that file, so that this is done to a new one
+ * alone.
+ */
+static enum gt_status create_file(const char *path, struct gt_err *err)
+{
+    enum gt_status status = make_folders(path, err);
+    if (status != GT_OK)
+        return status;
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return gt_err_set_errno(err, errno, "%s: cannot create the store", path);
+    struct stat st;
+    if (fstat(fd, &st) == 0 && st.st_size == 0 && st.st_uid == geteuid())
+        fchmod(fd, 0600);
+    close(fd);
+    return GT_OK;
+}
+
 static enum gt_status check_file(const char *path, enum gt_store_mode mode, struct gt_err *err)
 {
     struct stat st;
     if (stat(path, &st) == 0)
         return S_ISREG(st.st_mode) ? GT_OK : gt_err_set(err, GT_E_FORMAT, "%s: not a regular file; set GREENTRACK_STORE", path);
     if (errno != ENOENT || mode == GT_STORE_WRITE)
-        return errno == ENOENT ? make_folders(path, err) : gt_err_set_errno(err, errno, "%s", path);
+        return errno == ENOENT ? create_file(path, err) : gt_err_set_errno(err, errno, "%s", path);
     return gt_err_set(err, GT_E_NOENT, "%s: there is no store yet; `greentrack run` or `greentrack eval` makes one", path);
 }
 
@@ -74,10 +97,12 @@ static enum gt_status check_file(const char *path, enum gt_store_mode mode, stru
  * Changing the journal takes the file alone, and SQLite does not wait for that (its busy handler is not asked): several
  * processes that create a store at once have to try again.
  */
-static enum gt_status set_journal(struct gt_store *store, struct gt_err *err)
+static enum gt_status set_journal(struct gt_store *store, enum gt_journal journal, struct gt_err *err)
 {
     enum { STEP_MS = 10 };
-    const char *sql = on_network(store->path) ? "PRAGMA journal_mode = DELETE" : "PRAGMA journal_mode = WAL";
+    if (journal == GT_JOURNAL_FITTING)
+        journal = journal_of(store->path);
+    const char *sql = journal == GT_JOURNAL_DELETE ? "PRAGMA journal_mode = DELETE" : "PRAGMA journal_mode = WAL";
     enum gt_status status = gt_db_exec(store, sql, err);
     for (int waited = 0; status == GT_E_BUSY && waited < BUSY_MS; waited += STEP_MS) {
         sqlite3_sleep(STEP_MS);
@@ -86,7 +111,7 @@ static enum gt_status set_journal(struct gt_store *store, struct gt_err *err)
     return status;
 }
 
-static enum gt_status configure(struct gt_store *store, enum gt_store_mode mode, struct gt_err *err)
+static enum gt_status configure(struct gt_store *store, enum gt_store_mode mode, enum gt_journal journal, struct gt_err *err)
 {
     int64_t version = 0;
     sqlite3_busy_timeout(store->db, BUSY_MS);
@@ -95,7 +120,7 @@ static enum gt_status configure(struct gt_store *store, enum gt_store_mode mode,
     if (status == GT_OK)
         status = gt_db_check(store, &version, err);
     if (status == GT_OK && mode == GT_STORE_WRITE) /* written to the file: only now that it is known to be ours */
-        status = set_journal(store, err);
+        status = set_journal(store, journal, err);
     return status == GT_OK ? gt_db_migrate(store, version, err) : status;
 }
 
@@ -141,7 +166,25 @@ static int open_database(const char *path, enum gt_store_mode mode, sqlite3 **db
     return code;
 }
 
-enum gt_status gt_store_open(const char *path, enum gt_store_mode mode, struct gt_store **out, struct gt_err *err)
+/* Another user's store cannot be read where its folder cannot be written: SQLite shares memory with its writer there. */
+static enum gt_status explain(const char *path, enum gt_store_mode mode, enum gt_status status, struct gt_err *err)
+{
+    char *folder = strdup(path), *slash = folder ? strrchr(folder, '/') : NULL;
+    if (slash)
+        slash[slash == folder] = '\0';
+    bool unwritable = folder && access(slash ? folder : ".", W_OK) != 0 && access(path, R_OK) == 0;
+    free(folder);
+    if (mode != GT_STORE_READ || status != GT_E_PERM || !unwritable)
+        return status;
+    return gt_err_set(
+        err, GT_E_PERM,
+        "%s: reading a store takes a file beside it, and you may not write in its folder; copy the store, with its "
+        "-wal, to a folder of yours and set GREENTRACK_STORE to the copy",
+        path);
+}
+
+enum gt_status gt_db_open(const char *path, enum gt_store_mode mode, enum gt_journal journal, struct gt_store **out,
+                          struct gt_err *err)
 {
     enum gt_status status = check_file(path, mode, err);
     if (status != GT_OK)
@@ -151,15 +194,18 @@ enum gt_status gt_store_open(const char *path, enum gt_store_mode mode, struct g
         free(store);
         return gt_err_set(err, GT_E_NOMEM, "out of memory");
     }
-    mode_t mask = umask(0077);
     int code = open_database(path, mode, &store->db);
-    status = code == SQLITE_OK ? configure(store, mode, err) : gt_db_fail(store, code, err);
-    umask(mask);
+    status = code == SQLITE_OK ? configure(store, mode, journal, err) : gt_db_fail(store, code, err);
     if (status == GT_OK)
         *out = store;
     else
         gt_store_close(store);
-    return status;
+    return status == GT_OK ? GT_OK : explain(path, mode, status, err);
+}
+
+enum gt_status gt_store_open(const char *path, enum gt_store_mode mode, struct gt_store **out, struct gt_err *err)
+{
+    return gt_db_open(path, mode, GT_JOURNAL_FITTING, out, err);
 }
 
 void gt_store_close(struct gt_store *store)

@@ -257,7 +257,10 @@ enum gt_status gt_db_migrate(struct gt_store *store, int64_t version, struct gt_
 {
     if (version == GT_STORE_VERSION)
         return GT_OK;
-    if (sqlite3_db_readonly(store->db, "main") == 1)
+    bool reading = sqlite3_db_readonly(store->db, "main") == 1;
+    if (reading && version == 0) /* created, and then its first migration failed or is still to come */
+        return gt_err_set(err, GT_E_NOENT, "%s: the store is still empty", store->path);
+    if (reading)
         return gt_err_set(err, GT_E_VERSION, "%s: has the older schema %lld; any command that writes brings it up to date",
                           store->path, (long long)version);
     enum gt_status status = gt_db_begin(store, err);

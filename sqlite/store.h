@@ -26,8 +26,10 @@ enum gt_store_mode { GT_STORE_READ, GT_STORE_WRITE };
 
 /*
  * Opens the store. WRITE creates the folders (0700) and the file (0600) and migrates an older schema; READ needs an existing
- * file (GT_E_NOENT) of the current schema; also on read-only media, if the writer closed it. A symbolic link is followed, and
- * a store of another user is opened as far as the file's mode allows. *store is owned by the caller.
+ * file (GT_E_NOENT: there is none, or it is empty) of the current schema; also on read-only media, if the writer closed it. A
+ * symbolic link is followed. A store of another user needs write permission on its folder even to be read, since readers and
+ * writers share memory beside it; without, GT_E_PERM says to copy it. The process's umask is neither changed nor obeyed.
+ * *store is owned by the caller.
  */
 enum gt_status gt_store_open(const char *path, enum gt_store_mode mode, struct gt_store **store, struct gt_err *err);
 void gt_store_close(struct gt_store *store); /* NULL is allowed */
@@ -85,7 +87,7 @@ struct gt_run_line {
     double phi;
     struct gt_figure_uj job; /* the whole run, attributed to the job */
     const char *kind, *provenance, *source, *boundary;
-    bool unit_hooks;
+    bool unit_hooks, annotation_unused;
 };
 
 /* Newest first. `children`: also runs that have a parent. */
@@ -135,7 +137,7 @@ enum gt_status gt_store_published(struct gt_store *store, const char *name, stru
 struct gt_model_run {
     const char *run, *series, *role, *state;
     int64_t begin_real_ns, round;
-    bool unit_hooks;
+    bool unit_hooks, annotation_unused;
     const char *host, *host_text, *boot_id;
     const char *source, *boundary, *provenance, *kind;
     const char *method;

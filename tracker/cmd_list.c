@@ -11,7 +11,8 @@ static const struct gt_column columns[] = {
     {"begin", NULL, GT_Q_DATE, 0},
     {"role", NULL, GT_Q_TEXT, 0},
     {"state", NULL, GT_Q_TEXT, 0},
-    {"exit_status", "exit", GT_Q_INTEGER, 0},
+    {"exit_status", NULL, GT_Q_INTEGER, GT_COLUMN_DATA_ONLY},
+    {"exit", NULL, GT_Q_TEXT, GT_COLUMN_TEXT_ONLY},
     {"exit_signal", "signal", GT_Q_INTEGER, GT_COLUMN_DATA_ONLY},
     {"ns", "time", GT_Q_TIME_NS, 0},
     {"model", NULL, GT_Q_TEXT, 0},
@@ -29,6 +30,7 @@ static const struct gt_column columns[] = {
     {"source", NULL, GT_Q_TEXT, GT_COLUMN_DATA_ONLY},
     {"boundary", NULL, GT_Q_TEXT, GT_COLUMN_DATA_ONLY},
     {"unit_hooks", NULL, GT_Q_TEXT, GT_COLUMN_DATA_ONLY},
+    {"annotation_unused", NULL, GT_Q_TEXT, GT_COLUMN_DATA_ONLY},
     {"children", "inside", GT_Q_INTEGER, 0},
     {"parent", NULL, GT_Q_TEXT, GT_COLUMN_DATA_ONLY},
     {"series", NULL, GT_Q_TEXT, GT_COLUMN_DATA_ONLY},
@@ -46,6 +48,7 @@ static void add_line(struct gt_tracker *tracker, struct gt_section *section, con
         gt_value_text(line->role),
         gt_value_text(line->state),
         gt_output_known(line->exit_status),
+        gt_value_text(gt_output_ending(&tracker->arena, line->exit_status, line->exit_signal)),
         gt_output_known(line->exit_signal),
         gt_output_known(line->ns),
         gt_value_text(line->model),
@@ -63,6 +66,7 @@ static void add_line(struct gt_tracker *tracker, struct gt_section *section, con
         gt_value_text(line->source),
         gt_value_text(line->boundary),
         gt_value_bool(line->unit_hooks),
+        gt_value_bool(line->annotation_unused),
         gt_value_u64_if(line->children > 0 || tracker->format != GT_FORMAT_TEXT, (uint64_t)line->children),
         gt_value_text(line->parent),
         gt_value_text(line->series),
@@ -99,6 +103,14 @@ int gt_cmd_list(struct gt_tracker *tracker)
             continue;
         add_line(tracker, section, &lines[i]);
         shown++;
+    }
+    section = gt_document_section(&document, GT_SECTION_LINES, NULL, NULL, NULL, 0);
+    for (size_t i = 0, seen = 0; i < count && (!limit->count || seen < limit->integer); i++) {
+        if (model && !(lines[i].model && strstr(lines[i].model, model)))
+            continue;
+        seen++;
+        if (lines[i].annotation_unused)
+            gt_section_line(section, "%.12s: %s.", lines[i].id, GT_OUTPUT_ANNOTATION_UNUSED);
     }
     return gt_output_document(tracker, &document);
 }

@@ -28,14 +28,16 @@ static void add_identity(struct showing *s)
         {"tags", NULL, GT_Q_TEXT, 0},
         {"begin", NULL, GT_Q_DATE, 0},
         {"ns", "time", GT_Q_TIME_NS, 0},
-        {"exit_status", "exit status", GT_Q_INTEGER, 0},
-        {"exit_signal", "signal", GT_Q_INTEGER, 0},
+        {"exit_status", NULL, GT_Q_INTEGER, GT_COLUMN_DATA_ONLY},
+        {"exit_signal", NULL, GT_Q_INTEGER, GT_COLUMN_DATA_ONLY},
+        {"exit", "exit status", GT_Q_TEXT, GT_COLUMN_TEXT_ONLY},
         {"cpu_ns", "CPU time", GT_Q_TIME_NS, 0},
         {"parent", NULL, GT_Q_TEXT, 0},
         {"series", NULL, GT_Q_TEXT, 0},
         {"round", NULL, GT_Q_INTEGER, 0},
         {"link", "outlived", GT_Q_TEXT, 0},
         {"unit_hooks", "unit hooks", GT_Q_TEXT, 0},
+        {"annotation_unused", NULL, GT_Q_TEXT, GT_COLUMN_DATA_ONLY},
         {"host", "host class", GT_Q_TEXT, 0},
         {"host_text", "host", GT_Q_TEXT, 0},
     };
@@ -50,12 +52,14 @@ static void add_identity(struct showing *s)
         gt_output_known(run->end_ns == GT_UNKNOWN ? GT_UNKNOWN : run->end_ns - run->begin_ns),
         gt_output_known(run->exit_status),
         gt_output_known(run->exit_signal),
+        gt_value_text(gt_output_ending(&s->tracker->arena, run->exit_status, run->exit_signal)),
         gt_output_known(run->cpu_ns),
         gt_value_text(run->parent),
         gt_value_text(run->series),
         gt_output_known(run->round),
         gt_value_text(run->link),
         gt_value_bool(run->unit_hooks),
+        gt_value_bool(run->annotation_unused),
         gt_value_text(run->host.id),
         gt_value_text(run->host.text),
     };
@@ -319,6 +323,11 @@ static void add_events(struct showing *s)
         {"kind", NULL, GT_Q_TEXT, 0}, {"count", NULL, GT_Q_INTEGER, 0}, {"text", NULL, GT_Q_TEXT, 0}};
     struct gt_section *section =
         gt_document_section(s->document, GT_SECTION_TABLE, "events", "losses and notes", columns, COUNT(columns));
+    if (s->run->annotation_unused) {
+        const struct gt_value values[] = {gt_value_text("annotation"), gt_output_known(GT_UNKNOWN),
+                                          gt_value_text(GT_OUTPUT_ANNOTATION_UNUSED)};
+        gt_section_row(section, values, COUNT(values));
+    }
     for (size_t i = 0; i < s->run->event_count; i++) {
         const struct gt_event_record *e = &s->run->events[i];
         const struct gt_value values[] = {gt_value_text(e->kind), gt_output_known(e->count), gt_value_text(e->text)};

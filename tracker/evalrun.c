@@ -159,15 +159,14 @@ static bool run_rounds(struct evaluating *e)
 static enum gt_status open_series(struct evaluating *e)
 {
     static const char *const notes[] = {"role", "eval", NULL};
-    struct arguments a = {{"greentrack", "eval"}, 2};
-    for (size_t i = 0; i < e->eval->model_count && a.count < ARGUMENTS_MOST - 6; i++)
-        add(&a, "--model", e->eval->models[i].name);
-    pass_on(&a, e->tracker, GT_OPT_ROUNDS, "--rounds");
-    a.words[a.count] = NULL;
+    char **words = gt_arena_alloc(&e->tracker->arena, (size_t)e->tracker->argc + 1, sizeof *words); /* NULL behind the last */
+    if (!words)
+        return gt_err_set(e->err, GT_E_NOMEM, "out of memory");
+    memcpy(words, e->tracker->argv, (size_t)e->tracker->argc * sizeof *words);
     struct gt_runtrace_options options = {
         .spool = e->spool,
         .source = e->source,
-        .command = gt_quote_command(&e->tracker->arena, (char *const *)a.words),
+        .command = gt_quote_command(&e->tracker->arena, words),
         .parent_run_id = e->enclosed ? e->enclosing : NULL,
         .notes = notes,
         .series = true,

@@ -1,6 +1,7 @@
 #include "tracker/output.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -11,6 +12,16 @@ static const struct gt_renderer *chosen_renderer(const struct gt_tracker *tracke
 {
     static const char *const names[] = {[GT_FORMAT_TEXT] = "text", [GT_FORMAT_JSON] = "json", [GT_FORMAT_CSV] = "csv"};
     return gt_renderer_find(names[tracker->format]);
+}
+
+const char *gt_output_ending(struct gt_arena *arena, int64_t exit_status, int64_t exit_signal)
+{
+    const char *name = exit_signal > 0 && exit_signal < NSIG ? sigabbrev_np((int)exit_signal) : NULL;
+    if (name)
+        return gt_arena_printf(arena, "SIG%s", name);
+    if (exit_signal != GT_UNKNOWN)
+        return gt_arena_printf(arena, "signal %lld", (long long)exit_signal);
+    return exit_status != GT_UNKNOWN ? gt_arena_printf(arena, "%lld", (long long)exit_status) : NULL;
 }
 
 /* POSIX: the first of LC_ALL, LC_CTYPE and LANG that is set decides. */

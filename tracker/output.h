@@ -18,6 +18,15 @@ static inline struct gt_value gt_output_known(int64_t value)
     return gt_value_u64_if(value != GT_UNKNOWN && value >= 0, (uint64_t)value);
 }
 
+/* Said of a run whose annotation_unused is set (sqlite/records.h). */
+#define GT_OUTPUT_ANNOTATION_UNUSED                                                                                             \
+    "what was annotated (model, family, φ or number of inferences) no longer applies: the run has several models by now, and " \
+    "it "                                                                                                                       \
+    "fits only one"
+
+/* How a run ended, for people: "0", "SIGKILL", "signal 40"; NULL where it is not known. From the arena. */
+const char *gt_output_ending(struct gt_arena *arena, int64_t exit_status, int64_t exit_signal);
+
 /* Does the locale's environment name an encoding other than UTF-8? Then bars and dashes are ASCII. */
 bool gt_output_is_ascii(void);
 

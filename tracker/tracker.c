@@ -167,7 +167,7 @@ static const char *verb_word(const char *word)
 
 int gt_tracker_main(int argc, char **argv, FILE *out, FILE *err)
 {
-    struct gt_tracker tracker = {.out = out, .err = err, .columns = 80};
+    struct gt_tracker tracker = {.out = out, .err = err, .argc = argc, .argv = argv, .columns = 80};
     int status = GT_EXIT_USAGE;
     if (argc < 2) {
         gt_help_print_overview(err, terminal_columns(err));

@@ -29,6 +29,8 @@ struct gt_tracker {
     FILE *out, *err;       /* borrowed */
     const struct gt_verb *verb;
     const struct gt_args *args;
+    int argc; /* the whole command line, as it was given */
+    char **argv;
     enum gt_format format;
     bool colour;   /* of `out`: a terminal, and nobody said no */
     bool progress; /* `err` is a terminal, and not --quiet */

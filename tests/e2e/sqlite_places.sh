@@ -54,6 +54,19 @@ refused "disk is full"
 rm "$TMP/full/ballast"
 mount -o remount,size=20m "$TMP/full"
 accepted 3
+
+# No room even for an empty store: one message, not a second one about a schema.
+job
+umount "$TMP/full"
+mount -t tmpfs -o size=16k none "$TMP/full" || fail "mount"
+head -c 12k /dev/zero >"$TMP/full/ballast"
+"$O/greentrack" list >"$TMP/out" 2>"$TMP/err"
+grep -q 'disk is full' "$TMP/err" || fail "full: $(cat "$TMP/err")"
+[ "$(wc -l <"$TMP/err")" = 1 ] || fail "more than one message: $(cat "$TMP/err")"
+grep -q 'no runs yet' "$TMP/out" || fail "list: $(cat "$TMP/out")"
+rm "$TMP/full/ballast"
+mount -o remount,size=20m "$TMP/full"
+accepted 1
 umount "$TMP/full"
 export GREENTRACK_STORE=$kept
 
@@ -70,6 +83,19 @@ sleep 0.5
 refused "another process holds the store"
 wait $locker
 accepted 3
+
+# Another user may read the file, but not write beside it: said, with what helps.
+chmod 755 "$TMP" "$TMP/place" && chmod 644 "$GREENTRACK_STORE"
+chmod 711 "$TMP/.." # its folder's name is random
+stranger() { python3 -c '
+import os, sys
+os.setgid(65534); os.setuid(65534)
+os.execv(sys.argv[1], sys.argv[1:])' "$O/greentrack" list; }
+if python3 -c 'import os, sys; os.setuid(65534); sys.exit(not os.access(sys.argv[1], os.X_OK))' "$O/greentrack"; then
+    GREENTRACK_SPOOL="$TMP/none" stranger >"$TMP/out" 2>"$TMP/err" && fail "a stranger lists: $(cat "$TMP/out")"
+    grep -q 'copy the store' "$TMP/err" || fail "no remedy: $(cat "$TMP/err")"
+fi
+chmod 600 "$GREENTRACK_STORE"
 
 job
 cp "$GREENTRACK_STORE" "$TMP/sound.db"

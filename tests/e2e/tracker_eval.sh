@@ -31,6 +31,8 @@ is "its run" "$("$G" list --format json | query "[(r['role'], r['inferences'], r
 is "two models" "$(query "[(m['model'], m['rounds'], m['basis'], m['uj_per_inference'] > 0) for m in d['models']]" <"$TMP/two")" \
     "[('fashion/b0', 4, 'hooks off', True), ('fashion/b1', 4, 'hooks off', True)]"
 is "the series" "$("$G" list --format json | query "[(r['role'], r['children']) for r in d['runs']]")" "[('eval', 10), ('eval', 0)]"
+is "its command line" "$("$G" list --format json | query "d['runs'][0]['command'].split('greentrack ')[1]")" \
+    "eval --model fashion/b0 --model fashion/b1 --rounds 4 --seconds 0.1 --limit 50 --format json"
 is "order of the rounds" "$("$G" list --all --format json |
     query "[r['model'][-2:] for r in reversed(d['runs']) if r['role'] == 'round']")" "['b0', 'b1', 'b1', 'b0', 'b0', 'b1', 'b1', 'b0']"
 is "no layers in rounds" "$(for id in $("$G" list --all --format json | query "' '.join(r['id'] for r in d['runs'] if r['role'] == 'round')"); do

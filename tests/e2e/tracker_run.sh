@@ -62,6 +62,7 @@ kill -TERM $pid; wait $pid; is "a handled signal" $? 9
 "$G" run -q -- sh -c 'kill -TERM $$' 2>/dev/null; is "a fatal signal" $? 143
 "$G" run -q -- sh -c 'kill -KILL $$' 2>/dev/null; is "a killed job" $? 137
 is "its record" "$(field "runs[0]['exit_signal']")" 9
+is "its line" "$("$G" list --limit 1 | awk 'NR == 2 { print $6 }')" SIGKILL
 (trap '' CHLD; "$G" run -q -- sh -c 'exit 4'); is "SIGCHLD ignored by the parent" $? 4
 
 # A run inside a run is its child, and not another line of the list.

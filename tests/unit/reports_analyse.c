@@ -202,9 +202,27 @@ static void test_rounds(void **state)
     assert_int_equal(f.report.energy.rounds, 3);
     assert_string_equal(f.report.energy.basis, "hooks off");
     assert_true(fabs(f.report.energy.uj - 2e6) < 1e-6);
-    assert_true(fabs(f.report.energy.lo_uj - (2e6 - 4.302653 * 1e6 / sqrt(3))) < 10);
+    assert_true(fabs(f.report.energy.hi_uj - (2e6 + 4.302653 * 1e6 / sqrt(3))) < 10);
+    assert_true(f.report.energy.lo_uj == 0 && f.report.energy.stat_lo_uj == 0); /* the interval would reach below */
     assert_string_equal(f.report.energy.kind, "ci95");
     assert_true(noted(&f, "Fewer than 10 rounds: b0"));
+    gt_arena_free(&f.arena);
+}
+
+/* One network was not, several were not. */
+static void test_random_weights_in_words(void **state)
+{
+    struct family f;
+    (void)state;
+    begin(&f, 1, "random");
+    add_run(&f, 0, 9e6, "measured", NULL)->annotation_unused = true;
+    analyse(&f, 0);
+    assert_true(noted(&f, "b0 was never trained"));
+    assert_true(noted(&f, "Annotation without effect (run 00112233)"));
+    gt_arena_free(&f.arena);
+    begin(&f, 2, "random");
+    analyse(&f, 0);
+    assert_true(noted(&f, "b0, b1 were never trained"));
     gt_arena_free(&f.arena);
 }
 
@@ -238,6 +256,7 @@ static void test_whole_runs_are_labelled(void **state)
     assert_string_equal(f.report.energy.basis, "whole run");
     assert_int_equal(f.report.energy.rounds, 0);
     assert_true(noted(&f, "Joules of b0 are those of a whole run"));
+    assert_false(noted(&f, "Annotation without effect"));
     assert_string_equal(f.report.rows[1].energy.basis, "hooked");
     assert_true(f.report.rows[1].energy.uj == 1e6);
     gt_arena_free(&f.arena);
@@ -350,6 +369,7 @@ int main(void)
         cmocka_unit_test(test_few_points),
         cmocka_unit_test(test_rounds),
         cmocka_unit_test(test_drift),
+        cmocka_unit_test(test_random_weights_in_words),
         cmocka_unit_test(test_hooked_energy_is_labelled),
         cmocka_unit_test(test_whole_runs_are_labelled),
         cmocka_unit_test(test_other_groups_are_left_out),

@@ -1,4 +1,5 @@
 /* The store: what goes in comes out, what is unknown stays unknown, and files that are no store are left alone. */
+#include "sqlite/db.h"
 #include "tests/unit/sqlite_record.h"
 
 static void a_new_store_is_private_and_ours(void **state)
@@ -23,6 +24,81 @@ static void a_new_store_is_private_and_ours(void **state)
     assert_int_equal(ask(&p, "SELECT count(*) FROM pragma_table_list WHERE type = 'table' AND schema = 'main' AND NOT strict"
                              " AND name NOT LIKE 'sqlite_%'"),
                      0);
+    place_close(&p);
+}
+
+static int mode_of(const struct place *p, const char *behind)
+{
+    char side[112];
+    struct stat st;
+    snprintf(side, sizeof side, "%s%s", p->path, behind);
+    return stat(side, &st) == 0 ? (int)(st.st_mode & 07777) : -1;
+}
+
+/* Whatever the umask, which stays as it is: the store and what lies beside it are the user's alone. */
+static void private_under_any_umask(void **state)
+{
+    static const mode_t masks[] = {0, 0777, 0022};
+    (void)state;
+    for (size_t i = 0; i < sizeof masks / sizeof *masks; i++) {
+        struct place p;
+        char id[33];
+        struct gt_run_record run = record_run(id, 1, "closed");
+        mode_t before = umask(masks[i]);
+        place_open(&p);
+        put(&p, &run);
+        assert_int_equal(mode_of(&p, ""), 0600);
+        assert_int_equal(mode_of(&p, "-wal"), 0600);
+        assert_int_equal(mode_of(&p, "-shm"), 0600);
+        assert_int_equal(umask(before), masks[i]);
+        place_close(&p);
+    }
+}
+
+static void journals_fit_the_file_system(void **state)
+{
+    (void)state;
+    static const struct {
+        long f_type;
+        enum gt_journal journal;
+    } table[] = {{0xef53 /* ext */, GT_JOURNAL_WAL},         {0x58465342 /* xfs */, GT_JOURNAL_WAL},
+                 {0x9123683e /* btrfs */, GT_JOURNAL_WAL},   {0x01021994 /* tmpfs */, GT_JOURNAL_WAL},
+                 {0x794c7630 /* overlay */, GT_JOURNAL_WAL}, {0x6969 /* nfs */, GT_JOURNAL_DELETE},
+                 {0x517b /* smb */, GT_JOURNAL_DELETE},      {0xff534d42 /* cifs */, GT_JOURNAL_DELETE},
+                 {0xfe534d42 /* smb2 */, GT_JOURNAL_DELETE}, {(int)0xff534d42, GT_JOURNAL_DELETE},
+                 {0x01021997 /* 9p */, GT_JOURNAL_DELETE},   {0x73757245 /* coda */, GT_JOURNAL_DELETE},
+                 {0x5346414f /* afs */, GT_JOURNAL_DELETE},  {0x00c36400 /* ceph */, GT_JOURNAL_DELETE},
+                 {0x65735546 /* fuse */, GT_JOURNAL_DELETE}};
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (gt_db_journal_for((unsigned long)table[i].f_type) != table[i].journal)
+            fail_msg("file system %lx", (unsigned long)table[i].f_type);
+}
+
+/* As on a network file system: nothing but the store itself between two commands, two connections at once, WAL and back. */
+static void works_with_a_rollback_journal(void **state)
+{
+    (void)state;
+    struct place p;
+    char ids[3][33];
+    struct gt_store *other = NULL;
+    struct gt_run_record *got = NULL;
+    place_open(&p);
+    for (int i = 0; i < 3; i++) {
+        struct gt_run_record run = record_run(ids[i], (unsigned)i + 1, "closed");
+        if (i > 0) {
+            gt_store_close(p.store);
+            OK(&p, gt_db_open(p.path, GT_STORE_WRITE, i == 1 ? GT_JOURNAL_DELETE : GT_JOURNAL_FITTING, &p.store, &p.err));
+        }
+        put(&p, &run);
+        assert_int_equal(mode_of(&p, "-wal"), i == 1 ? -1 : 0600);
+        assert_int_equal(mode_of(&p, "-shm"), i == 1 ? -1 : 0600);
+        OK(&p, gt_store_open(p.path, GT_STORE_READ, &other, &p.err));
+        OK(&p, gt_store_get_run(other, ids[0], &p.arena, &got, &p.err));
+        OK(&p, gt_store_get_run(other, ids[i], &p.arena, &got, &p.err));
+        gt_store_close(other);
+    }
+    assert_int_equal(ask(&p, "SELECT count(*) FROM runs"), 3);
+    assert_sound(&p);
     place_close(&p);
 }
 
@@ -439,6 +515,8 @@ static void an_annotated_run_may_load_another_model(void **state)
     place_open(&p);
     put(&p, &run);
     OK(&p, gt_store_annotate(p.store, id, &said, &p.err));
+    OK(&p, gt_store_get_run(p.store, id, &p.arena, &got, &p.err));
+    assert_false(got->annotation_unused);
     run.models = parts;
     run.model_count = 2;
     run.state = "closed";
@@ -449,6 +527,14 @@ static void an_annotated_run_may_load_another_model(void **state)
     assert_int_equal(got->model_count, 2);
     for (int i = 0; i < 2; i++)
         assert_int_equal(got->models[i].inferences, 10); /* as measured: the nine are nobody's in particular */
+    assert_true(got->annotation_unused);
+    struct gt_run_line *lines = NULL;
+    struct gt_model_run *runs = NULL;
+    size_t count = 0;
+    OK(&p, gt_store_list_runs(p.store, false, &p.arena, &lines, &count, &p.err));
+    assert_true(count == 1 && lines[0].annotation_unused);
+    OK(&p, gt_store_model_runs(p.store, MODEL_B, &p.arena, &runs, &count, &p.err));
+    assert_true(count == 1 && runs[0].annotation_unused);
     assert_int_equal(ask(&p, "SELECT inferences FROM annotations"), 9);
     assert_int_equal(gt_store_annotate(p.store, id, &said, &p.err), GT_E_AMBIGUOUS);
     struct gt_annotation_record more = {.tags = "later", .phi = NAN, .inferences = GT_UNKNOWN};
@@ -721,7 +807,7 @@ static void damaged_and_foreign_files_are_refused_untouched(void **state)
     place_close(&p);
 }
 
-/* An empty file is a store before its first migration: reading says so, writing migrates. */
+/* An empty file is a store before its first migration: to readers there is none yet, writing migrates. */
 static void an_older_schema_is_migrated_by_writers_alone(void **state)
 {
     (void)state;
@@ -731,8 +817,8 @@ static void an_older_schema_is_migrated_by_writers_alone(void **state)
     p.store = NULL;
     unlink(p.path);
     write_file(p.path, "", 0);
-    assert_int_equal(gt_store_open(p.path, GT_STORE_READ, &p.store, &p.err), GT_E_VERSION);
-    assert_non_null(strstr(p.err.text, "older schema 0"));
+    assert_int_equal(gt_store_open(p.path, GT_STORE_READ, &p.store, &p.err), GT_E_NOENT);
+    assert_non_null(strstr(p.err.text, "still empty"));
     OK(&p, gt_store_open(p.path, GT_STORE_WRITE, &p.store, &p.err));
     assert_int_equal(ask(&p, "PRAGMA user_version"), GT_STORE_VERSION);
     assert_int_equal(ask(&p, "SELECT count(*) FROM published"), 8);
@@ -856,6 +942,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_new_store_is_private_and_ours),
+        cmocka_unit_test(private_under_any_umask),
+        cmocka_unit_test(journals_fit_the_file_system),
+        cmocka_unit_test(works_with_a_rollback_journal),
         cmocka_unit_test(a_run_comes_back_as_it_went_in),
         cmocka_unit_test(a_live_run_is_replaced_and_a_final_one_stays),
         cmocka_unit_test(attributions_stand_beside_each_other),
