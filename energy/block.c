@@ -254,3 +254,25 @@ enum gt_status gt_block_merge(const struct gt_block *a, const struct gt_block *b
     *bytes = gt_block_bytes(domains, head->unit_count, head->pair_count);
     return GT_OK;
 }
+
+/* --- a window that turned out to be nobody's
+ * --------------------------------------------------------------------------------------- */
+
+void gt_block_drop_window(void *payload, size_t *bytes)
+{
+    struct gt_block_head *head = payload;
+    struct gt_block_domain *domains = (void *)(head + 1);
+    struct gt_block_unit *units = (void *)(domains + head->domain_count);
+    const struct gt_block_pair *pairs = (const void *)(units + head->unit_count);
+    uint32_t kept = 0;
+    head->window_begin_ns = head->window_end_ns = head->region_windows = 0;
+    memset(&head->window_cpu_known_ns, 0, HEAD(intervals) - HEAD(window_cpu_known_ns));
+    for (uint32_t i = 0; i < head->domain_count; i++)
+        domains[i].window = (struct gt_block_energy){0};
+    for (uint32_t i = 0; i < head->unit_count; i++)
+        if (!(units[i].slot & GT_TRACE_SLOT_INFER))
+            units[kept++] = units[i];
+    head->unit_count = kept;
+    memmove(units + kept, pairs, head->pair_count * sizeof *pairs);
+    *bytes = gt_block_bytes(head->domain_count, kept, head->pair_count);
+}

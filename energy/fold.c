@@ -445,6 +445,15 @@ void gt_fold_add_event(struct gt_fold *f, uint64_t thread, const struct gt_trace
     place_row(f, unit, event->t_begin_ns, event->t_end_ns);
 }
 
+void gt_fold_add_region(struct gt_fold *f, uint64_t thread, const struct gt_trace_event *event)
+{
+    struct gt_trace_event window = *event;
+    window.slot |= GT_TRACE_SLOT_INFER;
+    gt_fold_add_event(f, thread, event);
+    gt_fold_add_event(f, thread, &window);
+    f->has_regions = true;
+}
+
 void gt_fold_add_missing(struct gt_fold *f, uint32_t slot, uint64_t calls, uint64_t items, uint64_t ns)
 {
     struct gt_block_unit *sum = &f->units[gt_fold_unit_index(f, slot)].sum;

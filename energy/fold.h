@@ -20,8 +20,9 @@
  * by time; rows of any thread in any order, as long as they are no older than the intervals still kept (`intervals`; what is
  * older counts fully in calls and ns and as `late_ns` in the equations) and no more than `tail` rows end after the last tick.
  *
- * A program that has regions (greentrack.h) but no inference: feed each outermost region as an inference, too (the same times,
- * slot | GT_TRACE_SLOT_INFER), and the window, the cover and the closure exist for it as well.
+ * A program that has regions (greentrack.h) but no inference: feed each region as an inference, too (gt_fold_add_region), and
+ * the window, the cover and the closure exist for it as well. Should it turn out to have inferences after all,
+ * gt_block_drop_window takes that back; a block must therefore not hold both.
  */
 #ifndef GT_ENERGY_FOLD_H
 #define GT_ENERGY_FOLD_H
@@ -72,7 +73,8 @@ struct gt_block_head {
     struct gt_wide overflow_same, overflow_lag; /* ... and their sums */
     uint64_t bad_ticks;                         /* ticks that went back in time: left out */
     uint64_t source_gaps;                       /* GAP records: the source could not be read */
-    uint64_t reserved[4];
+    uint64_t region_windows;                    /* blocks merged into this one whose window is that of regions */
+    uint64_t reserved[3];
 };
 
 /* Energy of one domain over some time: `known` and the time that it does not cover, with bounds on what was used in that. */
@@ -129,6 +131,9 @@ size_t gt_block_merge_bytes(const struct gt_block *a, const struct gt_block *b);
  */
 enum gt_status gt_block_merge(const struct gt_block *a, const struct gt_block *b, void *out, size_t capacity, size_t *bytes);
 
+/* In place: takes window, cover and inference rows out of the payload, as if none had been fed. *bytes shrinks. */
+void gt_block_drop_window(void *payload, size_t *bytes);
+
 /* --- the fold
  * ------------------------------------------------------------------------------------------------------------------ */
 
@@ -163,6 +168,8 @@ void gt_fold_add_gap(struct gt_fold *fold, uint64_t t_begin_ns, uint64_t t_end_n
 void gt_fold_add_cpu(struct gt_fold *fold, const struct gt_trace_cpu *cpu);
 /* One row. Rows that end before they begin are ignored. */
 void gt_fold_add_event(struct gt_fold *fold, uint64_t thread, const struct gt_trace_event *event);
+/* A row of a region where nobody has made an inference yet: as a unit, and as an inference of the same times. */
+void gt_fold_add_region(struct gt_fold *fold, uint64_t thread, const struct gt_trace_event *event);
 /* What the exact TABLE of the threads holds beyond the rows: it enters calls, items and ns (and `missing_*`). */
 void gt_fold_add_missing(struct gt_fold *fold, uint32_t slot, uint64_t calls, uint64_t items, uint64_t ns);
 /*

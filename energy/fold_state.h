@@ -59,7 +59,7 @@ struct gt_fold {
     bool sampled;               /* a sample was seen, so that a next one closes an interval */
     uint64_t first_ns, last_ns; /* samples that cut intervals: since the last take, and ever */
     uint64_t window_begin_ns, window_end_ns;
-    bool has_window;
+    bool has_window, has_regions; /* the window is that of regions */
     struct gt_unwrap *unwrap;
     bool *additive;
     struct gt_block_head sum;

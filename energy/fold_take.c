@@ -85,6 +85,7 @@ static void take_head(struct gt_fold *f, struct gt_block_head *head)
                                   .window_begin_ns = f->window_begin_ns,
                                   .window_end_ns = f->window_end_ns};
     *head = f->sum;
+    head->region_windows += f->has_regions;
     gt_block_add_head(head, &spans);
     take_cpu(f, head);
     head->version = GT_BLOCK_VERSION;

@@ -35,6 +35,7 @@ static void turn_on(struct gt_sampler *s, const char *why, uint64_t now)
     gt_trace_write_note(&s->writer, "blocks", why);
     gt_meter_open(s); /* in a run, too: the equations need edges */
     gt_meter_flush(s);
+    s->meter.tick_rows[0] = s->meter.cpu.rows[0].t_ns = 0; /* no reading of block mode yet */
     gt_ringset_tables(s);
     gt_trace_write_flush(&s->writer);
     gt_trace_write_seal(&s->writer);
@@ -126,6 +127,25 @@ void gt_blocks_tend(struct gt_sampler *s)
         return;
     b->next_ns = now + gt_state.config.block_ns;
     write_block(s);
+}
+
+/* A new fold goes on from the last readings: nothing between them is lost. In block mode they stand at the front of their
+ * places. */
+void gt_blocks_end_regions(struct gt_sampler *s)
+{
+    struct gt_blocks *b = &s->blocks;
+    const struct gt_meter *m = &s->meter;
+    if (!b->fold || !b->regions)
+        return;
+    gt_fold_finish(b->fold);
+    write_block(s);
+    b->regions = false;
+    if (gt_fold_init(b->memory, b->memory_bytes, &gt_fold_config_small, &m->desc, &b->fold) != GT_OK)
+        return; /* cannot be: it worked with the same memory before */
+    if (m->tick_rows[0] != 0)
+        gt_fold_add_tick(b->fold, m->tick_rows[0], m->tick_rows + 1);
+    if (m->cpu.rows[0].t_ns != 0)
+        gt_fold_add_cpu(b->fold, &m->cpu.rows[0]);
 }
 
 void gt_blocks_lose(struct gt_sampler *s, uint32_t place)

@@ -77,6 +77,13 @@ static bool copy_prefix(struct gt_sampler *s, struct gt_trace_writer *to)
     return true;
 }
 
+/* Windows of regions and of inferences stay apart, so that ingest can take the first kind back. */
+static bool go_together(const struct gt_block *a, const struct gt_block *b)
+{
+    bool both = a->head->window_end_ns != 0 && b->head->window_end_ns != 0;
+    return !both || (a->head->region_windows != 0) == (b->head->region_windows != 0);
+}
+
 /* Writes the pair merged, or both when they do not go together. */
 static uint32_t write_pair(struct gt_sampler *s, struct gt_trace_writer *to, const struct gt_trace_record *first,
                            const struct gt_trace_record *second)
@@ -86,7 +93,7 @@ static uint32_t write_pair(struct gt_sampler *s, struct gt_trace_writer *to, con
     void *out = MAP_FAILED;
     (void)s;
     if (gt_block_parse(first + 1, first->payload_bytes, &a) == GT_OK &&
-        gt_block_parse(second + 1, second->payload_bytes, &b) == GT_OK) {
+        gt_block_parse(second + 1, second->payload_bytes, &b) == GT_OK && go_together(&a, &b)) {
         room = gt_block_merge_bytes(&a, &b);
         out = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     }

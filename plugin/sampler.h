@@ -62,6 +62,7 @@ struct gt_meter {
 
 struct gt_blocks {
     bool on;
+    bool regions;         /* the fold holds regions in the place of inferences */
     struct gt_fold *fold; /* in `memory` */
     void *memory;         /* owned mapping */
     size_t memory_bytes;
@@ -79,6 +80,7 @@ struct gt_sampler {
     uint64_t epoch, start_ns;
     int task_fd, spool_fd;
     bool process_told, hurry;
+    bool has_models; /* a runtime has been met: what comes may be inferences */
     char name[GT_TRACE_WRITE_NAME_BYTES];
     struct gt_trace_header header;
     struct gt_trace_writer writer;
@@ -138,6 +140,8 @@ void gt_meter_close(struct gt_sampler *s);
 
 /* Turns to block-only when the trace or the spool has reached its limit; writes a block when one is due. */
 void gt_blocks_tend(struct gt_sampler *s);
+/* The first model has been met: a block that holds regions in the place of inferences ends here. */
+void gt_blocks_end_regions(struct gt_sampler *s);
 /* The ring of that place is about to be emptied: its lost calls enter the fold. */
 void gt_blocks_lose(struct gt_sampler *s, uint32_t place);
 /* At the end: the block under way. */

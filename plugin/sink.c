@@ -149,6 +149,10 @@ void gt_sink_describe(struct gt_sampler *s)
         if (!s->process_told)
             write_process(s);
         s->process_told = true;
+        if (type == GT_TRACE_MODEL && !s->has_models) {
+            s->has_models = true;
+            gt_blocks_end_regions(s);
+        }
         gt_trace_write_begin(&s->writer, (enum gt_trace_type)type);
         gt_trace_write_raw(&s->writer, fields, bytes);
         gt_trace_write_commit(&s->writer);
@@ -156,11 +160,22 @@ void gt_sink_describe(struct gt_sampler *s)
     gt_registry_reuse();
 }
 
+/* Without a model there are only regions: what the program named itself stands in for inferences. */
+static void fold_row(struct gt_sampler *s, uint64_t thread, const struct gt_trace_event *row)
+{
+    if (s->has_models) {
+        gt_fold_add_event(s->blocks.fold, thread, row);
+    } else {
+        gt_fold_add_region(s->blocks.fold, thread, row);
+        s->blocks.regions = true;
+    }
+}
+
 void gt_sink_rows(struct gt_sampler *s, uint64_t thread, const struct gt_trace_event *rows, uint32_t count)
 {
     if (s->blocks.on) {
         for (uint32_t i = 0; s->blocks.fold && i < count; i++)
-            gt_fold_add_event(s->blocks.fold, thread, &rows[i]);
+            fold_row(s, thread, &rows[i]);
         return;
     }
     struct gt_trace_events head = {.thread = thread, .count = count};

@@ -155,11 +155,31 @@ static enum gt_status add_table(struct merge *m, const struct feed *feed)
     return keep_table(m, feed->process, thread, rows, count);
 }
 
-static void add_block(struct merge *m, const struct feed *feed)
+/* The record's block; where others made inferences, without the window that regions have in it. *copy: owned by the caller. */
+static enum gt_status parse_block(const struct merge *m, const struct gt_trace_view *record, struct gt_block *block,
+                                  void **copy)
+{
+    size_t bytes = record->bytes;
+    enum gt_status status = gt_block_parse(record->payload, bytes, block);
+    if (status != GT_OK || m->regions_alone || block->head->region_windows == 0)
+        return status;
+    *copy = malloc(bytes);
+    if (!*copy)
+        return gt_err_set(m->err, GT_E_NOMEM, "out of memory");
+    memcpy(*copy, record->payload, bytes);
+    gt_block_drop_window(*copy, &bytes);
+    return gt_block_parse(*copy, bytes, block);
+}
+
+static enum gt_status add_block(struct merge *m, const struct feed *feed)
 {
     struct gt_block block;
-    if (gt_block_parse(feed->record.payload, feed->record.bytes, &block) != GT_OK || !in_time(m, block.head->end_ns))
-        return;
+    void *copy = NULL;
+    enum gt_status status = parse_block(m, &feed->record, &block, &copy);
+    if (status != GT_OK || !in_time(m, block.head->end_ns)) {
+        free(copy);
+        return status == GT_E_NOMEM ? status : GT_OK; /* what cannot be parsed is left out */
+    }
     for (uint32_t i = 0; i < block.head->unit_count; i++) {
         struct slot_sum *sum = sum_of(m, m->seen, shifted(block.units[i].slot, feed->trace->slot_base));
         if (sum) {
@@ -170,6 +190,8 @@ static void add_block(struct merge *m, const struct feed *feed)
     }
     /* A block whose domains are not the run's has no equations for us: its units count by their tables. */
     gt_fold_add_block(m->fold, &block, feed->trace->slot_base, !feed->samples);
+    free(copy);
+    return GT_OK;
 }
 
 static void saw_sample(struct gt_runfold *out, uint64_t t_ns)
@@ -242,7 +264,7 @@ static enum gt_status add_record(struct merge *m, const struct feed *feed)
     else if (feed->rows && type == GT_TRACE_EVENTS)
         add_events(m, feed);
     else if (feed->rows && type == GT_TRACE_BLOCK)
-        add_block(m, feed);
+        return add_block(m, feed);
     else if (feed->rows && type == GT_TRACE_TABLE)
         return add_table(m, feed);
     return GT_OK;

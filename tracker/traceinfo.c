@@ -366,8 +366,10 @@ static enum gt_status read_block(struct pass *p, const struct gt_trace_view *rec
         saw_time(p->info, block.head->begin_ns);
     if (block.head->end_ns)
         saw_time(p->info, block.head->end_ns);
+    /* Regions that stood in for inferences are none. */
+    uint32_t mask = block.head->region_windows != 0 ? ~GT_TRACE_SLOT_INFER : ~UINT32_C(0);
     for (uint32_t i = 0; i < block.head->unit_count; i++)
-        saw_slot(p->info, block.units[i].slot);
+        saw_slot(p->info, block.units[i].slot & mask);
     return GT_OK;
 }
 

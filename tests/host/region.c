@@ -1,10 +1,18 @@
-/* Regions and items by greentrack.h; the same with nothing preloaded. */
+/* region [INFERENCES]: regions and items by greentrack.h, then as many inferences; the same with nothing preloaded. */
 #include "plugin/greentrack.h"
+#include "tests/host/common.h"
 
-#include <stdio.h>
 #include <unistd.h>
 
-int main(void)
+static void infer(int times)
+{
+    struct host_model host;
+    host_open(&host, 1);
+    host_infer(&host, times);
+    host_close(&host);
+}
+
+int main(int argc, char **argv)
 {
     for (int i = 0; i < 10; i++) {
         greentrack_region_begin("outer work");
@@ -15,6 +23,8 @@ int main(void)
         greentrack_items(4);
     }
     greentrack_region_end("never begun");
+    if (argc > 1)
+        infer(atoi(argv[1]));
     printf("done\n");
     return 0;
 }

@@ -80,6 +80,7 @@ static struct gt_sampler *start(bool blocks)
     assert_int_equal(gt_trace_write_create(&s->writer, dir_fd, s->name, &s->header, s->buffer, sizeof s->buffer), GT_OK);
     gt_blocks_tend(s);
     assert_int_equal(s->blocks.on, blocks);
+    s->has_models = true;
     return s;
 }
 
@@ -87,6 +88,9 @@ static void read_counters(struct gt_sampler *s, uint64_t t_ns, const uint64_t ra
 {
     struct gt_meter *m = &s->meter;
     if (s->blocks.on) {
+        m->tick_rows[0] = t_ns; /* where they stand in block mode */
+        memcpy(m->tick_rows + 1, raw, 2 * sizeof *raw);
+        m->cpu.rows[0] = *cpu;
         gt_fold_add_tick(s->blocks.fold, t_ns, raw);
         gt_fold_add_cpu(s->blocks.fold, cpu);
         return;
@@ -185,6 +189,22 @@ struct told {
     uint32_t blocks, rows; /* records read, of either kind */
 };
 
+static bool regions_alone; /* as ingest finds out: no process of the run made an inference */
+
+static void add_block(struct told *told, const struct gt_trace_view *view, struct gt_block block)
+{
+    size_t bytes = view->bytes;
+    void *copy = malloc(bytes);
+    memcpy(copy, view->payload, bytes);
+    if (block.head->region_windows > 0 && !regions_alone) {
+        gt_block_drop_window(copy, &bytes);
+        assert_int_equal(gt_block_parse(copy, bytes, &block), GT_OK);
+    }
+    assert_int_equal(gt_fold_add_block(told->fold, &block, 0, false), GT_OK);
+    told->blocks++;
+    free(copy);
+}
+
 static void take_record(struct told *told, const struct gt_trace_view *view)
 {
     const struct gt_trace_event *events;
@@ -201,11 +221,9 @@ static void take_record(struct told *told, const struct gt_trace_view *view)
             gt_fold_add_cpu(told->fold, &cpus[i]);
     else if (view->type == GT_TRACE_EVENTS && gt_trace_view_events(view, &thread, &count, &events) == GT_OK)
         for (uint32_t i = 0; i < count; i++, told->rows++)
-            gt_fold_add_event(told->fold, thread, &events[i]);
-    else if (view->type == GT_TRACE_BLOCK && gt_block_parse(view->payload, view->bytes, &block) == GT_OK) {
-        assert_int_equal(gt_fold_add_block(told->fold, &block, 0, false), GT_OK);
-        told->blocks++;
-    }
+            (regions_alone ? gt_fold_add_region : gt_fold_add_event)(told->fold, thread, &events[i]);
+    else if (view->type == GT_TRACE_BLOCK && gt_block_parse(view->payload, view->bytes, &block) == GT_OK)
+        add_block(told, view, block);
 }
 
 static struct told ingest(const char *name)
@@ -291,7 +309,7 @@ static void assert_same_domains(const struct gt_block *a, const struct gt_block 
 static void assert_same_sums(const struct told *a, const struct told *b)
 {
     struct gt_block_head x = *a->block.head, y = *b->block.head;
-    x.blocks = y.blocks = 0; /* how often it was cut */
+    x.blocks = y.blocks = x.region_windows = y.region_windows = 0; /* how often it was cut */
     even_out_interpolation(&x, &y);
     assert_memory_equal(&x, &y, sizeof x);
     assert_same_domains(&a->block, &b->block);
@@ -363,6 +381,89 @@ static void blocks_say_what_rows_say(void **state)
     free_told(&blocks);
 }
 
+/* --- regions ------------------------------------------------------------------------------------------------------------ */
+
+/* Regions in the first half; then, where `models`, inferences of a model. Rows end at ticks, so that both halves part cleanly.
+ */
+static void play_regions(struct gt_sampler *s, bool models)
+{
+    uint64_t t = 1000 * MS, raw[2] = {0, 0}, job = 0;
+    s->has_models = false;
+    for (int step = 0; step < 400; step++) {
+        struct gt_trace_event event = {.slot = (uint32_t)(step & 1), .t_begin_ns = t + MS, .t_end_ns = t + 9 * MS};
+        struct gt_trace_cpu cpu = {t += 10 * MS, job += 8 * MS, job + MS, 20 * MS * (uint64_t)(step + 1)};
+        raw[0] += 100000;
+        raw[1] += 20000;
+        read_counters(s, t, raw, &cpu);
+        if (models && step == 200) {
+            s->has_models = true; /* as gt_sink_describe does at the first MODEL */
+            gt_blocks_end_regions(s);
+        }
+        if (step > 5 && step < 390)
+            gt_sink_rows(s, 1, &event, 1);
+        event.slot = GT_TRACE_SLOT_INFER | 2;
+        event.items = 1;
+        if (models && step > 200 && step < 390)
+            gt_sink_rows(s, 1, &event, 1);
+        if (s->blocks.on && step % 10 == 9)
+            cut(s);
+        if (s->blocks.on && step % 40 == 39)
+            gt_compact(s);
+    }
+}
+
+static struct told tell_regions(bool blocks, bool models, bool alone)
+{
+    char name[GT_TRACE_WRITE_NAME_BYTES];
+    struct gt_sampler *s = start(blocks);
+    strcpy(name, s->name);
+    play_regions(s, models);
+    gt_meter_flush(s);
+    stop(s);
+    regions_alone = alone;
+    return ingest(name);
+}
+
+/* Where nobody made an inference, regions have the window, the cover and joules: in blocks the same as in rows. */
+static void regions_have_a_window(void **state)
+{
+    static struct judged a, b;
+    (void)state;
+    struct told rows = tell_regions(false, false, true), blocks = tell_regions(true, false, true);
+    assert_true(rows.rows > 0 && blocks.rows == 0 && blocks.blocks > 1);
+    assert_true(blocks.block.head->region_windows > 0);
+    assert_true(blocks.block.head->window_end_ns > 0 && blocks.block.head->covered_ns > 0);
+    assert_same_sums(&rows, &blocks);
+    judge(&rows, &a);
+    judge(&blocks, &b);
+    assert_true(a.all.closure.units.uj > 0);
+    assert_same_energy(&a.all.closure.units, &b.all.closure.units, a.all.closure.total.uj);
+    assert_same_energy(&a.units[0].energy, &b.units[0].energy, a.all.closure.total.uj);
+    free_told(&rows);
+    free_told(&blocks);
+}
+
+/* A program that begins with regions and makes inferences later: the window is that of the inferences. */
+static void inferences_take_the_window(void **state)
+{
+    (void)state;
+    struct told rows = tell_regions(false, true, false), blocks = tell_regions(true, true, false);
+    assert_true(blocks.blocks > 1);
+    assert_int_equal(rows.block.head->window_begin_ns, blocks.block.head->window_begin_ns);
+    assert_int_equal(rows.block.head->window_end_ns, blocks.block.head->window_end_ns);
+    assert_int_equal(rows.block.head->covered_ns, blocks.block.head->covered_ns);
+    assert_int_equal(rows.block.domains[0].window.known_uj, blocks.block.domains[0].window.known_uj);
+    assert_int_equal(rows.block.domains[0].all.known_uj, blocks.block.domains[0].all.known_uj);
+    assert_int_equal(rows.block.head->job_cpu_ns, blocks.block.head->job_cpu_ns);
+    for (uint32_t slot = 0; slot < 2; slot++) {
+        const struct gt_block_unit *a = gt_block_find_unit(&rows.block, slot), *b = gt_block_find_unit(&blocks.block, slot);
+        assert_true(a->calls > 0 && a->calls == b->calls && a->ns == b->ns);
+        assert_null(gt_block_find_unit(&blocks.block, GT_TRACE_SLOT_INFER | slot));
+    }
+    free_told(&rows);
+    free_told(&blocks);
+}
+
 static unsigned long address_space_pages(void)
 {
     unsigned long pages = 0;
@@ -407,6 +508,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks_say_what_rows_say),
+        cmocka_unit_test(regions_have_a_window),
+        cmocka_unit_test(inferences_take_the_window),
         cmocka_unit_test(merging_goes_on_for_ever),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
