@@ -120,17 +120,31 @@ static enum gt_status put_trace(struct gt_store *store, const struct gt_run_reco
     return status == GT_OK ? gt_db_run(store, "UPDATE runs SET trace = nullif(?, '') WHERE id = ?", texts, 2, err) : status;
 }
 
-/* A folded trace goes with the last run that has it. */
+/* A folded trace goes with the last run that has it. Looks at all traces. */
 static enum gt_status sweep_traces(struct gt_store *store, struct gt_err *err)
 {
     return gt_db_exec(store, "DELETE FROM traces WHERE NOT EXISTS (SELECT 1 FROM runs WHERE trace = traces.digest)", err);
 }
 
-/* Rows that belong to a run go with it (ON DELETE CASCADE). */
-static enum gt_status remove_run(struct gt_store *store, const char *run, struct gt_err *err)
+/* The same where only the run's earlier trace, `before`, can have lost its last one. */
+static enum gt_status sweep_trace(struct gt_store *store, const char *before, struct gt_err *err)
 {
-    enum gt_status status = gt_db_run(store, "DELETE FROM runs WHERE id = ?", &run, 1, err);
-    return status == GT_OK ? sweep_traces(store, err) : status;
+    return gt_db_run(store, "DELETE FROM traces WHERE digest = ?1 AND NOT EXISTS (SELECT 1 FROM runs WHERE trace = ?1)",
+                     &before, 1, err);
+}
+
+/* Digest of the trace that the run is stored with; NULL: none. */
+static enum gt_status find_trace(struct gt_store *store, const char *run, struct gt_arena *arena, const char **digest,
+                                 struct gt_err *err)
+{
+    static const struct gt_column column = {"trace", GT_COLUMN_TEXT, 0};
+    static const struct gt_table table = {"runs", sizeof(char *), 1, &column};
+    void *rows = NULL;
+    size_t count = 0;
+    enum gt_status status =
+        gt_columns_select(store, &table, "", "FROM runs WHERE id = ?", run, NULL, arena, &rows, &count, err);
+    *digest = status == GT_OK && count > 0 ? *(const char **)rows : NULL;
+    return status;
 }
 
 static enum gt_status delete_rows(struct gt_store *store, const char *table, const char *where, const char *const *texts,
@@ -183,19 +197,24 @@ static enum gt_status put_run(struct gt_store *store, const struct gt_run_record
                               size_t model_count, struct gt_err *err)
 {
     char digest[GT_DIGEST_TEXT] = "";
+    const char *before = NULL;
+    struct gt_arena arena = {0};
     enum gt_status status = run->trace ? gt_digest_text(run->trace, run->trace_bytes, digest, err) : GT_OK;
     for (size_t m = 0; m < model_count && status == GT_OK; m++)
         status = put_model(store, &models[m], err);
     if (status == GT_OK && run->host.id)
         status = gt_columns_insert(store, "INSERT OR IGNORE", &gt_table_host, NULL, 0, &run->host, err);
     if (status == GT_OK)
+        status = find_trace(store, run->id, &arena, &before, err);
+    if (status == GT_OK)
         status = clear_run(store, run, digest, err);
     if (status == GT_OK)
         status = put_seen(store, run, err);
     if (status == GT_OK)
         status = put_trace(store, run, digest, err);
-    if (status == GT_OK)
-        status = sweep_traces(store, err);
+    if (status == GT_OK && before)
+        status = sweep_trace(store, before, err);
+    gt_arena_free(&arena);
     if (status == GT_OK)
         status = put_attribution(store, run->id, &run->attribution, run->models, run->model_count, err);
     return status == GT_OK ? gt_annotation_apply(store, run->id, err) : status;
@@ -259,6 +278,21 @@ enum gt_status gt_store_put_attribution(struct gt_store *store, const char *run,
     return status;
 }
 
+/* The run with all below it. Rows that belong to a run go with it (ON DELETE CASCADE). */
+static enum gt_status delete_family(struct gt_store *store, const char *run, struct gt_err *err)
+{
+    static const char down[] = "WITH RECURSIVE down(id) AS (VALUES(?1) UNION SELECT r.id FROM down d JOIN runs r"
+                               " ON r.parent = d.id UNION SELECT r.id FROM down d JOIN runs r ON r.series = d.id) DELETE FROM ";
+    static const char *const tables[] = {"annotations WHERE run IN down", "runs WHERE id IN down"};
+    enum gt_status status = GT_OK;
+    for (size_t i = 0; i < sizeof tables / sizeof *tables && status == GT_OK; i++) {
+        char sql[320];
+        sqlite3_snprintf(sizeof sql, sql, "%s%s", down, tables[i]);
+        status = gt_db_run(store, sql, &run, 1, err);
+    }
+    return status;
+}
+
 enum gt_status gt_store_delete_run(struct gt_store *store, const char *run, struct gt_err *err)
 {
     int64_t found;
@@ -268,17 +302,31 @@ enum gt_status gt_store_delete_run(struct gt_store *store, const char *run, stru
     status = gt_db_integer(store, "SELECT count(*) FROM runs WHERE id = ?", run, 0, &found, err);
     if (status == GT_OK && !found)
         status = gt_err_set(err, GT_E_NOENT, "no run %.32s", run);
-    static const char family[] = "WITH RECURSIVE down(id) AS (VALUES(?1) UNION SELECT r.id FROM runs r JOIN down d"
-                                 " ON r.parent = d.id OR r.series = d.id) DELETE FROM ";
-    static const char *const tables[] = {"annotations WHERE run IN down", "runs WHERE id IN down AND id <> ?1"};
-    for (size_t i = 0; i < sizeof tables / sizeof *tables && status == GT_OK; i++) {
-        char sql[320];
-        sqlite3_snprintf(sizeof sql, sql, "%s%s", family, tables[i]);
-        status = gt_db_run(store, sql, &run, 1, err);
-    }
     if (status == GT_OK)
-        status = remove_run(store, run, err);
+        status = delete_family(store, run, err);
+    if (status == GT_OK)
+        status = sweep_traces(store, err);
     return gt_db_end(store, status, err);
+}
+
+enum gt_status gt_store_delete_runs(struct gt_store *store, const char *const *runs, size_t count, struct gt_err *err)
+{
+    enum { AT_ONCE = 1000 }; /* others wait meanwhile, for less than their busy time-out */
+    enum gt_status status = GT_OK;
+    for (size_t at = 0; at < count && status == GT_OK; at += AT_ONCE) {
+        status = gt_db_begin(store, err);
+        if (status != GT_OK)
+            return status;
+        for (size_t i = at; i < count && i < at + AT_ONCE && status == GT_OK; i++)
+            status = delete_family(store, runs[i], err);
+        status = gt_db_end(store, status, err);
+    }
+    if (status != GT_OK)
+        return status;
+    status = gt_db_begin(store, err);
+    if (status != GT_OK)
+        return status;
+    return gt_db_end(store, sweep_traces(store, err), err);
 }
 
 /* --- accuracies and calibrations */

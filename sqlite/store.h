@@ -75,6 +75,11 @@ enum gt_status gt_store_put_calibration(struct gt_store *store, const struct gt_
                                         struct gt_err *err);
 /* Deletes the run and its children; GT_E_NOENT: no such run. Models, datasets and accuracies stay. */
 enum gt_status gt_store_delete_run(struct gt_store *store, const char *run, struct gt_err *err);
+/*
+ * The same of many runs, in transactions of a thousand each; ids that are no runs (any more) are passed over. On failure those
+ * of earlier transactions are gone.
+ */
+enum gt_status gt_store_delete_runs(struct gt_store *store, const char *const *runs, size_t count, struct gt_err *err);
 
 /* --- reading */
 

@@ -32,18 +32,19 @@ static enum gt_status prune(struct gt_tracker *tracker, struct gt_store *store, 
     struct gt_run_line *lines;
     size_t count;
     struct selection selection = selection_of(tracker);
-    bool dry = gt_tracker_given(tracker, GT_OPT_DRY_RUN);
     enum gt_status status = gt_store_list_runs(store, false, &tracker->arena, &lines, &count, err);
+    const char **doomed = gt_arena_alloc(&tracker->arena, (status == GT_OK ? count : 0) + 1, sizeof *doomed);
+    if (status == GT_OK && !doomed)
+        status = gt_err_set(err, GT_E_NOMEM, "out of memory");
     for (size_t i = 0; status == GT_OK && i < count; i++) {
         bool open = lines[i].state && lines[i].state[0] == 'o';
-        if (i < selection.keep || open || lines[i].begin_real_ns >= selection.before_real_ns) {
+        if (i < selection.keep || open || lines[i].begin_real_ns >= selection.before_real_ns)
             ++*kept;
-            continue;
-        }
-        if (!dry)
-            status = gt_store_delete_run(store, lines[i].id, err);
-        *deleted += status == GT_OK;
+        else
+            doomed[(*deleted)++] = lines[i].id;
     }
+    if (status == GT_OK && !gt_tracker_given(tracker, GT_OPT_DRY_RUN))
+        status = gt_store_delete_runs(store, doomed, *deleted, err);
     return status;
 }
 
