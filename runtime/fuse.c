@@ -49,10 +49,7 @@ static int only_reader(const struct fuser *f, int tensor)
 static void absorb(struct fuser *f, struct gtcnn_group *group, int node)
 {
     f->absorbed[node] = true;
-    uint32_t i = group->count++;
-    for (; i > 1 && group->nodes[i - 1] > (uint32_t)node; i--)
-        group->nodes[i] = group->nodes[i - 1];
-    group->nodes[i] = (uint32_t)node;
+    group->nodes[group->count++] = (uint32_t)node; /* it reads what those before it made: they ascend */
     group->output = f->graph->nodes[node].output;
 }
 
@@ -129,7 +126,7 @@ static void take_gate(struct fuser *f, struct gtcnn_group *group, int gate, int 
 {
     const struct gtcnn_node *g = &f->graph->nodes[gate];
     bool silu = g->op == GTCNN_OP_SIGMOID;
-    if (!f->absorbed[gate] && group->nodes[0] != (uint32_t)gate)
+    if (group->nodes[0] != (uint32_t)gate)
         absorb(f, group, gate);
     absorb(f, group, product);
     group->activation = (struct gtcnn_activation){silu ? GTCNN_ACT_SILU : GTCNN_ACT_HARDSWISH, g->attr.alpha, g->attr.beta};
@@ -138,10 +135,10 @@ static void take_gate(struct fuser *f, struct gtcnn_group *group, int gate, int 
 static void take_activation(struct fuser *f, struct gtcnn_group *group)
 {
     int t = group->output;
-    if (f->users[t] == 2 && f->readers[t][0] != f->readers[t][1])
+    if (f->users[t] == 2)
         for (int i = 0; i < 2; i++) {
             int gate = f->readers[t][i], product = gate < 0 ? -1 : gated_product(f, t, gate);
-            if (product >= 0 && product == f->readers[t][!i]) {
+            if (product >= 0) { /* it reads t: the other reader */
                 take_gate(f, group, gate, product);
                 return;
             }
