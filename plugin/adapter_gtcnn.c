@@ -31,6 +31,7 @@ static const struct gt_adapter adapter = {"libgtcnn", "libgtcnn.so.1", symbols};
  */
 struct call {
     const char *frame;   /* of the gtcnn_infer that came through the hook; NULL: none */
+    bool began;          /* its first unit has come */
     uint64_t implied_ns; /* begin of an inference that did not; 0: none */
     uint64_t implied_uid;
 };
@@ -164,7 +165,14 @@ static bool in_hooked_infer(const char *frame)
 /* Before the real call: the model may be gone after it only if the host closes it from another thread, which is forbidden. */
 static void begin_implied(const struct gtcnn_unit *unit, const char *frame, struct gt_span *span)
 {
-    if (in_hooked_infer(frame) || unit->index != 0 || !gt_span_begin(span, GT_SPAN_INFER))
+    if (unit->index != 0)
+        return;
+    if (in_hooked_infer(frame) && !call.began) {
+        call.began = true;
+        return;
+    }
+    call.frame = NULL;
+    if (!gt_span_begin(span, GT_SPAN_INFER))
         return;
     call.implied_ns = span->t_begin_ns;
     call.implied_uid = unit->model_uid;
