@@ -140,7 +140,7 @@ struct gt_attribution_record {
     struct gt_figure_uj inference, idle, others, unattributed, total;
     struct gt_figure_uj units, framework; /* the two parts of inference; unknown where units were not observed */
     bool unattributed_flag;
-    struct gt_figure_uj run_total, run_job; /* the whole run: the machine, and the job's attributed part */
+    struct gt_figure_uj run_total, run_job; /* the whole run: the machine (unknown where modelled), the job's attributed part */
     const char *model_row;                  /* of the wattage table, with its source and year; NULL when measured */
 };
 

@@ -151,6 +151,9 @@ static const char version_2[] =
  */
 static const char version_3[] =
     "DROP VIEW v_runs; DROP VIEW v_layers; DROP VIEW v_family;"
+    /* the model knows the job alone: earlier versions said the same of the machine */
+    "UPDATE attributions SET (run_total_uj, run_total_lo_uj, run_total_hi_uj, cpu_share) = (NULL, NULL, NULL, NULL)"
+    " WHERE provenance = 'modelled';"
     "CREATE TABLE methods(name TEXT PRIMARY KEY, rank INTEGER NOT NULL) STRICT;"
     "INSERT INTO methods VALUES('time', 1);"
     "CREATE TABLE slots(run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE, slot INTEGER NOT NULL, part INTEGER NOT NULL,"

@@ -68,6 +68,8 @@ static enum gt_status annotate(struct gt_tracker *tracker, struct gt_store *stor
         return gt_err_set(err, GT_E_ARG,
                           "nothing to annotate: give --model, --family, --phi, --inferences, --tags or --answers");
     enum gt_status status = gt_storeopen_run(tracker, store, tracker->args->operands[0], &id, err);
+    if (status == GT_E_ARG) /* a word that can be no run's id: not found, as in `show`, and not a usage error */
+        status = GT_E_NOENT;
     if (status == GT_OK && labels)
         status = gt_store_annotate(store, id, &annotation, err);
     if (status == GT_OK && answers)

@@ -15,7 +15,8 @@ static const struct gt_column columns[] = {
     {"exit", NULL, GT_Q_TEXT, GT_COLUMN_TEXT_ONLY},
     {"exit_signal", "signal", GT_Q_INTEGER, GT_COLUMN_DATA_ONLY},
     {"ns", "time", GT_Q_TIME_NS, 0},
-    {"model", NULL, GT_Q_TEXT, 0},
+    {"model", NULL, GT_Q_TEXT, GT_COLUMN_DATA_ONLY},
+    {"models_text", "model", GT_Q_TEXT, GT_COLUMN_TEXT_ONLY},
     {"model_digest", NULL, GT_Q_TEXT, GT_COLUMN_DATA_ONLY},
     {"weights", NULL, GT_Q_TEXT, 0},
     {"family", NULL, GT_Q_TEXT, GT_COLUMN_DATA_ONLY},
@@ -39,6 +40,14 @@ static const struct gt_column columns[] = {
     {"command", NULL, GT_Q_TEXT, GT_COLUMN_ELASTIC},
 };
 
+/* The one with the most inferences stands for all: said, since the images are of all. */
+static const char *models_text(struct gt_tracker *tracker, const struct gt_run_line *line)
+{
+    return line->model && line->model_count > 1
+               ? gt_arena_printf(&tracker->arena, "%s + %lld more", line->model, (long long)line->model_count - 1)
+               : line->model;
+}
+
 static void add_line(struct gt_tracker *tracker, struct gt_section *section, const struct gt_run_line *line)
 {
     const struct gt_value values[COUNT(columns)] = {
@@ -52,6 +61,7 @@ static void add_line(struct gt_tracker *tracker, struct gt_section *section, con
         gt_output_known(line->exit_signal),
         gt_output_known(line->ns),
         gt_value_text(line->model),
+        gt_value_text(models_text(tracker, line)),
         gt_value_text(line->model_digest),
         gt_value_text(line->weights),
         gt_value_text(line->family),

@@ -283,6 +283,7 @@ bool gt_runrecord_attribution(const struct gt_attribution *a, bool unit_hooks, s
                               struct gt_attribution_record *out)
 {
     bool known = a->known, window = known && a->window_ns > 0, units = window && a->units_known && unit_hooks;
+    bool machine = a->provenance != GT_PROVENANCE_MODELLED; /* a model of this job's CPU time has not seen the machine */
     const struct gt_wattage *row = a->wattage;
     *out = (struct gt_attribution_record){
         .method = gt_arena_strdup(arena, a->method),
@@ -292,7 +293,7 @@ bool gt_runrecord_attribution(const struct gt_attribution *a, bool unit_hooks, s
         .window_ns = number(a->window_ns),
         .covered_ns = number(a->covered_ns),
         .window_cpu_ns = number(a->window_cpu_ns),
-        .cpu_share = a->share_known ? a->cpu_share : NAN,
+        .cpu_share = machine && a->share_known ? a->cpu_share : NAN,
         .gap_share = known ? a->gap_share : NAN,
         .idle_known = a->idle_known,
         .inference = figure(window, &a->closure.inference),
@@ -303,7 +304,7 @@ bool gt_runrecord_attribution(const struct gt_attribution *a, bool unit_hooks, s
         .unattributed = figure(window, &a->closure.unattributed),
         .total = figure(window, &a->closure.total),
         .unattributed_flag = window && a->closure.unattributed_flag,
-        .run_total = figure(known, &a->run_total),
+        .run_total = figure(known && machine, &a->run_total),
         .run_job = figure(known, &a->run_job),
         .model_row = row ? gt_arena_printf(arena, "%s (%s, %d)", row->family, row->source, row->year) : NULL,
     };

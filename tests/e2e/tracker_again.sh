@@ -34,6 +34,7 @@ printf 'greentrack-replay 1\nboundary package\nmode linear\ndomain package-0 pac
 GREENTRACK_ENERGY_SOURCE=null "$G" run -q -- "$O/gtcnn" eval --model fashion/b0 --limit 5 >/dev/null || fail "null"
 before=$(for view in runs layers family; do "$G" export $view --format csv || fail "export $view"; done)
 runs=$(sql "SELECT count(*) FROM runs")
+"$G" list | grep -q 'fashion/b0 + 1 more' || fail "several models: $("$G" list)"
 is "all are of today's version" "$(again)" "0 $runs 0 0"
 
 # An older version with figures of its own.

@@ -49,6 +49,15 @@ r = json.load(open(sys.argv[1]))
 print(r['energy']['basis'], r['energy']['rounds'], r['closure'])" "$TMP/json")
 [ "$got" = "whole run 0 None" ] || fail "foreign: $got"
 
+# The model knows the job's CPU time alone: of the machine, and of the job's share in it, nothing is said.
+got=$("$G" show last --format json | python3 -c "
+import json, sys
+e = json.load(sys.stdin)['energy']
+print(e['energy_uj'] > 0, e['machine_uj'], e['cpu_share'])")
+[ "$got" = "True None None" ] || fail "the machine: $got"
+"$G" annotate nosuch --phi 1 2>/dev/null
+[ $? = 1 ] || fail "annotating what is no run"
+
 # A store of the first schema is brought up to date by any command, and says the same then.
 export GREENTRACK_STORE=$TMP/old.db
 python3 -c "

@@ -851,6 +851,7 @@ static void version_1_is_brought_up_to_date(void **state)
     assert_int_equal(ask(&p, "SELECT count(*) FROM run_models WHERE counted = 'observed'"), 3);
     assert_int_equal(ask(&p, "SELECT inferences FROM run_models WHERE counted = 'annotated'"), 5);
     assert_int_equal(ask(&p, "SELECT count(*) FROM v_layers WHERE uj_per_call >= 0"), 33);
+    assert_int_equal(ask(&p, "SELECT count(*) FROM v_runs WHERE job_uj > 0 AND run_total_uj IS NULL"), 4);
     assert_sound(&p);
     place_close(&p);
 }
