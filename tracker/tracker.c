@@ -153,8 +153,10 @@ static int flush_output(struct gt_tracker *tracker, int status)
 {
     if (fflush(tracker->out) == 0 && !ferror(tracker->out))
         return status;
+    if (status != GT_EXIT_OK)
+        return status; /* and said so */
     gt_tracker_say(tracker, "standard output could not be written");
-    return status == GT_EXIT_OK ? GT_EXIT_FAILED : status;
+    return GT_EXIT_FAILED;
 }
 
 /* "--help", "-h" and "--version" in the place of a verb. */

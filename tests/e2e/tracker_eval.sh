@@ -51,6 +51,8 @@ for view in runs layers family; do
     "$G" export $view --format csv | head -n 1 | grep -q , || fail "$view as csv"
 done
 "$G" export runs --output /nonexistent/x 2>/dev/null; is "an impossible output" $? 1
+"$G" list >/dev/full 2>"$TMP/err"; is "a full output" $? 1
+is "said once" "$(wc -l <"$TMP/err")" 1
 
 # Names from outside: labels of the environment, items that the program reports itself.
 GREENTRACK_MODEL=mine GREENTRACK_FAMILY=own GREENTRACK_PHI=2 GREENTRACK_TAGS=x "$G" run -q -- python3 -c '
