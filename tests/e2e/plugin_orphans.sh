@@ -47,4 +47,27 @@ GREENTRACK_STORE=/dev/null/nowhere "$O/greentrack" ingest >/dev/null 2>&1 # fail
 [ "$(rings_of "$id")" = "$count" ] || fail "rings of a trace in the spool were removed"
 ingest "$home"
 [ "$(rings_of "$id")" = 0 ] || fail "rings are left after ingest"
+
+# Of a run that goes on, ingest takes a look; its dead processes' rings are there until the run is over.
+GREENTRACK_LIB=$O/libgreentrack.so "$O/greentrack" run -q -- sh -c "'$HOST/die' between 50 >'$TMP/said'; : >'$TMP/dead'
+    while [ ! -e '$TMP/looked' ]; do sleep 0.02; done" 2>/dev/null &
+run=$!
+for _ in $(seq 500); do
+    [ -e "$TMP/dead" ] && break
+    sleep 0.02
+done
+id=$(id_in "$home") count=$(rings_of "$(id_in "$home")")
+[ "$count" -gt 0 ] || fail "no rings of a process that was killed in a run"
+ingest "$home"
+[ "$(rings_of "$id")" = "$count" ] || fail "rings of a run that goes on were removed"
+: >"$TMP/looked"
+wait $run
+ingest "$home"
+got=$("$O/greentrack" show last --all --format json | python3 -c "
+import json, sys
+run = json.load(sys.stdin)
+inferences = sum(model['inferences'] for model in run['models'])
+print(inferences, sum(layer['calls'] for layer in run['layers']) + inferences)")
+[ "$got" = "$(cat "$TMP/said")" ] || fail "of a run: stored is $got, executed was $(cat "$TMP/said")"
+[ "$(rings_of "$id")" = 0 ] || fail "rings are left after the run"
 exit 0

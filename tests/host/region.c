@@ -1,4 +1,5 @@
-/* region [INFERENCES]: regions and items by greentrack.h, then as many inferences; the same with nothing preloaded. */
+/* region [INFERENCES [MS]]: regions of 1 or MS ms and items by greentrack.h, then as many inferences; the same with nothing
+ * preloaded. */
 #include "plugin/greentrack.h"
 #include "tests/host/common.h"
 
@@ -17,7 +18,7 @@ int main(int argc, char **argv)
     for (int i = 0; i < 10; i++) {
         greentrack_region_begin("outer work");
         greentrack_region_begin("inner");
-        usleep(1000);
+        usleep(argc > 2 ? (unsigned)atoi(argv[2]) * 1000 : 1000);
         greentrack_region_end("inner");
         greentrack_region_end("outer work");
         greentrack_items(4);
