@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 /* cmocka wants the above first */
 #include <cmocka.h>
@@ -202,6 +203,34 @@ static void a_child_may_free_what_it_has_not_used(void **state)
     gtcnn_pool_free(pool);
 }
 
+/* Takes from this process, which may be root's, the right to have more threads. */
+static bool forbid_threads(void)
+{
+    struct rlimit none = {0, 0};
+    return (geteuid() != 0 || setresuid(65534, 65534, 65534) == 0) && setrlimit(RLIMIT_NPROC, &none) == 0;
+}
+
+static void a_child_without_workers_computes_alone(void **state)
+{
+    (void)state;
+    FORK_SKIP_IF_UNSUPPORTED();
+    struct gtcnn_pool *pool = gtcnn_pool_new(MOST);
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(PATIENCE_S);
+        uint32_t touched[ITEMS] = {0}, calls[MOST] = {0}, done = 0;
+        struct work work = {touched, calls};
+        bool forbidden = forbid_threads() && !gtcnn_pool_new(2);
+        gtcnn_pool_run(pool, MOST, touch, &work);
+        for (uint32_t i = 0; i < MOST; i++)
+            done += calls[i] == 1;
+        gtcnn_pool_free(pool);
+        _exit(forbidden && done == MOST ? 0 : 1);
+    }
+    fork_await(child);
+    gtcnn_pool_free(pool);
+}
+
 struct forking {
     struct gtcnn_pool *pool;
     atomic_int child;
@@ -262,10 +291,15 @@ static void pools_come_and_go(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_part_of_every_task_is_done_once), cmocka_unit_test(parts_run_at_once),
-        cmocka_unit_test(the_caller_does_what_no_worker_begins), cmocka_unit_test(a_child_starts_its_own_workers),
-        cmocka_unit_test(a_child_may_free_what_it_has_not_used), cmocka_unit_test(a_fork_in_the_middle_of_a_task_is_no_harm),
-        cmocka_unit_test(slices_cover_everything_evenly),        cmocka_unit_test(pools_come_and_go),
+        cmocka_unit_test(every_part_of_every_task_is_done_once),
+        cmocka_unit_test(parts_run_at_once),
+        cmocka_unit_test(the_caller_does_what_no_worker_begins),
+        cmocka_unit_test(a_child_starts_its_own_workers),
+        cmocka_unit_test(a_child_may_free_what_it_has_not_used),
+        cmocka_unit_test(a_child_without_workers_computes_alone),
+        cmocka_unit_test(a_fork_in_the_middle_of_a_task_is_no_harm),
+        cmocka_unit_test(slices_cover_everything_evenly),
+        cmocka_unit_test(pools_come_and_go),
     };
     alarm(PATIENCE_S); /* a thread that waits for ever */
     return cmocka_run_group_tests(tests, NULL, NULL);
