@@ -391,7 +391,9 @@ static void play_regions(struct gt_sampler *s, bool models)
     s->has_models = false;
     for (int step = 0; step < 400; step++) {
         struct gt_trace_event event = {.slot = (uint32_t)(step & 1), .t_begin_ns = t + MS, .t_end_ns = t + 9 * MS};
-        struct gt_trace_cpu cpu = {t += 10 * MS, job += 8 * MS, job + MS, 20 * MS * (uint64_t)(step + 1)};
+        t += 10 * MS;
+        job += 8 * MS;
+        struct gt_trace_cpu cpu = {t, job, job + MS, 20 * MS * (uint64_t)(step + 1)};
         raw[0] += 100000;
         raw[1] += 20000;
         read_counters(s, t, raw, &cpu);
