@@ -55,7 +55,7 @@ struct gt_facts_run {
     const char *id;         /* for people */
     const char *series;     /* the run whose rounds these are; NULL none */
     bool hooked;            /* unit hooks were on: it has layers */
-    bool whole;             /* its inferences were not observed: the figures of one are a part of the whole run */
+    bool whole;             /* the figures of one inference are a part of the whole run: a number was reported or given */
     uint64_t begun_ns;      /* real time */
     bool annotation_unused; /* what a person said of it fits none of its several models */
     const char *group[GT_GROUP_FIELDS];

@@ -158,7 +158,7 @@ static void note_basis(struct gt_analysis *a)
     if (whole)
         gt_analysis_note(a,
                          "Joules of %s are those of a whole run, its start and end included, divided by the number of "
-                         "inferences that the program reported or a person gave: no inference was observed.",
+                         "inferences that the program reported or a person gave.",
                          whole);
     if (hooked)
         gt_analysis_note(a,

@@ -48,7 +48,7 @@ struct gt_report_accuracy {
 /* What the figures of one inference were taken from; the words reach users. */
 #define GT_REPORT_HOOKS_OFF "hooks off" /* inferences were observed, their units were not */
 #define GT_REPORT_HOOKED "hooked"       /* both were */
-#define GT_REPORT_WHOLE_RUN "whole run" /* neither: the whole run, divided by a number that the program or a person gave */
+#define GT_REPORT_WHOLE_RUN "whole run" /* the whole run, divided by a number that the program or a person gave */
 
 struct gt_report_energy {
     bool known;

@@ -363,7 +363,7 @@ static enum gt_status put_dataset(struct gt_store *store, const struct gt_datase
     return gt_db_finish(store, statement, err);
 }
 
-/* Deletes the accuracy that the new one replaces; *more: it rests on more images, and stays. */
+/* Deletes the accuracy that the new one replaces; *more: it rests on that many images, which are more, and stays; else 0. */
 static enum gt_status replace_accuracy(struct gt_store *store, const struct gt_accuracy_record *accuracy, int64_t *more,
                                        struct gt_err *err)
 {
@@ -380,7 +380,8 @@ static enum gt_status replace_accuracy(struct gt_store *store, const struct gt_a
     for (int i = 0; i < 6; i++)
         sqlite3_bind_text(statement, i + 1, texts[i], -1, SQLITE_STATIC);
     int code = sqlite3_step(statement);
-    *more = code == SQLITE_ROW && sqlite3_column_int64(statement, 0) > accuracy->n;
+    int64_t n = code == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
+    *more = n > accuracy->n ? n : 0;
     if (code != SQLITE_ROW && code != SQLITE_DONE) /* what could not be read must not be taken for nothing */
         status = gt_db_fail(store, code, err);
     sqlite3_finalize(statement);
@@ -391,7 +392,7 @@ static enum gt_status replace_accuracy(struct gt_store *store, const struct gt_a
 }
 
 enum gt_status gt_store_put_accuracy(struct gt_store *store, const struct gt_accuracy_record *accuracy,
-                                     const struct gt_dataset_record *dataset, struct gt_err *err)
+                                     const struct gt_dataset_record *dataset, int64_t *kept, struct gt_err *err)
 {
     enum gt_status status = gt_db_begin(store, err);
     if (status != GT_OK)
@@ -405,6 +406,8 @@ enum gt_status gt_store_put_accuracy(struct gt_store *store, const struct gt_acc
         status = gt_columns_insert(store, "INSERT", &gt_table_accuracy, NULL, 0, accuracy, err);
     if (status == GT_OK && !more)
         status = put_blobs(store, accuracy, err);
+    if (kept)
+        *kept = more;
     return gt_db_end(store, status, err);
 }
 

@@ -58,11 +58,11 @@ enum gt_status gt_store_put_attribution(struct gt_store *store, const char *run,
 
 /*
  * Replaces an accuracy of the same model, dataset (name and digest: other images under the same name are another dataset),
- * split, precision and provenance; one that rests on more images stays (a trial on a few must not destroy a full result).
- * `dataset` NULL: none.
+ * split, precision and provenance; one that rests on more images stays (a trial on a few must not destroy a full result), and
+ * *kept (NULL: not wanted) gets their number, else 0. `dataset` NULL: none.
  */
 enum gt_status gt_store_put_accuracy(struct gt_store *store, const struct gt_accuracy_record *accuracy,
-                                     const struct gt_dataset_record *dataset, struct gt_err *err);
+                                     const struct gt_dataset_record *dataset, int64_t *kept, struct gt_err *err);
 /*
  * Merges: what is not said keeps its earlier value. A foreign job's model is its label, so that naming it anew concerns this
  * run (and its answers) alone; labels of a model known by its file are the model's, in all runs. GT_E_NOENT: no such run;

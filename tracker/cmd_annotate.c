@@ -44,7 +44,10 @@ static enum gt_status store_answers(struct gt_tracker *tracker, struct gt_store 
     accuracy.precision = part->precision ? part->precision : answers.precision ? answers.precision : "fp32";
     accuracy.provenance = "user";
     accuracy.run = id;
-    status = gt_store_put_accuracy(store, &accuracy, &dataset, err);
+    int64_t kept = 0;
+    status = gt_store_put_accuracy(store, &accuracy, &dataset, &kept, err);
+    if (status == GT_OK && kept)
+        gt_tracker_say(tracker, "the store keeps the earlier accuracy, which rests on %lld images", (long long)kept);
     if (status == GT_OK)
         fprintf(tracker->out, "%zu of %zu answers are right: %.2f %% (user)\n", (size_t)accuracy.correct, (size_t)accuracy.n,
                 accuracy.pct);

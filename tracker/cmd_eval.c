@@ -1,5 +1,6 @@
 /* Accuracy and joules of models of the reference runtime over labelled images. */
 #include "core/text.h"
+#include "reports/report.h"
 #include "tracker/evalrun.h"
 #include "tracker/ingest.h"
 #include "tracker/output.h"
@@ -33,7 +34,7 @@ static const struct gt_column columns[] = {
 struct outcome {
     double uj, seconds, drift;
     size_t rounds; /* 0: the hooked pass */
-    const char *provenance;
+    const char *provenance, *basis;
 };
 
 static int ascending(const void *a, const void *b)
@@ -99,12 +100,13 @@ static enum gt_status find_outcome(struct gt_tracker *tracker, struct gt_store *
     outcome->seconds = time / (double)n;
     outcome->rounds = eval->rounds ? n : 0;
     outcome->provenance = runs[0].provenance;
+    outcome->basis = runs[0].unit_hooks ? GT_REPORT_HOOKED : GT_REPORT_HOOKS_OFF;
     outcome->drift = drift_of(seconds, outcome->rounds);
     return GT_OK;
 }
 
 static enum gt_status store_accuracy(struct gt_tracker *tracker, struct gt_store *store, const struct gt_eval_model *model,
-                                     struct gt_err *err)
+                                     int64_t *kept, struct gt_err *err)
 {
     struct gt_dataset_record dataset;
     struct gt_accuracy_record accuracy;
@@ -118,7 +120,7 @@ static enum gt_status store_accuracy(struct gt_tracker *tracker, struct gt_store
     accuracy.precision = answers->precision ? answers->precision : "fp32";
     accuracy.provenance = "measured";
     accuracy.run = model->run_hex;
-    return gt_store_put_accuracy(store, &accuracy, &dataset, err);
+    return gt_store_put_accuracy(store, &accuracy, &dataset, kept, err);
 }
 
 static void add_model(struct gt_section *section, struct gt_section *notes, const struct gt_eval_model *model,
@@ -133,9 +135,7 @@ static void add_model(struct gt_section *section, struct gt_section *notes, cons
         gt_value_f64(100.0 * (double)answers->correct / (double)answers->count),
         gt_value_f64(outcome->uj),
         gt_value_text(isnan(outcome->uj) ? NULL : outcome->provenance),
-        gt_value_text(isnan(outcome->seconds) ? NULL
-                      : outcome->rounds       ? "hooks off"
-                                              : "hooked"),
+        gt_value_text(outcome->basis),
         gt_value_u64_if(outcome->rounds > 0, outcome->rounds),
         gt_value_f64(outcome->seconds),
         gt_value_f64(outcome->drift),
@@ -158,13 +158,17 @@ static enum gt_status conclude(struct gt_tracker *tracker, const struct gt_evalr
     struct gt_section *notes = gt_document_section(document, GT_SECTION_LINES, "notes", NULL, NULL, 0);
     for (size_t i = 0; i < eval->model_count && status == GT_OK; i++) {
         struct outcome outcome;
+        int64_t kept = 0;
         if (!eval->models[i].answered || !eval->models[i].answers.model_digest)
             continue;
-        status = store_accuracy(tracker, store, &eval->models[i], err);
+        status = store_accuracy(tracker, store, &eval->models[i], &kept, err);
         if (status == GT_OK)
             status = find_outcome(tracker, store, eval, &eval->models[i], &outcome, err);
         if (status == GT_OK)
             add_model(section, notes, &eval->models[i], &outcome);
+        if (status == GT_OK && kept)
+            gt_section_line(notes, "%s: the store keeps its earlier accuracy, which rests on %lld images.",
+                            eval->models[i].name, (long long)kept);
     }
     gt_store_close(store);
     return status;

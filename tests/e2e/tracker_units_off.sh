@@ -32,6 +32,13 @@ import csv, sys
 rows = list(csv.DictReader(sys.stdin))
 print([(r['units_uj'], r['framework_uj'], int(r['inference_uj']) > 0, r['unit_hooks']) for r in rows])")
 [ "$got" = "[('', '', True, '0'), ('', '', True, '0')]" ] || fail "export: $got"
+got=$(GREENTRACK_UNITS=off "$G" eval --model fashion/b2 --limit 20 --format json | python3 -c "
+import json, sys
+d = json.load(sys.stdin)
+print(d['models'][0]['basis'], 'keeps' in str(d['notes']))")
+[ "$got" = "hooks off False" ] || fail "eval: $got"
+"$G" eval --model fashion/b2 --limit 10 | grep -q 'fashion/b2: the store keeps its earlier accuracy, which rests on 20 images' ||
+    fail "an accuracy that is not stored is shown as if it were"
 
 # With its layers observed, all is told apart; and the number that a person gives for a foreign job divides the whole run.
 LD_PRELOAD=$PLUGIN "$O/gtcnn" eval --model fashion/b0 --limit 200 >/dev/null || fail "hooked"

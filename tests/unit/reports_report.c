@@ -224,7 +224,7 @@ static void put_accuracy(struct world *w, int size, int right)
                                         .answers = answers,
                                         .answer_count = IMAGES,
                                         .real_ns = 1};
-    ok(w, gt_store_put_accuracy(w->store, &record, &dataset, &w->err));
+    ok(w, gt_store_put_accuracy(w->store, &record, &dataset, NULL, &w->err));
 }
 
 /* The family b0 ... b3: each size twice the joules; accuracy saturates at b2. */

@@ -88,7 +88,7 @@ static void damaged_answers_and_labels_are_not_missing_ones(void **state)
     a.predictions = predictions;
     a.prediction_count = BIG;
     place_open(&p);
-    OK(&p, gt_store_put_accuracy(p.store, &a, &dataset, &p.err));
+    OK(&p, gt_store_put_accuracy(p.store, &a, &dataset, NULL, &p.err));
     unsigned char *bytes = take_file(&p, &n);
     break_chain(bytes, n, 0xcd);
     give_file(&p, bytes, n);

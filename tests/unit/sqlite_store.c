@@ -461,7 +461,7 @@ static void a_new_label_is_of_that_run_alone(void **state)
     OK(&p, gt_store_annotate(p.store, two, &said, &p.err));
     OK(&p, gt_store_get_run(p.store, two, &p.arena, &got, &p.err));
     a.model = got->models[0].model;
-    OK(&p, gt_store_put_accuracy(p.store, &a, NULL, &p.err));
+    OK(&p, gt_store_put_accuracy(p.store, &a, NULL, NULL, &p.err));
     said.model = "bar";
     OK(&p, gt_store_annotate(p.store, two, &said, &p.err));
     static const char *const names[] = {"foo", "bar"};
@@ -669,19 +669,21 @@ static void accuracies_keep_their_answers(void **state)
     size_t count = 0;
     struct place p;
     place_open(&p);
-    OK(&p, gt_store_put_accuracy(p.store, &a, &dataset, &p.err));
-    OK(&p, gt_store_put_accuracy(p.store, &a, &dataset, &p.err)); /* replaces */
-    struct gt_accuracy_record few = a;                            /* a trial on fewer images leaves the full result alone */
+    OK(&p, gt_store_put_accuracy(p.store, &a, &dataset, NULL, &p.err));
+    OK(&p, gt_store_put_accuracy(p.store, &a, &dataset, NULL, &p.err)); /* replaces */
+    struct gt_accuracy_record few = a; /* a trial on fewer images leaves the full result alone */
     few.n = 2;
     few.correct = 0;
-    OK(&p, gt_store_put_accuracy(p.store, &few, &dataset, &p.err));
+    int64_t kept = 0;
+    OK(&p, gt_store_put_accuracy(p.store, &few, &dataset, &kept, &p.err));
+    assert_int_equal(kept, a.n);
     OK(&p, gt_store_get_accuracies(p.store, MODEL_A, &p.arena, &got, &count, &p.err));
     assert_int_equal(count, 1);
     assert_int_equal(got[0].n, 3);
     a.provenance = "user";
     a.answers = a.predictions = NULL;
     a.real_ns = 2;
-    OK(&p, gt_store_put_accuracy(p.store, &a, &dataset, &p.err)); /* stands beside it */
+    OK(&p, gt_store_put_accuracy(p.store, &a, &dataset, NULL, &p.err)); /* stands beside it */
     OK(&p, gt_store_get_accuracies(p.store, MODEL_A, &p.arena, &got, &count, &p.err));
     assert_int_equal(count, 2);
     same_text(got[0].provenance, "user");
@@ -692,7 +694,7 @@ static void accuracies_keep_their_answers(void **state)
     OK(&p, gt_store_get_dataset(p.store, NULL, "toy", "test", &p.arena, &set, &p.err));
     assert_memory_equal(set->labels, labels, 3);
     dataset.digest = a.dataset = "cccc"; /* other images under the same name: another dataset, nothing is replaced */
-    OK(&p, gt_store_put_accuracy(p.store, &a, &dataset, &p.err));
+    OK(&p, gt_store_put_accuracy(p.store, &a, &dataset, NULL, &p.err));
     OK(&p, gt_store_get_accuracies(p.store, MODEL_A, &p.arena, &got, &count, &p.err));
     assert_int_equal(count, 3);
     assert_int_equal(gt_store_get_dataset(p.store, NULL, "toy", "test", &p.arena, &set, &p.err), GT_E_AMBIGUOUS);
