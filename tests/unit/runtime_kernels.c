@@ -168,6 +168,46 @@ static void activations(void **state)
     }
 }
 
+/* Runs one node on `input`; what it gives must be NaN at the indices of the bits that are set in `nan`, and nowhere else. */
+static void one_with_nan(struct gtcnn_graph *g, const float *input, uint32_t nan, const char *what)
+{
+    direct_infer(g, 0, what);
+    float *y = direct_run(g, NULL, 1, input, NULL);
+    for (uint32_t i = 0; i < (uint32_t)direct_count(&g->tensors[g->output].shape); i++)
+        if (!isnan(y[i]) != !(nan >> i & 1))
+            fail_msg("%s: element %u is %g", what, i, (double)y[i]);
+    free(y);
+    gtcnn_graph_free(g);
+}
+
+/* NaN is not silently made a number, as ONNX has it. */
+static void not_a_number_stays_so(void **state)
+{
+    (void)state;
+    static const enum gtcnn_op ops[] = {GTCNN_OP_RELU, GTCNN_OP_CLIP, GTCNN_OP_SIGMOID, GTCNN_OP_HARDSIGMOID,
+                                        GTCNN_OP_HARDSWISH};
+    for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
+        struct gtcnn_graph *g = gtcnn_graph_new();
+        int x = direct_input(g, &(struct gtcnn_shape){2, {1, 5}});
+        struct gtcnn_attr *attr;
+        direct_node(g, ops[i], &x, 1, &attr);
+        attr->max = 6;
+        one_with_nan(g, (float[]){-2, NAN, 3, NAN, 8}, 1u << 1 | 1u << 3, gtcnn_op_name(ops[i]));
+    }
+    for (uint32_t at = 0; at < 4; at++) { /* 2 x 2 windows side by side: wherever in its window the NaN stands */
+        struct gtcnn_graph *g = gtcnn_graph_new();
+        struct gtcnn_shape shape = direct_shape4(1, 1, 2, 4);
+        int x = direct_input(g, &shape);
+        struct gtcnn_attr *attr;
+        direct_node(g, GTCNN_OP_MAXPOOL, &x, 1, &attr);
+        for (int k = 0; k < 2; k++)
+            attr->kernel[k] = attr->stride[k] = 2;
+        float input[8] = {1, 2, 3, 4, 5, 6, 7, 8};
+        input[at / 2 * 4 + at % 2] = NAN;
+        one_with_nan(g, input, 1, "MaxPool");
+    }
+}
+
 static void softmaxes(void **state)
 {
     (void)state;
@@ -314,6 +354,7 @@ int main(void)
         cmocka_unit_test(means),
         cmocka_unit_test(broadcasts),
         cmocka_unit_test(activations),
+        cmocka_unit_test(not_a_number_stays_so),
         cmocka_unit_test(softmaxes),
         cmocka_unit_test(softmaxes_of_large_logits),
         cmocka_unit_test(products),
