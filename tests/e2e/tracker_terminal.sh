@@ -3,7 +3,7 @@
 set -u
 . "$(dirname "$0")/lib_tracker.sh"
 cat >"$TMP/terminal.py" <<'END'
-import os, pty, select, sys, time
+import fcntl, os, pty, select, struct, sys, termios, time
 greentrack = sys.argv[1]
 
 def expect(fd, text, seconds=20):
@@ -27,6 +27,28 @@ os.write(fd, b"\x03")
 expect(fd, b"ints=1;")
 if os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) != 4:
     sys.exit("FAIL: exit status after Ctrl-C")
+
+# COLUMNS stands above the terminal's own width; without it that one counts.
+def widest(environment, columns):
+    pid, fd = pty.fork()
+    if pid == 0:
+        time.sleep(0.2)
+        os.environ.update(environment)
+        os.execv(greentrack, ["greentrack", "help", "ingest"])
+    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    out = b""
+    try:
+        while data := os.read(fd, 4096):
+            out += data
+    except OSError:
+        pass
+    os.waitpid(pid, 0)
+    return max(map(len, out.decode().splitlines()))
+os.environ.pop("COLUMNS", None)
+for environment, columns, least, most in (({}, 120, 81, 120), ({"COLUMNS": "50"}, 120, 41, 50), ({"COLUMNS": "200"}, 60, 121, 200),
+                                          ({"COLUMNS": "x"}, 60, 41, 60)):
+    if not least <= widest(environment, columns) <= most:
+        sys.exit("FAIL: %r at %d columns: %d" % (environment, columns, widest(environment, columns)))
 
 pid, fd = pty.fork()
 if pid == 0:
