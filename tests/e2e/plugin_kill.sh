@@ -43,9 +43,10 @@ exact() { # mode (NAME=value), where, inferences
     ! ls "/dev/shm/greentrack-$id-"* 2>/dev/null || fail "$*: rings are left after ingest"
     echo "$*: $got"
 }
-for point in "between 0" "between 50" "before 1" "before 3000" "after 0" "after 50" "after 3000"; do
+many=$([ -n "$SANITIZER" ] && echo 200 || echo 3000) # both take a while
+for point in "between 0" "between 50" "before 1" "before $many" "after 0" "after 50" "after $many"; do
     exact GREENTRACK_TRACE_MB=64 ${point% *} "${point#* }"
 done
 # The last block was never written: what it would have held is in the rings' tables.
-exact GREENTRACK_TRACE_MB=1 after 3000
+[ -n "$SANITIZER" ] || exact GREENTRACK_TRACE_MB=1 after 3000
 exit 0

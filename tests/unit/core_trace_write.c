@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -240,12 +241,42 @@ static void misuse_is_refused(void **state)
     gt_trace_write_close(&writer);
 }
 
+/* Both clocks at one moment, and the boot that the monotonic one counts from. */
+static void the_header_is_anchored(void **state)
+{
+    struct gt_trace_header header;
+    struct timespec before, after;
+    char text[64] = "", digits[3] = "";
+    size_t at = 0;
+    (void)state;
+    clock_gettime(CLOCK_REALTIME, &before);
+    assert_int_equal(gt_trace_write_header_init(&header, GT_TRACE_ROLE_PROCESS, NULL, NULL), GT_OK);
+    clock_gettime(CLOCK_REALTIME, &after);
+    assert_in_range(header.real_ns, (uint64_t)before.tv_sec * 1000000000 + (uint64_t)before.tv_nsec,
+                    (uint64_t)after.tv_sec * 1000000000 + (uint64_t)after.tv_nsec);
+    clock_gettime(CLOCK_MONOTONIC, &after);
+    assert_true(header.mono_ns > 0 && header.mono_ns <= (uint64_t)after.tv_sec * 1000000000 + (uint64_t)after.tv_nsec);
+    FILE *file = fopen("/proc/sys/kernel/random/boot_id", "r");
+    assert_true(file && fgets(text, sizeof text, file));
+    fclose(file);
+    for (int i = 0; i < GT_TRACE_ID_BYTES; i++) {
+        at += text[at] == '-';
+        memcpy(digits, text + at, 2);
+        assert_int_equal(header.boot_id[i], strtoul(digits, NULL, 16));
+        at += 2;
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(records_come_back_over_many_chunks),  cmocka_unit_test(every_kind_of_value_comes_back),
-        cmocka_unit_test(a_live_trace_is_locked_and_readable), cmocka_unit_test(a_cut_file_keeps_its_whole_records),
-        cmocka_unit_test(a_full_disk_is_a_recorded_loss),      cmocka_unit_test(misuse_is_refused),
+        cmocka_unit_test(the_header_is_anchored),
+        cmocka_unit_test(records_come_back_over_many_chunks),
+        cmocka_unit_test(every_kind_of_value_comes_back),
+        cmocka_unit_test(a_live_trace_is_locked_and_readable),
+        cmocka_unit_test(a_cut_file_keeps_its_whole_records),
+        cmocka_unit_test(a_full_disk_is_a_recorded_loss),
+        cmocka_unit_test(misuse_is_refused),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
