@@ -17,6 +17,7 @@ id=$(id_in "$home")
 rm "$home"/process-*
 # Another spool's ingest leaves them alone, and so does one that only looks at files of their name.
 mkdir -m 700 "$TMP/other"
+trap 'rm -f "/dev/shm/greentrack-$$-not-a-ring"; clear_spool' EXIT
 : >"/dev/shm/greentrack-$$-not-a-ring"
 ingest "$TMP/other"
 [ "$(rings_of "$id")" -gt 0 ] || fail "rings of another spool were removed"
