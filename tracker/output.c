@@ -49,6 +49,25 @@ static enum gt_status render(struct gt_tracker *tracker, const struct gt_documen
     return gt_render_document(document, chosen_renderer(tracker), &options, out, err);
 }
 
+/* A pipe or a device is written to as it is: to rename a file over it would put a file in its place, be it /dev/null. */
+static enum gt_status render_device(struct gt_tracker *tracker, const struct gt_document *document, const char *section,
+                                    const char *path, struct gt_err *err)
+{
+    FILE *out = fopen(path, "w");
+    if (!out)
+        return gt_err_set_errno(err, errno, "%s", path);
+    enum gt_status status = render(tracker, document, section, out, err);
+    if (fclose(out) != 0 && status == GT_OK)
+        status = gt_err_set_errno(err, errno, "%s", path);
+    return status;
+}
+
+static bool is_device(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
+}
+
 /* A temporary file beside `path`, with the mode that a new file would have; renamed over it when it is whole. */
 static enum gt_status render_file(struct gt_tracker *tracker, const struct gt_document *document, const char *section,
                                   const char *path, struct gt_err *err)
@@ -82,8 +101,9 @@ int gt_output_section(struct gt_tracker *tracker, const struct gt_document *docu
 {
     struct gt_err err = {0};
     const char *path = gt_tracker_text(tracker, GT_OPT_OUTPUT, NULL);
-    enum gt_status status = path ? render_file(tracker, document, csv_section, path, &err)
-                                 : render(tracker, document, csv_section, tracker->out, &err);
+    enum gt_status status = !path             ? render(tracker, document, csv_section, tracker->out, &err)
+                            : is_device(path) ? render_device(tracker, document, csv_section, path, &err)
+                                              : render_file(tracker, document, csv_section, path, &err);
     if (status == GT_OK)
         return GT_EXIT_OK;
     err.status = status;

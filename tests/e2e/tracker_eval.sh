@@ -51,6 +51,8 @@ for view in runs layers family; do
     "$G" export $view --format csv | head -n 1 | grep -q , || fail "$view as csv"
 done
 "$G" export runs --output /nonexistent/x 2>/dev/null; is "an impossible output" $? 1
+mkfifo "$TMP/pipe"; cat "$TMP/pipe" >"$TMP/through" & "$G" export runs --output "$TMP/pipe" || fail "export into a pipe"
+wait $!; [ -p "$TMP/pipe" ] && cmp -s "$TMP/through" "$TMP/runs.json" || fail "a pipe was replaced, or got something else"
 "$G" list >/dev/full 2>"$TMP/err"; is "a full output" $? 1
 is "said once" "$(wc -l <"$TMP/err")" 1
 
