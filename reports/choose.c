@@ -26,17 +26,70 @@ static int rank(const struct gt_facts_run *run)
     return !run->energy_known ? 1 : run->whole ? 2 : run->hooked ? 3 : 4;
 }
 
+/* A run of no series was not aborted. */
+static bool complete(const struct gt_facts_run *run)
+{
+    return !run->series || run->series_complete;
+}
+
+static bool of_series(const struct gt_facts_run *run, const char *series)
+{
+    return run->series && series && strcmp(run->series, series) == 0;
+}
+
+/* How many models the run's series has rounds of, in the run's group; 1 for a run of no series. */
+static size_t span(const struct gt_facts *facts, const struct gt_facts_run *run)
+{
+    size_t models = !run->series;
+    for (size_t m = 0; m < facts->model_count && run->series; m++)
+        for (size_t i = 0; i < facts->run_count; i++)
+            if (facts->runs[i].model == m && of_series(&facts->runs[i], run->series) &&
+                facts->runs[i].energy_known == run->energy_known &&
+                gt_report_group_differs(&facts->runs[i], run) == GT_GROUP_FIELDS) {
+                models++;
+                break;
+            }
+    return models;
+}
+
+/* Whether `run` stands for its model at least as well as an earlier one. */
+static bool stands_better(const struct gt_facts *facts, const struct gt_facts_run *than, const struct gt_facts_run *run)
+{
+    if (rank(run) != rank(than))
+        return rank(run) > rank(than);
+    if (complete(run) != complete(than))
+        return complete(run);
+    return of_series(run, than->series) || span(facts, run) >= span(facts, than);
+}
+
 static int reference_run(const struct gt_facts *facts)
 {
     int best = GT_FACTS_NONE;
     for (size_t i = 0; i < facts->run_count; i++)
         if (facts->runs[i].model == facts->selected &&
-            (best == GT_FACTS_NONE || rank(&facts->runs[i]) >= rank(&facts->runs[best])))
+            (best == GT_FACTS_NONE || stands_better(facts, &facts->runs[best], &facts->runs[i])))
             best = (int)i;
     return best;
 }
 
-/* The latest hooked run in the reference's group; one with energy goes before one without. */
+static bool inside(const struct gt_facts_run *run, const char *series)
+{
+    return run->parent && series && strcmp(run->parent, series) == 0;
+}
+
+/*
+ * Of the hooked runs in the reference's group: one with energy goes before one without, the pass of the reference's own series
+ * before any other, then one of more inferences, and then the latest.
+ */
+static bool shows_layers_better(const struct gt_facts_run *reference, const struct gt_facts_run *than,
+                                const struct gt_facts_run *run)
+{
+    bool own = inside(run, reference->series), other_own = inside(than, reference->series);
+    if (run->energy_known != than->energy_known)
+        return run->energy_known;
+    return own != other_own ? own : run->inferences >= than->inferences;
+}
+
 static int layers_run(const struct gt_facts *facts, const struct gt_facts_run *reference)
 {
     int best = GT_FACTS_NONE;
@@ -44,7 +97,7 @@ static int layers_run(const struct gt_facts *facts, const struct gt_facts_run *r
         const struct gt_facts_run *run = &facts->runs[i];
         if (run->model != facts->selected || !run->hooked || gt_report_group_differs(run, reference) != GT_GROUP_FIELDS)
             continue;
-        if (best == GT_FACTS_NONE || run->energy_known >= facts->runs[best].energy_known)
+        if (best == GT_FACTS_NONE || shows_layers_better(reference, &facts->runs[best], run))
             best = (int)i;
     }
     return best;

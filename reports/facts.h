@@ -54,6 +54,8 @@ struct gt_facts_run {
     size_t model;
     const char *id;         /* for people */
     const char *series;     /* the run whose rounds these are; NULL none */
+    const char *parent;     /* the run that it is inside of; NULL none */
+    bool series_complete;   /* the series ended with status 0 */
     bool hooked;            /* unit hooks were on: it has layers */
     bool whole;             /* the figures of one inference are a part of the whole run: a number was reported or given */
     uint64_t begun_ns;      /* real time */
@@ -83,12 +85,14 @@ enum { GT_FACTS_NONE = -1 };
 /* The runs that the report rests on; GT_FACTS_NONE where there is none. */
 struct gt_report_choice {
     int reference; /* its group is the report's */
-    int layers;    /* hooked run of the selected model in that group: the latest */
+    int layers;    /* hooked run of the selected model in that group: of the reference's series, else of most inferences */
 };
 
 /*
  * The reference is the latest run of the selected model that has energy and its hooks off, else energy of observed inferences,
- * else energy, else any.
+ * else energy, else any. Of several, one of a series that ended well goes before one of a series that was aborted or still
+ * runs, and then that of the series which has rounds of the most models: a family is compared within one series where it can
+ * be.
  */
 struct gt_report_choice gt_report_choose(const struct gt_facts *facts);
 

@@ -72,11 +72,12 @@ static bool comparable(const struct gt_analysis *a, const struct gt_facts_run *r
     return gt_report_group_differs(run, reference(a)) == GT_GROUP_FIELDS;
 }
 
-/* Energy, observed inferences, hooks off, the reference's series. */
+/* Energy, observed inferences, hooks off, the reference's series, any series that ended well. */
 static int merit(const struct gt_analysis *a, const struct gt_facts_run *run)
 {
     const char *series = reference(a)->series;
-    return (run->energy_known ? 8 : 0) + (run->whole ? 0 : 4) + (run->hooked ? 0 : 2) + (series && same(run->series, series));
+    return 16 * run->energy_known + 8 * !run->whole + 4 * !run->hooked + 2 * (series && same(run->series, series)) +
+           (!run->series || run->series_complete);
 }
 
 /* Whether `run` is to be preferred to an earlier one of the same model. */
@@ -199,6 +200,7 @@ static struct gt_report_energy report_energy(struct gt_analysis *a, const struct
     out.seconds_hi = seconds.ci.hi;
     out.basis = basis_of(picked);
     out.rounds = is_round(picked) ? (uint32_t)n : 0;
+    out.other_series = is_round(picked) && reference(a)->series && !same(picked->series, reference(a)->series);
     out.provenance = picked->group[GT_GROUP_PROVENANCE];
     out.source = picked->group[GT_GROUP_SOURCE];
     out.boundary = picked->group[GT_GROUP_BOUNDARY];

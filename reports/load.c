@@ -236,6 +236,8 @@ static struct gt_facts_run run_fact(struct load *l, size_t model, const struct g
     struct gt_facts_run out = {.model = model,
                                .id = run->run,
                                .series = run->series,
+                               .parent = run->parent,
+                               .series_complete = run->series_status == 0,
                                .hooked = run->unit_hooks,
                                .annotation_unused = run->annotation_unused,
                                .whole = part->counted && strcmp(part->counted, "observed") != 0,

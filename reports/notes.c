@@ -39,6 +39,11 @@ static bool is_whole_run(const struct gt_report_row *row)
     return row->energy.known && is(row->energy.basis, GT_REPORT_WHOLE_RUN);
 }
 
+static bool is_other_series(const struct gt_report_row *row)
+{
+    return row->energy.other_series;
+}
+
 static bool has_few_rounds(const struct gt_report_row *row)
 {
     return row->energy.rounds > 0 && row->energy.rounds < ENOUGH_ROUNDS;
@@ -154,7 +159,7 @@ static void note_idle(struct gt_analysis *a)
 static void note_basis(struct gt_analysis *a)
 {
     const char *hooked = names_where(a, is_hooked), *few = names_where(a, has_few_rounds), *drift = names_where(a, has_drift),
-               *whole = names_where(a, is_whole_run);
+               *whole = names_where(a, is_whole_run), *other = names_where(a, is_other_series);
     if (whole)
         gt_analysis_note(a,
                          "Joules of %s are those of a whole run, its start and end included, divided by the number of "
@@ -165,6 +170,11 @@ static void note_basis(struct gt_analysis *a)
                          "Joules of %s come from runs with unit hooks on, which cost the smallest network most; "
                          "`greentrack eval --rounds 10` takes them with hooks off.",
                          hooked);
+    if (other)
+        gt_analysis_note(a,
+                         "Rounds of %s are of another series than those of %s, taken at another time: one `greentrack eval` of "
+                         "all of them compares them under the same conditions.",
+                         other, gt_report_short_name(a->report->name));
     if (few)
         gt_analysis_note(a, "Fewer than %d rounds: %s. The t-intervals are wide, or missing.", ENOUGH_ROUNDS, few);
     if (drift)

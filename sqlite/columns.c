@@ -228,6 +228,8 @@ TABLE(gt_table_run_line, "lines", gt_run_line, run_line);
 #define P(kind, m) AS(gt_model_run, kind, #m, part.m)
 static const struct gt_column model_run[] = {TEXT(M, run),
                                              TEXT(M, series),
+                                             TEXT(M, parent),
+                                             INTEGER(M, series_status),
                                              TEXT(M, role),
                                              TEXT(M, state),
                                              INTEGER(M, begin_real_ns),

@@ -67,7 +67,9 @@ enum gt_status gt_store_model_runs(struct gt_store *store, const char *digest, s
                                    struct gt_model_run **runs, size_t *count, struct gt_err *err)
 {
     static const char rest[] =
-        "FROM (SELECT r.id AS run, r.series, r.role, r.state, r.begin_real_ns, r.round, r.unit_hooks, " GT_DB_ANNOTATION_UNUSED
+        "FROM (SELECT r.id AS run, r.series, r.parent, (SELECT s.exit_status FROM runs s WHERE s.id = r.series) AS "
+        "series_status,"
+        " r.role, r.state, r.begin_real_ns, r.round, r.unit_hooks, " GT_DB_ANNOTATION_UNUSED
         " AS annotation_unused, r.host, h.text AS "
         "host_text,"
         " r.boot_id, r.source, r.boundary, r.provenance, t.kind, t.method, t.version AS method_version, p.*"

@@ -140,7 +140,8 @@ enum gt_status gt_store_published(struct gt_store *store, const char *name, stru
 
 /* A model's part in one run, with what decides the comparison group. */
 struct gt_model_run {
-    const char *run, *series, *role, *state;
+    const char *run, *series, *parent, *role, *state;
+    int64_t series_status; /* how the series ended; GT_UNKNOWN: it has not, was killed, or there is none */
     int64_t begin_real_ns, round;
     bool unit_hooks, annotation_unused;
     const char *host, *host_text, *boot_id;

@@ -164,7 +164,8 @@ const struct gt_verb gt_verbs[] = {
      "scores the answers and stores the accuracy, marked user. RUN is as for show."},
     {"report", "report on a model and its family", "", 0, 0, GT_VERB_INGESTS, gt_cmd_report, report_options,
      "Reports what is known about a model: accuracy, multiply-accumulates, joules per inference with bounds, the layers that "
-     "cost most; then its family, and where scaling stops paying off."},
+     "cost most; then its family, and where scaling stops paying off. Where rounds of several evaluations are known, "
+     "those of the one that ended well and has most models of the family are taken; rows of another one are noted."},
     {"cost", "count a model's multiply-accumulates, parameters and bytes, layer by layer", "", 0, 0, 0, gt_cmd_cost,
      cost_options,
      "Counts exactly, without running the model: a MAC is one multiply-accumulate of a convolution or fully connected layer, "

@@ -360,6 +360,73 @@ static void test_unpaired_without_answers(void **state)
     gt_arena_free(&f.arena);
 }
 
+static struct gt_facts_run *add_round(struct family *f, size_t model, double uj, const char *series, bool complete)
+{
+    struct gt_facts_run *run = add_run(f, model, uj, "measured", series);
+    run->series_complete = complete;
+    return run;
+}
+
+/* A series that was aborted supersedes no complete one, of none of its models. */
+static void test_aborted_series(void **state)
+{
+    struct family f;
+    (void)state;
+    for (size_t selected = 0; selected < 2; selected++) {
+        begin(&f, 2, "trained");
+        for (size_t model = 0; model < 2; model++) {
+            add_round(&f, model, 1e6, "whole", true);
+            add_round(&f, model, 1e6, "whole", true);
+        }
+        add_round(&f, 0, 9e6, "aborted", false);
+        analyse(&f, selected);
+        for (size_t row = 0; row < 2; row++) {
+            assert_int_equal(f.report.rows[row].energy.rounds, 2);
+            assert_true(f.report.rows[row].energy.uj == 1e6);
+        }
+        assert_false(noted(&f, "another series"));
+        gt_arena_free(&f.arena);
+    }
+}
+
+/* The table of a family is the same whichever of its models is asked for: the series with most models, and what is not in it.
+ */
+static void test_one_series_per_family(void **state)
+{
+    struct family f;
+    (void)state;
+    for (size_t selected = 0; selected < 2; selected++) {
+        begin(&f, 3, "trained");
+        add_round(&f, 2, 4e6, "first", true);
+        add_round(&f, 0, 1e6, "both", true);
+        add_round(&f, 1, 2e6, "both", true);
+        add_round(&f, 0, 9e6, "later", true);
+        analyse(&f, selected);
+        assert_true(f.report.rows[0].energy.uj == 1e6);
+        assert_true(f.report.rows[1].energy.uj == 2e6);
+        assert_true(f.report.rows[2].energy.uj == 4e6);
+        assert_true(noted(&f, selected ? "Rounds of b2 are of another series than those of b1"
+                                       : "Rounds of b2 are of another series than those of b0"));
+        gt_arena_free(&f.arena);
+    }
+}
+
+/* Layers: the pass that came with the rounds, whatever ran later; without rounds the run of more inferences. */
+static void test_layers_of_the_series(void **state)
+{
+    struct family f;
+    (void)state;
+    begin(&f, 1, "trained");
+    add_run(&f, 0, 1e6, "measured", NULL)->parent = "series";
+    add_round(&f, 0, 1e6, "series", true);
+    add_run(&f, 0, 3e6, "measured", NULL)->inferences = 1000;
+    assert_int_equal(gt_report_choose(&f.facts).layers, 0);
+    begin(&f, 1, "trained");
+    add_run(&f, 0, 1e6, "measured", NULL);
+    add_run(&f, 0, 1e6, "measured", NULL)->inferences = 2;
+    assert_int_equal(gt_report_choose(&f.facts).layers, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -368,6 +435,9 @@ int main(void)
         cmocka_unit_test(test_no_data),
         cmocka_unit_test(test_few_points),
         cmocka_unit_test(test_rounds),
+        cmocka_unit_test(test_aborted_series),
+        cmocka_unit_test(test_one_series_per_family),
+        cmocka_unit_test(test_layers_of_the_series),
         cmocka_unit_test(test_drift),
         cmocka_unit_test(test_random_weights_in_words),
         cmocka_unit_test(test_hooked_energy_is_labelled),
