@@ -1,5 +1,6 @@
 # A store made from the replay source, with totals known to the microjoule; ids and times are cut out.
 . "$(dirname "${BASH_SOURCE[0]}")/../e2e/lib_tracker.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/../e2e/lib_query.sh"
 cat >script <<'END'
 greentrack-replay 1
 boundary package+dram
@@ -12,24 +13,17 @@ domain core parent=0
 END
 GREENTRACK_TAGS='a=b "c"' greentrack run -q --energy-source replay:script -- sh -c 'sleep 0.15; exit 3'
 echo "status $?"
-greentrack list --format json | python3 -c "
-import json, sys
-for run in json.load(sys.stdin)['runs']:
-    print({k: run[k] for k in ('role', 'state', 'exit_status', 'exit_signal', 'tags', 'provenance', 'source', 'boundary', 'command', 'model', 'children')})"
+greentrack list --format json | query '.runs[] as $run |
+    ["role", "state", "exit_status", "exit_signal", "tags", "provenance", "source", "boundary", "command", "model", "children"] |
+    map({(.): (. as $k | $run | key($k))}) | add'
 greentrack list --format csv | sed 's/\r$//' | head -n 1
-greentrack show last --format json | python3 -c "
-import json, sys
-run = json.load(sys.stdin)
-print(run['energy']['machine_uj'], run['energy']['kind'], run['closure'])
-for c in run['counters']: print(c['domain'], c['total_uj'], c['additive'], c['first_raw'], c['last_raw'], c['wraps'])"
+greentrack show last --format json | query '[.energy.machine_uj, .energy.kind, key("closure")],
+    (.counters[] | [.domain, .total_uj, .additive, .first_raw, .last_raw, .wraps])'
 greentrack list | sed -E 's/^[0-9a-f]{12} /ID           /; s/[0-9-]{10} [0-9:]{8}Z/DATE                /; s/ +[0-9.]+ (m?s) / T /; s/[0-9.]+ [mµn]?J/E/g; s/ +/ /g'
 greentrack annotate last --model net --family f --phi 2 --inferences 50 --tags noted
 printf '0 1 1\n1 2 3\n2 0 0\n3 9 9\n' >answers
 greentrack annotate last --dataset digits --answers answers
-greentrack list --format json | python3 -c "
-import json, sys
-run = json.load(sys.stdin)['runs'][0]
-print(run['model'], run['family'], run['phi'], run['inferences'], run['tags'])"
+greentrack list --format json | query '.runs[0] | [.model, .family, (.phi | num), .inferences, .tags]'
 printf '0 1 1\n2 2 3\n' >answers
 greentrack annotate last --dataset digits --answers answers
 echo "status $?"

@@ -3,6 +3,7 @@
 # its run has been committed.
 set -u
 . "$(dirname "$0")/lib_plain.sh"
+. "$(dirname "$0")/lib_query.sh"
 [ "$(id -u)" = 0 ] || { echo "mount namespaces need root"; exit 77; }
 if [ "${1-}" != inside ]; then
     unshare -m true 2>/dev/null || { echo "no mount namespaces here"; exit 77; }
@@ -12,7 +13,7 @@ fail() { echo "FAIL: $*"; exit 1; }
 unset GREENTRACK_STORE
 job() { LD_PRELOAD="$PLUGIN" "$O/gtcnn" bench --model fashion/b0 --seconds 0.05 >/dev/null || fail "job"; }
 waiting() { find "$GREENTRACK_SPOOL" -name '*.gtt' | wc -l; }
-runs() { "$O/greentrack" list --format json | python3 -c 'import json,sys; d=json.load(sys.stdin); print(len(d["runs"] if isinstance(d, dict) else d))'; }
+runs() { "$O/greentrack" list --format json | query '.runs | length'; }
 # refused WORDS: ingest fails with exit status 1 and these words; the trace stays where it is.
 refused() {
     "$O/greentrack" ingest >"$TMP/out" 2>"$TMP/err"
@@ -71,28 +72,25 @@ umount "$TMP/full"
 export GREENTRACK_STORE=$kept
 
 job
-python3 - "$GREENTRACK_STORE" <<'P' &
-import sqlite3, sys, time
-db = sqlite3.connect(sys.argv[1], isolation_level=None)
-db.execute("BEGIN IMMEDIATE")
-print("locked", flush=True)
-time.sleep(13)
-P
+mkfifo "$TMP/statements"
+sqlite3 -init /dev/null -batch -bail "$GREENTRACK_STORE" <"$TMP/statements" >"$TMP/locked" &
 locker=$!
-sleep 0.5
+exec 9>"$TMP/statements"
+echo "BEGIN IMMEDIATE; SELECT 'locked';" >&9
+for _ in $(seq 500); do grep -qx locked "$TMP/locked" && break; sleep 0.02; done
+grep -qx locked "$TMP/locked" || fail "the store could not be locked"
 refused "another process holds the store"
-wait $locker
+kill -0 $locker || fail "the lock was not held until the end"
+exec 9>&-
+wait $locker || fail "the process that held the store"
 accepted 3
 
 # Another user may read the file, but not write beside it: said, with what helps.
 chmod 755 "$TMP" "$TMP/place" && chmod 644 "$GREENTRACK_STORE"
 chmod 711 "$TMP/.." # its folder's name is random
-stranger() { python3 -c '
-import os, sys
-os.setgid(65534); os.setuid(65534)
-os.execv(sys.argv[1], sys.argv[1:])' "$O/greentrack" list; }
-if python3 -c 'import os, sys; os.setuid(65534); sys.exit(not os.access(sys.argv[1], os.X_OK))' "$O/greentrack"; then
-    GREENTRACK_SPOOL="$TMP/none" stranger >"$TMP/out" 2>"$TMP/err" && fail "a stranger lists: $(cat "$TMP/out")"
+stranger() { setpriv --reuid=65534 --regid=65534 --clear-groups "$@"; }
+if stranger test -x "$O/greentrack"; then
+    GREENTRACK_SPOOL="$TMP/none" stranger "$O/greentrack" list >"$TMP/out" 2>"$TMP/err" && fail "a stranger lists: $(cat "$TMP/out")"
     grep -q 'copy the store' "$TMP/err" || fail "no remedy: $(cat "$TMP/err")"
 fi
 chmod 600 "$GREENTRACK_STORE"
@@ -103,7 +101,7 @@ head -c 100000 /dev/urandom >"$GREENTRACK_STORE"
 rm -f "$GREENTRACK_STORE"-wal "$GREENTRACK_STORE"-shm
 refused "not a greentrack store"
 cp "$TMP/sound.db" "$GREENTRACK_STORE"
-python3 -c 'import sqlite3,sys; db=sqlite3.connect(sys.argv[1]); db.execute("PRAGMA user_version = 99"); db.commit()' "$GREENTRACK_STORE"
+sql "PRAGMA user_version = 99" || fail "a store of another version"
 refused "newer greentrack"
 cp "$TMP/sound.db" "$GREENTRACK_STORE"
 rm -f "$GREENTRACK_STORE"-wal "$GREENTRACK_STORE"-shm

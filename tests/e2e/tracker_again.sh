@@ -3,19 +3,11 @@
 # as ingest gave; the older record stays, and every view shows each run once.
 set -u
 . "$(dirname "$0")/lib_plain.sh"
+. "$(dirname "$0")/lib_query.sh"
 fail() { echo "FAIL: $*"; exit 1; }
 is() { [ "$2" = "$3" ] || fail "$1: got '$2', wanted '$3'"; }
 G=$O/greentrack
-sql() { python3 -c "
-import sqlite3, sys
-db = sqlite3.connect(sys.argv[1])
-for statement in sys.argv[2].split(';'): rows = db.execute(statement).fetchall()
-db.commit()
-print('\n'.join('|'.join(map(str, r)) for r in rows))" "$GREENTRACK_STORE" "$1"; }
-again() { "$G" ingest --again ${1-} --format json | python3 -c "
-import json, sys
-a = json.load(sys.stdin)['again']
-print(*(a[k] for k in ('attributed', 'already', 'going_on', 'impossible')))"; }
+again() { "$G" ingest --again ${1-} --format json | query '.again | "\(key("attributed")) \(key("already")) \(key("going_on")) \(key("impossible"))"'; }
 
 # One of each kind: two models in two processes, hooks off, a region with reported items, nothing inside, counted by a person; on
 # counters and on the model.
@@ -38,9 +30,9 @@ runs=$(sql "SELECT count(*) FROM runs")
 is "all are of today's version" "$(again)" "0 $runs 0 0"
 
 # An older version with figures of its own.
-for t in attributions part_attributions unit_attributions; do sql "UPDATE $t SET version = 0" >/dev/null; done
+for t in attributions part_attributions unit_attributions; do sql "UPDATE $t SET version = 0"; done
 sql "UPDATE attributions SET run_job_uj = 7 * run_job_uj, inference_uj = 7; UPDATE part_attributions SET uj_per_inference = 7;
-     UPDATE unit_attributions SET uj_per_call = 7, share = 7; SELECT 1" >/dev/null
+     UPDATE unit_attributions SET uj_per_call = 7, share = 7"
 is "the older one is shown" "$(sql "SELECT DISTINCT uj_per_call FROM v_layers WHERE version = 0")" 7.0
 one=$(sql "SELECT id FROM runs ORDER BY begin_real_ns LIMIT 1")
 is "one run" "$(again "$one")" "1 0 0 0"
@@ -52,25 +44,21 @@ is "both records" "$(sql "SELECT version, count(*) FROM attributions GROUP BY 1 
 1|$runs"
 is "once each" "$(sql "SELECT count(*), count(DISTINCT id) FROM v_runs")" "$runs|$runs"
 
-is "shown" "$("$G" show "$one" --format json | python3 -c "
-import json, sys
-print([(a['method'], a['version'], a['current']) for a in json.load(sys.stdin)['attributions']])")" \
-    "[('time', 1, True), ('time', 0, False)]"
+is "shown" "$("$G" show "$one" --format json | query '[.attributions[] | [.method, .version, .current]]')" \
+    '[["time",1,true],["time",0,false]]'
 
 # Another method of the same version: the rank decides, and a run is still one row.
-sql "INSERT INTO attributions(run, method, version) SELECT run, 'aaa', 1 FROM attributions WHERE version = 1" >/dev/null
+sql "INSERT INTO attributions(run, method, version) SELECT run, 'aaa', 1 FROM attributions WHERE version = 1"
 is "an unknown method" "$(sql "SELECT DISTINCT method, count(*) FROM v_attributions GROUP BY 1")" "time|$runs"
-sql "INSERT INTO methods VALUES('aaa', 2)" >/dev/null
+sql "INSERT INTO methods VALUES('aaa', 2)"
 is "a better method" "$(sql "SELECT DISTINCT method, count(*) FROM v_attributions GROUP BY 1")" "aaa|$runs"
 is "rows" "$(sql "SELECT count(*) FROM v_runs")" "$runs"
 
 # What cannot be: from a store that did not keep what slots stand for; said, and no failure.
 export GREENTRACK_STORE=$TMP/old.db
-python3 -c "
-import sqlite3, sys
-sqlite3.connect(sys.argv[1]).executescript(open('tests/golden/store-v1.sql').read())" "$GREENTRACK_STORE" || fail "the old store"
+sql ".read tests/golden/store-v1.sql" || fail "the old store"
 "$G" list >/dev/null || fail "the old store"
-for t in attributions part_attributions unit_attributions; do sql "UPDATE $t SET version = 0" >/dev/null; done
+for t in attributions part_attributions unit_attributions; do sql "UPDATE $t SET version = 0"; done
 is "old runs" "$(again 2>"$TMP/err")" "1 0 0 3"
 grep -q '3 run(s) cannot be attributed again' "$TMP/err" || fail "not said: $(cat "$TMP/err")"
 "$G" ingest "$one" 2>"$TMP/err"
