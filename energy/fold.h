@@ -170,6 +170,8 @@ void gt_fold_add_cpu(struct gt_fold *fold, const struct gt_trace_cpu *cpu);
 void gt_fold_add_event(struct gt_fold *fold, uint64_t thread, const struct gt_trace_event *event);
 /* A row of a region where nobody has made an inference yet: as a unit, and as an inference of the same times. */
 void gt_fold_add_region(struct gt_fold *fold, uint64_t thread, const struct gt_trace_event *event);
+/* The inference window reaches over these times, too: inferences without a row are known to have been there. */
+void gt_fold_extend_window(struct gt_fold *fold, uint64_t t_begin_ns, uint64_t t_end_ns);
 /* What the exact TABLE of the threads holds beyond the rows: it enters calls, items and ns (and `missing_*`). */
 void gt_fold_add_missing(struct gt_fold *fold, uint32_t slot, uint64_t calls, uint64_t items, uint64_t ns);
 /*

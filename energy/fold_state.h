@@ -89,7 +89,6 @@ struct gt_fold {
 /* Index of that slot's unit, made when it is new; the one of GT_FOLD_SLOT_OTHER when there is no place. */
 uint32_t gt_fold_unit_index(struct gt_fold *fold, uint32_t slot);
 void gt_fold_add_pair(struct gt_fold *fold, uint32_t a, uint32_t b, const struct gt_wide *same, const struct gt_wide *lag);
-void gt_fold_extend_window(struct gt_fold *fold, uint64_t t_begin_ns, uint64_t t_end_ns);
 /* Looks up the window's open edges as far as the curves reach (`clamp`: take the last sample where they do not). */
 void gt_fold_resolve_window(struct gt_fold *fold, struct fold_window *window, bool clamp);
 

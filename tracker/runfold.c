@@ -368,6 +368,43 @@ static uint64_t beyond(uint64_t told, uint64_t seen)
     return told > seen ? told - seen : 0;
 }
 
+/* Kinds of loss by which rows fail to reach the file from some moment on; a full ring drops them here and there. */
+static bool lost_its_end(const struct gt_trace_info *info)
+{
+    static const char *const kinds[] = {"no space", "block", "spool cap"};
+    for (size_t i = 0; i < info->loss_count; i++)
+        for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
+            if (strcmp(info->losses[i].label, kinds[k]) == 0)
+                return true;
+    return false;
+}
+
+/* Calls of the process's inferences (without any: its regions) by its rows and by its tables. */
+static void count_calls(const struct merge *m, const struct gt_runfold_trace *trace, uint64_t *seen, uint64_t *told)
+{
+    int kind = m->regions_alone ? 0 : 1;
+    for (uint32_t slot = trace->slot_base; slot < trace->slot_base + trace->info->slots; slot++) {
+        *seen += m->seen[kind][slot].calls;
+        *told += m->told[kind][slot].calls;
+    }
+}
+
+/*
+ * Inferences that the tables tell of came after the last row that reached the file: the window goes on to the process's end.
+ * Where no row reached it there is no window, and the joules stay unknown.
+ */
+static void extend_window(struct merge *m)
+{
+    for (size_t i = 0; i < m->input->process_count; i++) {
+        const struct gt_runfold_trace *trace = &m->input->processes[i];
+        const struct gt_trace_info *info = trace->info;
+        uint64_t seen = 0, told = 0, end_ns = info->last_ns < m->input->until_ns ? info->last_ns : m->input->until_ns;
+        count_calls(m, trace, &seen, &told);
+        if (!trace->goes_on && seen > 0 && told > seen && lost_its_end(info))
+            gt_fold_extend_window(m->fold, end_ns, end_ns);
+    }
+}
+
 /* Calls without a row: the tables are exact. */
 static void add_missing(struct merge *m)
 {
@@ -392,6 +429,7 @@ static void add_missing(struct merge *m)
                 gt_fold_add_missing(m->fold, slot | (kind ? GT_TRACE_SLOT_INFER : 0), told->calls - seen->calls,
                                     beyond(told->items, seen->items), beyond(told->ns, seen->ns));
         }
+    extend_window(m);
     if (m->other_told.calls)
         gt_fold_add_missing(m->fold, GT_FOLD_SLOT_OTHER, m->other_told.calls, m->other_told.items, m->other_told.ns);
 }

@@ -366,7 +366,8 @@ static void finish_part(struct joining *j, struct part *part, const struct gt_ru
     part->run.calls = number_if(true, sum->calls);
     part->run.ns = number_if(true, sum->ns);
     part->run.seconds_per_inference = sum->items > 0 ? (double)sum->ns / 1e9 / (double)sum->items : NAN;
-    gt_partsum_finish(sum, a->known, &part->run);
+    /* Without a window there is nothing to divide: the joules are not known, which is not the same as none. */
+    gt_partsum_finish(sum, a->known && (reported || a->window_ns > 0), &part->run);
     if (part->mixed)
         part->run.threads = part->run.batch = GT_UNKNOWN;
     finish_units(j, part, a->known && a->window_ns > 0);

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# What did not reach the spool makes joules unknown, or is made up for with all inferences of the table; it never makes them few.
+set -u
+. "$(dirname "$0")/lib_plain.sh"
+. "$(dirname "$0")/lib_query.sh"
+fail() { echo "FAIL: $*"; exit 1; }
+export GREENTRACK_ENERGY_SOURCE=model G=$O/greentrack PLUGIN O TMP
+bench() { "$O/gtcnn" bench --model fashion/b0 --seconds "$1" >/dev/null; }
+export -f bench
+uj() { "$G" report --model b0 --format json | query '.energy | key("uj_per_inference")'; }
+
+# Beyond the cap of the spool not one row is there: how many, but not how many joules.
+export GREENTRACK_STORE=$TMP/cap.db
+GREENTRACK_SPOOL_MB=0 "$G" run -q -- "$O/gtcnn" bench --model fashion/b0 --seconds 0.2 >/dev/null || fail "run"
+got=$("$G" report --model b0 --format json | query 'key("energy")')
+[ "$got" = null ] || fail "beyond the cap: $got"
+
+# A spool that fills up: the inferences after its last row had their time, too.
+export GREENTRACK_STORE=$TMP/whole.db
+LD_PRELOAD=$PLUGIN bash -c 'bench 0.5' || fail "bench"
+whole=$(uj)
+[ "$(id -u)" = 0 ] && unshare -m true 2>/dev/null || { echo "mounting a small tmpfs is not permitted here"; exit 77; }
+export GREENTRACK_STORE=$TMP/full.db
+mkdir -p "$TMP/small"
+unshare -m bash -c '
+    mount -t tmpfs -o size=300k none "$TMP/small" && export GREENTRACK_SPOOL=$TMP/small/spool || exit 1
+    LD_PRELOAD=$PLUGIN bash -c "bench 0.5" && "$G" ingest >/dev/null' || fail "a full spool"
+"$G" show last | grep -q "no space" || fail "the spool was not full: $("$G" show last)"
+full=$(uj)
+awk -v a="$whole" -v b="$full" 'BEGIN { exit !(b > a / 1.7 && b < a * 1.7) }' || fail "a full spool: $full uJ, else $whole"
+exit 0
