@@ -193,8 +193,8 @@ static void note_annotation(struct gt_analysis *a)
     if (runs)
         gt_analysis_note(
             a,
-            "Annotation without effect (run %s): the run has several models by now, and a model, family, φ or number "
-            "of inferences that was said of it fits only one.",
+            "Annotation without effect (run %s): the run has several models by now, or one that says its name, family and φ "
+            "itself, or its inferences were observed.",
             runs);
 }
 

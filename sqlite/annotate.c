@@ -72,14 +72,16 @@ static enum gt_status move_model(struct gt_store *store, const char *run, const 
     return status;
 }
 
+/* A label holds for the model in all its runs, so it adds what the model's file leaves open and never changes what it says. */
 static enum gt_status label_model(struct gt_store *store, const char *run, const struct gt_annotation_record *said,
                                   struct gt_err *err)
 {
     sqlite3_stmt *statement;
     enum gt_status status =
         gt_db_prepare(store,
-                      "INSERT INTO labels(model, name, family, phi) SELECT model, ?2, ?3, ?4 FROM run_models"
-                      " WHERE run = ?1 AND true ON CONFLICT(model) DO UPDATE SET"
+                      "INSERT INTO labels(model, name, family, phi) SELECT m.digest, iif(m.name IS NULL, ?2, NULL),"
+                      " iif(m.family IS NULL, ?3, NULL), iif(m.phi IS NULL, ?4, NULL) FROM run_models p"
+                      " JOIN models m ON m.digest = p.model WHERE p.run = ?1 AND true ON CONFLICT(model) DO UPDATE SET"
                       " name = coalesce(excluded.name, name), family = coalesce(excluded.family, family),"
                       " phi = coalesce(excluded.phi, phi)",
                       &statement, err);
@@ -99,7 +101,8 @@ static enum gt_status divide_run(struct gt_store *store, const char *run, int64_
     enum gt_status status =
         gt_db_prepare(store,
                       "UPDATE run_models SET inferences = ?2, counted = 'annotated', seconds_per_inference ="
-                      " (SELECT (end_ns - begin_ns) / 1e9 / ?2 FROM runs WHERE id = ?1) WHERE run = ?1",
+                      " (SELECT (end_ns - begin_ns) / 1e9 / ?2 FROM runs WHERE id = ?1) WHERE run = ?1"
+                      " AND counted IS NOT 'observed'",
                       &statement, err);
     if (status != GT_OK)
         return status;
@@ -186,6 +189,54 @@ static enum gt_status check_model(struct gt_store *store, const char *run, const
     return status;
 }
 
+/* What the run's model says of itself (its file, or the runtime that it is built into) is not for one run's annotation. */
+static enum gt_status check_labels(struct gt_store *store, const char *run, const struct gt_annotation_record *said,
+                                   struct gt_err *err)
+{
+    sqlite3_stmt *statement;
+    enum gt_status status =
+        gt_db_prepare(store,
+                      "SELECT coalesce(m.name, m.digest), CASE WHEN m.name <> ?2 THEN 'name' WHEN m.family <> ?3 THEN 'family'"
+                      " ELSE 'φ' END FROM run_models p JOIN models m ON m.digest = p.model WHERE p.run = ?1"
+                      " AND (m.name <> ?2 OR m.family <> ?3 OR m.phi <> ?4)",
+                      &statement, err);
+    if (status != GT_OK)
+        return status;
+    sqlite3_bind_text(statement, 1, run, -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 2, said->model, -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 3, said->family, -1, SQLITE_STATIC);
+    sqlite3_bind_double(statement, 4, said->phi); /* NaN is NULL, and equal to anything here */
+    int code = sqlite3_step(statement);
+    if (code == SQLITE_ROW)
+        status =
+            gt_err_set(err, GT_E_STATE, "run %.8s: its model, %.100s, says its %s itself; a label would change it in all runs",
+                       run, (const char *)sqlite3_column_text(statement, 0), (const char *)sqlite3_column_text(statement, 1));
+    else if (code != SQLITE_DONE)
+        status = gt_db_fail(store, code, err);
+    sqlite3_finalize(statement);
+    return status;
+}
+
+/* An exact count must not give way to a remembered one; and nothing infers more than once in a nanosecond. */
+static enum gt_status check_inferences(struct gt_store *store, const char *run, int64_t inferences, struct gt_err *err)
+{
+    static const char observed[] = "SELECT coalesce(max(inferences), 0) FROM run_models WHERE run = ? AND counted = 'observed'";
+    int64_t count = 0, ns = 0;
+    if (inferences == GT_UNKNOWN)
+        return GT_OK;
+    enum gt_status status = gt_db_integer(store, observed, run, 0, &count, err);
+    if (status == GT_OK && count > 0)
+        return gt_err_set(err, GT_E_STATE, "run %.8s: its inferences were observed, %lld of them; no number is taken instead",
+                          run, (long long)count);
+    if (status == GT_OK)
+        status = gt_db_integer(store, "SELECT coalesce(end_ns - begin_ns, 9223372036854775807) FROM runs WHERE id = ?", run, 0,
+                               &ns, err);
+    if (status == GT_OK && inferences > ns)
+        return gt_err_set(err, GT_E_ARG, "%lld inferences would be more than one in a nanosecond of run %.8s",
+                          (long long)inferences, run);
+    return status;
+}
+
 static enum gt_status annotate(struct gt_store *store, const char *run, const struct gt_annotation_record *said,
                                struct gt_arena *arena, struct gt_err *err)
 {
@@ -199,7 +250,16 @@ static enum gt_status annotate(struct gt_store *store, const char *run, const st
         status = check_model(store, run, said, merged, err);
     if (status == GT_OK && old)
         status = move_model(store, run, old, merged, err);
+    if (status == GT_OK)
+        status = check_labels(store, run, said, err);
+    if (status == GT_OK)
+        status = check_inferences(store, run, said->inferences, err);
     return status == GT_OK ? apply(store, run, merged, err) : status;
+}
+
+static bool is_blank(const char *name)
+{
+    return name && name[strspn(name, " \t\n\r")] == '\0';
 }
 
 enum gt_status gt_store_annotate(struct gt_store *store, const char *run, const struct gt_annotation_record *said,
@@ -209,6 +269,8 @@ enum gt_status gt_store_annotate(struct gt_store *store, const char *run, const 
     struct gt_arena arena = {0};
     if (said->inferences != GT_UNKNOWN && said->inferences <= 0)
         return gt_err_set(err, GT_E_ARG, "the number of inferences must be positive");
+    if (is_blank(said->model) || is_blank(said->family))
+        return gt_err_set(err, GT_E_ARG, "a name must have more than blanks in it");
     enum gt_status status = gt_db_begin(store, err);
     if (status != GT_OK)
         return status;

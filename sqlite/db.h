@@ -51,10 +51,15 @@ enum gt_status gt_db_run(struct gt_store *store, const char *sql, const char *co
 enum gt_status gt_db_integer(struct gt_store *store, const char *sql, const char *text, int64_t otherwise, int64_t *value,
                              struct gt_err *err);
 
-/* SQL over runs r and annotations a: what a person said of the run's model fits none of its several ones (annotate.c). */
+/*
+ * SQL over runs r and annotations a: what a person said, and what does not hold of the run any more: it has several models, or
+ * one that says otherwise itself, or whose inferences were observed (annotate.c).
+ */
 #define GT_DB_ANNOTATION_UNUSED                                                                                                \
     "coalesce(coalesce(a.model, a.family, a.phi, a.inferences) IS NOT NULL AND"                                                \
-    " (SELECT count(*) FROM run_models o WHERE o.run = r.id) > 1, 0)"
+    " ((SELECT count(*) FROM run_models o WHERE o.run = r.id) > 1 OR EXISTS (SELECT 1 FROM run_models o JOIN v_models v"       \
+    " ON v.digest = o.model WHERE o.run = r.id AND (v.name <> a.model OR v.family <> a.family OR v.phi <> a.phi"               \
+    " OR (a.inferences IS NOT NULL AND o.counted = 'observed')))), 0)"
 
 enum gt_status gt_db_begin(struct gt_store *store, struct gt_err *err);
 /* Commits when `status` is GT_OK, else rolls back. Returns `status`, or why the commit failed. */

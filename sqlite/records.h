@@ -156,7 +156,7 @@ struct gt_run_record {
     const char *role;                 /* "run" (greentrack run), "eval", "round", "process" (bare preload), "outlived" */
     const char *state;                /* "open", "crashed", "closed" */
     const char *command, *tags;
-    /* Read only: a person named its model or number of inferences, and by now it has several models: applied to none. */
+    /* Read only: what a person said of it does not hold: it has several models by now, or one that says otherwise itself. */
     bool annotation_unused;
     int64_t exit_status, exit_signal;
     int64_t begin_real_ns, begin_ns, end_ns; /* monotonic but the first */

@@ -65,9 +65,11 @@ enum gt_status gt_store_put_accuracy(struct gt_store *store, const struct gt_acc
                                      const struct gt_dataset_record *dataset, int64_t *kept, struct gt_err *err);
 /*
  * Merges: what is not said keeps its earlier value. A foreign job's model is its label, so that naming it anew concerns this
- * run (and its answers) alone; labels of a model known by its file are the model's, in all runs. GT_E_NOENT: no such run;
- * GT_E_STATE: a number of inferences, a family or a φ for a run that has no model and is not given one; GT_E_AMBIGUOUS: for one
- * that has several. Nothing is stored then.
+ * run (and its answers) alone; labels of a model known by its file are the model's, in all runs: they add what the file leaves
+ * open. GT_E_NOENT: no such run; GT_E_STATE: a number of inferences, a family or a φ for a run that has no model and is not
+ * given one, a label that is not what the model says of itself, a number where inferences were observed; GT_E_ARG: a number
+ * below 1 or beyond one in a nanosecond, a blank name; GT_E_AMBIGUOUS: for a run that has several models. Nothing is stored
+ * then.
  */
 enum gt_status gt_store_annotate(struct gt_store *store, const char *run, const struct gt_annotation_record *annotation,
                                  struct gt_err *err);

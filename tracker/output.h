@@ -20,9 +20,8 @@ static inline struct gt_value gt_output_known(int64_t value)
 
 /* Said of a run whose annotation_unused is set (sqlite/records.h). */
 #define GT_OUTPUT_ANNOTATION_UNUSED                                                                                             \
-    "what was annotated (model, family, φ or number of inferences) no longer applies: the run has several models by now, and " \
-    "it "                                                                                                                       \
-    "fits only one"
+    "what was annotated (model, family, φ or number of inferences) does not apply: the run has several models by now, or one " \
+    "that says otherwise itself, or its inferences were observed"
 
 /* How a run ended, for people: "0", "SIGKILL", "signal 40"; NULL where it is not known. From the arena. */
 const char *gt_output_ending(struct gt_arena *arena, int64_t exit_status, int64_t exit_signal);

@@ -160,7 +160,12 @@ const struct gt_verb gt_verbs[] = {
      "Shows everything that is known about one run: what ran, where, its joules with their bounds and their provenance, the "
      "closure, the layers that cost most, its child runs. RUN is the run's id or the beginning of it; last is the newest."},
     {"annotate", "tell what a run was", "RUN", 1, 1, GT_VERB_INGESTS, gt_cmd_annotate, annotate_options,
-     "Attaches names to a run: model, family, scaling coefficient, number of inferences, tags. With --answers and --dataset, "
+     "Says what a run was: its tags, and where the run does not say so itself, its model, family, scaling coefficient and "
+     "number "
+     "of inferences. A model that was read from a file, or is built in, keeps the name, family and φ that it has; family or φ "
+     "that "
+     "it leaves open are then the model's in all its runs; inferences that were observed keep their number. With --answers and "
+     "--dataset, "
      "scores the answers and stores the accuracy, marked user. RUN is as for show."},
     {"report", "report on a model and its family", "", 0, 0, GT_VERB_INGESTS, gt_cmd_report, report_options,
      "Reports what is known about a model: accuracy, multiply-accumulates, joules per inference with bounds, the layers that "

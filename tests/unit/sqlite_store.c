@@ -345,6 +345,7 @@ static void attributions_stand_beside_each_other(void **state)
     same_text(without[0], id);
 
     /* What a person says divides by the current record. */
+    assert_int_equal(ask(&p, "UPDATE run_models SET counted = 'reported' RETURNING 1"), 1);
     struct gt_annotation_record said = {.phi = NAN, .inferences = 5};
     OK(&p, gt_store_annotate(p.store, id, &said, &p.err));
     struct gt_run_record *got = NULL;
@@ -501,7 +502,83 @@ static void labels_without_a_model_are_refused(void **state)
     place_close(&p);
 }
 
-/* A live job may load another model after a person has labelled its only one: its later ingests must not fail for that. */
+/* What the file of a model says is not one run's to change, and an exact count not a person's. */
+static void annotations_override_no_file_and_no_count(void **state)
+{
+    (void)state;
+    struct place p;
+    char id[33];
+    struct gt_run_record run = record_run(id, 1, "closed"), *got = NULL;
+    const struct gt_annotation_record refused[] = {
+        {.model = "resnet", .phi = NAN, .inferences = GT_UNKNOWN},
+        {.family = "other", .phi = NAN, .inferences = GT_UNKNOWN},
+        {.phi = -1, .inferences = GT_UNKNOWN},
+        {.phi = NAN, .inferences = 1},
+    };
+    const struct gt_annotation_record wrong[] = {{.model = " ", .phi = NAN, .inferences = GT_UNKNOWN},
+                                                 {.family = "", .phi = NAN, .inferences = GT_UNKNOWN}};
+    const struct gt_annotation_record same = {.model = "fashion/b3", .family = "fashion", .phi = 3, .inferences = GT_UNKNOWN};
+    struct gt_model_record *model = NULL;
+    place_open(&p);
+    put(&p, &run);
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+        assert_int_equal(gt_store_annotate(p.store, id, &refused[i], &p.err), GT_E_STATE);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_int_equal(gt_store_annotate(p.store, id, &wrong[i], &p.err), GT_E_ARG);
+    assert_int_equal(ask(&p, "SELECT count(*) FROM annotations"), 0);
+    OK(&p, gt_store_annotate(p.store, id, &same, &p.err));
+    OK(&p, gt_store_get_model(p.store, MODEL_A, &p.arena, &model, &p.err));
+    same_text(model->name, "fashion/b3");
+    same_real(model->phi, 3);
+    OK(&p, gt_store_get_run(p.store, id, &p.arena, &got, &p.err));
+    same_text(got->models[0].counted, "observed");
+    assert_int_equal(got->models[0].inferences, 10);
+    place_close(&p);
+}
+
+/* A person names a job before it loads its model: the model's file names it, and what was observed counts. */
+static void a_model_that_comes_after_its_label_keeps_its_name(void **state)
+{
+    (void)state;
+    struct place p;
+    char id[33];
+    struct gt_run_record run = record_run(id, 1, "open"), *got = NULL;
+    struct gt_annotation_record said = {.model = "guess", .phi = 7, .inferences = 9};
+    struct gt_model_record *model = NULL;
+    place_open(&p);
+    run.model_count = 0;
+    OK(&p, gt_store_put_run(p.store, &run, NULL, 0, &p.err));
+    OK(&p, gt_store_annotate(p.store, id, &said, &p.err));
+    run.model_count = 1;
+    put(&p, &run);
+    OK(&p, gt_store_get_model(p.store, MODEL_A, &p.arena, &model, &p.err));
+    same_text(model->name, "fashion/b3");
+    same_real(model->phi, 3);
+    OK(&p, gt_store_get_run(p.store, id, &p.arena, &got, &p.err));
+    assert_int_equal(got->models[0].inferences, 10);
+    assert_true(got->annotation_unused);
+    assert_sound(&p);
+    place_close(&p);
+}
+
+static void more_inferences_than_nanoseconds(void **state)
+{
+    (void)state;
+    struct place p;
+    char id[33];
+    struct gt_run_record run = record_run(id, 1, "closed");
+    struct gt_annotation_record said = {.model = "m", .phi = NAN, .inferences = 1001};
+    place_open(&p);
+    run.model_count = 0;
+    OK(&p, gt_store_put_run(p.store, &run, NULL, 0, &p.err)); /* of 1000 ns */
+    assert_int_equal(gt_store_annotate(p.store, id, &said, &p.err), GT_E_ARG);
+    said.inferences = 1000;
+    OK(&p, gt_store_annotate(p.store, id, &said, &p.err));
+    place_close(&p);
+}
+
+/* A live job may load another
+ model after a person has labelled its only one: its later ingests must not fail for that. */
 static void an_annotated_run_may_load_another_model(void **state)
 {
     (void)state;
@@ -512,12 +589,14 @@ static void an_annotated_run_may_load_another_model(void **state)
     struct gt_run_model_record parts[] = {record_parts[0], record_parts[0]};
     struct gt_annotation_record said = {.family = "mine", .tags = "said", .phi = NAN, .inferences = 9};
     models[1].digest = parts[1].model = MODEL_B;
+    models[0].family = models[1].family = NULL;
+    parts[0].counted = parts[1].counted = "reported";
     place_open(&p);
-    put(&p, &run);
+    run.models = parts;
+    OK(&p, gt_store_put_run(p.store, &run, models, 1, &p.err));
     OK(&p, gt_store_annotate(p.store, id, &said, &p.err));
     OK(&p, gt_store_get_run(p.store, id, &p.arena, &got, &p.err));
     assert_false(got->annotation_unused);
-    run.models = parts;
     run.model_count = 2;
     run.state = "closed";
     OK(&p, gt_store_put_run(p.store, &run, models, 2, &p.err));
@@ -958,6 +1037,9 @@ int main(void)
         cmocka_unit_test(a_new_label_is_of_that_run_alone),
         cmocka_unit_test(labels_without_a_model_are_refused),
         cmocka_unit_test(an_annotated_run_may_load_another_model),
+        cmocka_unit_test(annotations_override_no_file_and_no_count),
+        cmocka_unit_test(a_model_that_comes_after_its_label_keeps_its_name),
+        cmocka_unit_test(more_inferences_than_nanoseconds),
         cmocka_unit_test(what_a_model_did_not_say_is_filled_in_later),
         cmocka_unit_test(models_are_found_by_label_and_digest),
         cmocka_unit_test(runs_are_found_by_a_unique_beginning),
