@@ -2,9 +2,11 @@
 #
 # query FILTER <JSON: what jq makes of it, a value a line. Where jq is lenient the filter can be strict: `key("k")` fails where there
 # is no such key (.k would be null), `num` where there is no number (null would count as 0 in a sum and be less than any number).
+# `given` is whether a value is there and says something.
 query() {
     jq -rc "def key(\$k): if has(\$k) then .[\$k] else error(\"no key \" + \$k) end;
         def num: if type == \"number\" then . + 0 else error(\"no number: \" + tojson) end;
+        def given: . != null and . != \"\" and . != 0 and . != false;
         $1"
 }
 # sql STATEMENTS [STORE]: the rows, columns by |; the store is that of GREENTRACK_STORE. Fails at the first statement that fails.

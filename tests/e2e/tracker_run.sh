@@ -2,13 +2,11 @@
 # greentrack run: exit statuses, signals, streams, exact joules on the replay source, nesting, what outlives, static programs.
 set -u
 . "$(dirname "$0")/lib_tracker.sh"
+. "$(dirname "$0")/lib_query.sh"
 G="$O/greentrack"
 fail() { echo "FAIL: $*"; exit 1; }
 is() { [ "$2" = "$3" ] || fail "$1: got '$2', wanted '$3'"; }
-field() { "$G" list --all --format json | python3 -c "
-import json, sys
-runs = json.load(sys.stdin)['runs']
-print($1)"; }
+field() { "$G" list --all --format json | query ".runs | $1"; }
 
 # Joules of a script whose totals are known: package 500001 µJ over a wrap, core is inside of it and does not count.
 cat >"$TMP/script" <<'END'
@@ -21,12 +19,9 @@ domain core parent=0
 50000000 262143728851 20
 END
 "$G" run -q --energy-source "replay:$TMP/script" -- sleep 0.2 || fail "replay run"
-is "machine total" "$("$G" show last --format json | python3 -c "
-import json, sys
-run = json.load(sys.stdin)
-print(run['energy']['machine_uj'], run['energy']['provenance'], run['energy']['boundary'],
-      [(c['domain'], c['total_uj']) for c in run['counters']])")" \
-    "500001 measured package [('package-0', 500001), ('core', 10)]"
+is "machine total" "$("$G" show last --format json | query '
+    [.energy.machine_uj, .energy.provenance, .energy.boundary, [.counters[] | [.domain, .total_uj]]]')" \
+    '[500001,"measured","package",[["package-0",500001],["core",10]]]'
 
 # The spool and the store are the user's alone.
 is "mode of the spool" "$(stat -c %a "$GREENTRACK_SPOOL")" 700
@@ -61,21 +56,19 @@ for _ in $(seq 200); do [ -s "$TMP/up" ] && break; sleep 0.02; done
 kill -TERM $pid; wait $pid; is "a handled signal" $? 9
 "$G" run -q -- sh -c 'kill -TERM $$' 2>/dev/null; is "a fatal signal" $? 143
 "$G" run -q -- sh -c 'kill -KILL $$' 2>/dev/null; is "a killed job" $? 137
-is "its record" "$(field "runs[0]['exit_signal']")" 9
+is "its record" "$(field ".[0].exit_signal")" 9
 is "its line" "$("$G" list --limit 1 | awk 'NR == 2 { print $6 }')" SIGKILL
 (trap '' CHLD; "$G" run -q -- sh -c 'exit 4'); is "SIGCHLD ignored by the parent" $? 4
 
 # A run inside a run is its child, and not another line of the list.
 "$G" run -q -- "$G" run -q -- sh -c 'exit 6'; is "nested status" $? 6
-is "nested" "$(field "sorted((bool(r['parent']), r['children']) for r in runs[:2])")" "[(False, 1), (True, 0)]"
-is "its parent" "$(field "[r['parent'] for r in runs[:2] if r['parent']] == [r['id'] for r in runs[:2] if not r['parent']]")" True
-is "lines" "$("$G" list --format json | python3 -c "
-import json, sys
-print(sum(1 for r in json.load(sys.stdin)['runs'] if r['parent']))")" 0
+is "nested" "$(field '.[:2] | map([(key("parent") | given), .children]) | sort')" "[[false,1],[true,0]]"
+is "its parent" "$(field '.[:2] | map(select(.parent | given).parent) == map(select(.parent | given | not).id)')" true
+is "lines" "$("$G" list --format json | query '[.runs[] | select(key("parent") | given)] | length')" 0
 
 # CPU time is that of the whole tree, not of the shell alone.
 "$G" run -q -- sh -c '(i=0; while [ $i -lt 60000 ]; do i=$((i+1)); done) & wait; (sh -c "i=0; while [ \$i -lt 60000 ]; do i=\$((i+1)); done")'
-ns=$("$G" show last --format json | python3 -c "import json, sys; print(json.load(sys.stdin)['cpu_ns'])")
+ns=$("$G" show last --format json | query .cpu_ns)
 [ "$ns" -gt 10000000 ] || fail "CPU time of the tree: $ns ns"
 
 # A static program is measured from outside only, and that is said.
