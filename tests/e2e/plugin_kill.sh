@@ -3,6 +3,7 @@
 # instants that the host knows, the store has exactly what it had executed.
 set -u
 . "$(dirname "$0")/preload.sh"
+. "$(dirname "$0")/lib_query.sh"
 RANDOM=20261
 for round in $(seq 6); do
     clear_spool
@@ -26,11 +27,8 @@ done
 
 # The host says what it has executed and kills itself: what ingest stores is that, to the call.
 stored() {
-    "$O/greentrack" ingest >/dev/null && "$O/greentrack" show last --all --format json | python3 -c "
-import json, sys
-run = json.load(sys.stdin)
-inferences = sum(model['inferences'] for model in run['models'])
-print(run['state'], inferences, sum(layer['calls'] for layer in run['layers']) + inferences)"
+    "$O/greentrack" ingest >/dev/null && "$O/greentrack" show last --all --format json | query '
+        ([.models[].inferences | num] | add // 0) as $n | "\(.state) \($n) \([.layers[].calls | num] | $n + add)"'
 }
 exact() { # mode (NAME=value), where, inferences
     clear_spool

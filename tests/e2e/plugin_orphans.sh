@@ -2,6 +2,7 @@
 # Rings whose process is gone and whose trace was taken away: ingest removes them, and no others.
 set -u
 . "$(dirname "$0")/preload.sh"
+. "$(dirname "$0")/lib_query.sh"
 home=$TMP/spool
 rings_of() { find /dev/shm -name "greentrack-$1-*" | wc -l; }
 id_in() { # spool
@@ -65,11 +66,8 @@ ingest "$home"
 : >"$TMP/looked"
 wait $run
 ingest "$home"
-got=$("$O/greentrack" show last --all --format json | python3 -c "
-import json, sys
-run = json.load(sys.stdin)
-inferences = sum(model['inferences'] for model in run['models'])
-print(inferences, sum(layer['calls'] for layer in run['layers']) + inferences)")
+got=$("$O/greentrack" show last --all --format json | query '
+    ([.models[].inferences | num] | add // 0) as $n | "\($n) \([.layers[].calls | num] | $n + add)"')
 [ "$got" = "$(cat "$TMP/said")" ] || fail "of a run: stored is $got, executed was $(cat "$TMP/said")"
 [ "$(rings_of "$id")" = 0 ] || fail "rings are left after the run"
 exit 0

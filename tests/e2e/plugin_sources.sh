@@ -3,11 +3,9 @@
 # A set-user-ID program is not steered by its caller's environment.
 set -u
 . "$(dirname "$0")/lib_plain.sh"
+. "$(dirname "$0")/lib_query.sh"
 fail() { echo "FAIL: $*"; exit 1; }
-told() { "$O/greentrack" show last --format json | python3 -c "
-import json, sys
-run = json.load(sys.stdin)
-print($1)"; }
+told() { "$O/greentrack" show last --format json | query "$1"; }
 job() { # script seconds
     GREENTRACK_ENERGY_SOURCE="replay:$1" LD_PRELOAD="$PLUGIN" "$O/gtcnn" bench --model fashion/b0 --seconds "$2" >/dev/null || fail "job"
     "$O/greentrack" ingest >/dev/null || fail "ingest"
@@ -26,9 +24,9 @@ domain dram
 END
 job "$TMP/wrap" 0.3
 # (The run begins with its first unit, a moment before the sampler's first reading: that moment is filled at the mean power, and the bounds know.)
-got=$(told "run['energy']['lo_uj'] <= 501001 <= run['energy']['machine_uj'] < 1.05 * 501001, run['energy']['provenance'], run['energy']['source'], run['energy']['boundary'],
-      [(c['domain'], c['total_uj'], c['wraps']) for c in run['counters']]")
-[ "$got" = "True measured replay package+dram [('package-0', 500001, 1), ('core', 10, 0), ('dram', 1000, 0)]" ] || fail "$got"
+got=$(told '[(.energy | (.lo_uj | num) <= 501001 and 501001 <= .machine_uj and (.machine_uj | num) < 1.05 * 501001),
+    .energy.provenance, .energy.source, .energy.boundary, [.counters[] | [.domain, .total_uj, .wraps]]]')
+[ "$got" = '[true,"measured","replay","package+dram",[["package-0",500001,1],["core",10,0],["dram",1000,0]]]' ] || fail "$got"
 
 # A source that cannot be read for a while: the energy counted meanwhile is not lost, and the gap is named.
 cat >"$TMP/gap" <<'END'
@@ -42,8 +40,8 @@ domain package-0 scale=1
 120000000 300000
 END
 job "$TMP/gap" 0.3
-got=$(told "run['counters'][0]['total_uj'], run['counters'][0]['gaps'] > 0 or any('gap' in str(e) for e in run.get('events', []))")
-[ "$got" = "300000 True" ] || fail "gap: $got"
+got=$(told '[.counters[0].total_uj, (.counters[0].gaps | num) > 0 or any(.events[]?; tojson | contains("gap"))]')
+[ "$got" = "[300000,true]" ] || fail "gap: $got"
 
 # A script that does not exist: the host is not disturbed, the reason is kept.
 job "$TMP/absent" 0.05
