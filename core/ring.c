@@ -203,6 +203,14 @@ bool gt_ring_push(struct gt_ring *ring, const struct gt_trace_event *event)
     return true;
 }
 
+void gt_ring_keep_items(struct gt_ring *ring, uint64_t total)
+{
+    uint64_t before = LOAD(ring->items);
+    while (before < total &&
+           !atomic_compare_exchange_weak_explicit(&ring->items, &before, total, memory_order_relaxed, memory_order_relaxed))
+        ;
+}
+
 /* --- consumer ------------------------------------------------------------------------------------------------------------ */
 
 uint32_t gt_ring_waiting(const struct gt_ring *ring)

@@ -55,6 +55,7 @@ struct gt_ring {
     _Atomic uint64_t pending_tail;      /* what `tail` will be when record `pending_sequence` is in the trace; 0 none */
     _Atomic uint32_t pending_sequence;
     _Alignas(64) uint64_t spool_device, spool_inode; /* of the folder that its trace is in; 0, 0: not claimed */
+    _Atomic uint64_t items; /* that the program reported, of the whole process: the largest total that reached this ring */
 };
 
 /* Bytes of a ring; 0 when either is no power of 2 or too large. */
@@ -91,6 +92,9 @@ void gt_ring_attach(struct gt_ring *ring, uint64_t thread);
 
 /* One finished unit or inference. False when its row was dropped (the table has it all the same). */
 bool gt_ring_push(struct gt_ring *ring, const struct gt_trace_event *event);
+
+/* The process has reported `total` items so far; an older, smaller total changes nothing. Any thread; lock-free. */
+void gt_ring_keep_items(struct gt_ring *ring, uint64_t total);
 
 /* --- consumer ---------------------------------------------------------------------------------------------------------- */
 
@@ -138,6 +142,8 @@ uint64_t gt_ring_leftover_thread(const struct gt_ring_leftover *leftover);
 uint32_t gt_ring_leftover_rows(const struct gt_ring_leftover *leftover, const struct gt_trace_event **rows);
 /* The exact sums: they replace all TABLE records of that thread. Borrowed. */
 uint32_t gt_ring_leftover_table(const struct gt_ring_leftover *leftover, const struct gt_trace_total **rows);
+/* Items that the program had reported when this ring last heard of it: the largest of a trace's rings counts. */
+uint64_t gt_ring_leftover_items(const struct gt_ring_leftover *leftover);
 /* NULL is allowed. */
 void gt_ring_leftover_close(struct gt_ring_leftover *leftover);
 

@@ -154,6 +154,11 @@ uint32_t gt_ring_leftover_table(const struct gt_ring_leftover *leftover, const s
     return leftover->total_count;
 }
 
+uint64_t gt_ring_leftover_items(const struct gt_ring_leftover *leftover)
+{
+    return atomic_load(&leftover->image->items);
+}
+
 void gt_ring_leftover_close(struct gt_ring_leftover *leftover)
 {
     if (!leftover)

@@ -63,8 +63,8 @@ static bool take_small(struct gt_thread *thread)
     return false;
 }
 
-/* The thread's ring in this epoch; NULL when there is none to be had now. */
-static struct gt_ring *ring_of(struct gt_thread *thread, uint64_t epoch)
+/* The thread's ring in this epoch; NULL when there is none to be had now. `small`: a static one will do. */
+static struct gt_ring *ring_of(struct gt_thread *thread, uint64_t epoch, bool small)
 {
     if (thread->epoch != epoch) {
         thread->ring = NULL;
@@ -75,7 +75,7 @@ static struct gt_ring *ring_of(struct gt_thread *thread, uint64_t epoch)
         return thread->ring;
     if (atomic_load_explicit(&gt_state.spare, memory_order_relaxed) && take_spare(thread))
         return thread->ring;
-    if (!thread->ring)
+    if (!thread->ring && small)
         take_small(thread);
     return thread->ring;
 }
@@ -111,15 +111,25 @@ bool gt_span_begin(struct gt_span *span, enum gt_span_kind kind)
     return true;
 }
 
-static void push(struct gt_thread *thread, uint64_t epoch, const struct gt_trace_event *event)
+/* Into the ring: a row, or the process's total of items (event NULL). */
+static void write_to(struct gt_ring *ring, const struct gt_trace_event *event, uint64_t items)
 {
-    struct gt_ring *ring = ring_of(thread, epoch);
+    if (event)
+        gt_ring_push(ring, event); /* a dropped row is counted by the ring itself */
+    else
+        gt_ring_keep_items(ring, items);
+}
+
+static void push(struct gt_thread *thread, uint64_t epoch, const struct gt_trace_event *event, uint64_t items)
+{
+    struct gt_ring *ring = ring_of(thread, epoch, event != NULL); /* the sampler knows the items before a static ring is read */
     if (!ring) {
-        lose(GT_LOST_NO_RING);
+        if (event)
+            lose(GT_LOST_NO_RING);
         return;
     }
     if (thread->small >= 0) {
-        gt_ring_push(ring, event); /* a dropped row is counted by the ring itself */
+        write_to(ring, event, items);
         return;
     }
     /* The sampler unmaps rings only when the word has changed and nobody is here; one of the two sees the other. */
@@ -127,11 +137,22 @@ static void push(struct gt_thread *thread, uint64_t epoch, const struct gt_trace
     if (atomic_load(gt_state.word) == epoch) {
         thread->pushing = ring;
         atomic_signal_fence(memory_order_seq_cst);
-        gt_ring_push(ring, event);
+        write_to(ring, event, items);
         atomic_signal_fence(memory_order_seq_cst);
         thread->pushing = NULL;
     }
     atomic_store_explicit(&gt_state.busy[thread->number], 0, memory_order_release);
+}
+
+static void push_inside(struct gt_thread *thread, uint64_t epoch, const struct gt_trace_event *event, uint64_t items)
+{
+    int saved = errno;
+    thread->inside = true;
+    atomic_signal_fence(memory_order_seq_cst);
+    push(thread, epoch, event, items);
+    atomic_signal_fence(memory_order_seq_cst);
+    thread->inside = false;
+    errno = saved;
 }
 
 void gt_span_end_from(struct gt_span *span, uint64_t t_begin_ns, uint32_t slot, uint32_t items)
@@ -144,13 +165,27 @@ void gt_span_end_from(struct gt_span *span, uint64_t t_begin_ns, uint32_t slot, 
         lose(thread->inside ? GT_LOST_REENTRY : GT_LOST_NO_SLOT);
         return;
     }
-    int saved = errno;
-    thread->inside = true;
-    atomic_signal_fence(memory_order_seq_cst);
-    push(thread, span->epoch, &event);
-    atomic_signal_fence(memory_order_seq_cst);
-    thread->inside = false;
-    errno = saved;
+    push_inside(thread, span->epoch, &event, 0);
+}
+
+/*
+ * Counted whatever the sampler does, but for OFF, where nobody will ever read it. The new total goes to the thread's ring as
+ * well, which survives what kills the process; where it has none, the sampler puts it into one within an interval.
+ */
+void gt_items_add(uint64_t n)
+{
+    struct gt_thread *thread = &gt_thread;
+    uint64_t word = word_now();
+    if (word == 0 && !thread->inside) {
+        thread->inside = true;
+        word = gt_life_start();
+        thread->inside = false;
+    }
+    if (word == GT_WORD_OFF || !gt_state.items)
+        return;
+    uint64_t total = atomic_fetch_add_explicit(gt_state.items, n, memory_order_relaxed) + n;
+    if (word >= GT_WORD_EPOCH && !thread->inside)
+        push_inside(thread, word, NULL, total);
 }
 
 uint64_t gt_span_now(void)

@@ -86,7 +86,6 @@ static void reset(void)
         memset(gt_state.previous_trace, 0, sizeof gt_state.previous_trace);
         atomic_store(&gt_state.main_left, false);
         atomic_store(&gt_state.keepers, 0);
-        atomic_store(&gt_state.items, 0);
         for (int i = 0; i < GT_LOST_COUNT; i++)
             atomic_store(&gt_state.lost[i], 0);
     }
@@ -238,6 +237,7 @@ __attribute__((constructor)) static void construct(void)
         return;
     if (madvise(page, 4096, MADV_WIPEONFORK) == 0) {
         gt_state.word = page;
+        gt_state.items = gt_state.word + 64 / sizeof *gt_state.word; /* a cache line of its own */
         gt_fork_watch();
     } else {
         munmap(page, 4096);

@@ -185,13 +185,14 @@ static void reset_ring(struct gt_ring *ring)
 {
     uint8_t id[GT_TRACE_ID_BYTES];
     uint32_t capacity = ring->capacity, table_rows = ring->table_rows, number = ring->number;
-    uint64_t spool_device = ring->spool_device, spool_inode = ring->spool_inode;
+    uint64_t spool_device = ring->spool_device, spool_inode = ring->spool_inode, items = atomic_load(&ring->items);
     memcpy(id, ring->trace_id, sizeof id);
     memset(ring, 0, GT_RING_HEADER_BYTES + ((size_t)table_rows + 1) * sizeof(struct gt_ring_total));
     gt_ring_init(ring, id, capacity, table_rows);
     ring->number = number;
     ring->spool_device = spool_device;
     ring->spool_inode = spool_inode;
+    gt_ring_keep_items(ring, items); /* a total of the process does not end with the thread */
 }
 
 /* The last of a ring whose thread is gone or has moved on. */
@@ -232,6 +233,12 @@ void gt_ringset_tables(struct gt_sampler *s)
     for (int i = 0; i < GT_SMALL_RINGS; i++)
         if (atomic_load(&gt_state.small_state[i]) == GT_SMALL_USED)
             write_table(s, small_ring(i), &set->small_written[i]);
+}
+
+void gt_ringset_items(struct gt_sampler *s)
+{
+    if (s->rings.count > 0)
+        gt_ring_keep_items(s->rings.places[0].ring, atomic_load(gt_state.items));
 }
 
 /* --- threads

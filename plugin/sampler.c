@@ -72,6 +72,7 @@ static void wake(struct gt_sampler *s, uint64_t now, bool drain)
         gt_ringset_drain(s);
     }
     gt_ringset_tend(s, second);
+    gt_ringset_items(s);
     if (second) {
         if (!s->blocks.on)
             gt_ringset_tables(s);

@@ -114,6 +114,8 @@ void gt_ringset_tend(struct gt_sampler *s, bool check_dead);
 void gt_ringset_drain(struct gt_sampler *s);
 /* Exact tables that have changed since they were last written. */
 void gt_ringset_tables(struct gt_sampler *s);
+/* What the program has reported, for threads without a ring: a killed process loses an interval of it at most. */
+void gt_ringset_items(struct gt_sampler *s);
 /* Does any ring need to be drained soon? */
 bool gt_ringset_is_urgent(const struct gt_sampler *s);
 void gt_ringset_close(struct gt_sampler *s);

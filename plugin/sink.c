@@ -184,7 +184,7 @@ void gt_sink_rows(struct gt_sampler *s, uint64_t thread, const struct gt_trace_e
 
 static void tell_items(struct gt_sampler *s)
 {
-    uint64_t items = atomic_load(&gt_state.items);
+    uint64_t items = atomic_load(gt_state.items);
     if (items == s->items_told)
         return;
     gt_trace_write_begin(&s->writer, GT_TRACE_NOTE);

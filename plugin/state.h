@@ -92,7 +92,8 @@ struct gt_registry {
 };
 
 struct gt_state {
-    _Atomic uint64_t *word; /* NULL: the page could not be had: off */
+    _Atomic uint64_t *word;  /* NULL: the page could not be had: off */
+    _Atomic uint64_t *items; /* greentrack_items; on the same page, so that a forked child begins at 0; NULL with `word` */
     uint64_t last_epoch;
     int pid;
     atomic_bool disabled;  /* survives fork: a new seccomp filter is inherited */
@@ -106,7 +107,6 @@ struct gt_state {
     _Atomic uint32_t attaches;
     _Atomic(struct gt_ring *) spare;
     _Atomic uint64_t lost[GT_LOST_COUNT];
-    _Atomic uint64_t items; /* greentrack_items */
     _Atomic int small_state[GT_SMALL_RINGS];
     _Atomic uint32_t busy[GT_RING_PLACES];     /* 1 while a thread writes to the ring of that number */
     uint8_t previous_trace[GT_TRACE_ID_BYTES]; /* of this process, before a quiesce; zero: none */
@@ -137,6 +137,9 @@ struct gt_thread {
 extern __thread struct gt_thread gt_thread __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
 /* --- life.c: starting and stopping the sampler ------------------------------------------------------------------------- */
+
+/* hook.c: the program reports n more items. Starts the sampler, so that one which reports nothing else leaves a trace. */
+void gt_items_add(uint64_t n);
 
 /* Starts the sampler unless it runs. The word afterwards. Any thread; preserves errno. */
 uint64_t gt_life_start(void);

@@ -24,6 +24,14 @@ struct gt_ingest_open {
 
 /* --- opening ------------------------------------------------------------------------------------------------------------ */
 
+/* A ring may have heard of more items than the last NOTE. */
+static void keep_items(struct gt_trace_info *info, const struct gt_ring_leftover *ring)
+{
+    uint64_t items = gt_ring_leftover_items(ring);
+    if (items > info->items)
+        info->items = items;
+}
+
 /* Rings of that trace in /dev/shm: of a process that is gone, everything that had not reached the file. */
 static void open_rings(struct gt_ingest_open *open, const struct gt_ingest_entry *entry)
 {
@@ -42,7 +50,7 @@ static void open_rings(struct gt_ingest_open *open, const struct gt_ingest_entry
         strcpy(open->ring_names[open->ring_count], file->d_name);
         if (gt_ring_leftover_open(path, (uint32_t)geteuid(), open->info.last_sequence, &open->rings[open->ring_count], &err) ==
             GT_OK)
-            open->ring_count++;
+            keep_items(&open->info, open->rings[open->ring_count++]);
     }
     if (folder)
         closedir(folder);
