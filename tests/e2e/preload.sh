@@ -1,7 +1,7 @@
 # Sourced by the scripts that preload the plugin. Sets:
 #   PLUGIN    what to put into LD_PRELOAD: the library, behind a sanitizer's runtime where it is built with one (that must come first)
 #   plain     a function: skips the script under a sanitizer, since foreign programs run with the plain build alone
-#   with, without, same, traces, fail   helpers for comparing a host with and without the plugin
+#   with, without, same, no_layers, traces, fail   helpers for comparing a host with and without the plugin
 : "${O:?}" "${TMP:?}"
 SANITIZER=${SANITIZER-}
 CC=${CC:-gcc}
@@ -62,6 +62,12 @@ rings() { ring_files | wc -l; }
 told() { "$HOST/tracedump" "$GREENTRACK_SPOOL"/process-*.gtt | awk -v key="$1" '$1 == key { n += $2 } END { print n + 0 }'; }
 # says TEXT: does any trace say so in a NOTE, LOSS or PROCESS line?
 says() { "$HOST/tracedump" "$GREENTRACK_SPOOL"/process-*.gtt | grep -q -- "$1"; }
+
+# no_layers: what was preloaded had none, so there is neither trace nor log.
+no_layers() {
+    [ "$(traces)" = 0 ] || fail "a process without layers left a trace"
+    [ ! -e "$GREENTRACK_LOG" ] || fail "a process without layers wrote to the log: $(cat "$GREENTRACK_LOG")"
+}
 
 clear_spool() {
     ring_files | xargs -r rm -f
