@@ -42,8 +42,10 @@ static int digit_of(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+/* All zero is no id: it stands for a bare preload in the trace. */
 static bool parse_id(const char *text, uint8_t id[GT_TRACE_ID_BYTES])
 {
+    unsigned any = 0;
     if (!text || strlen(text) != 2 * GT_TRACE_ID_BYTES)
         return false;
     for (int i = 0; i < 2 * GT_TRACE_ID_BYTES; i++) {
@@ -51,8 +53,9 @@ static bool parse_id(const char *text, uint8_t id[GT_TRACE_ID_BYTES])
         if (digit < 0)
             return false;
         id[i / 2] = (uint8_t)(i % 2 ? id[i / 2] | digit : digit << 4);
+        any |= (unsigned)digit;
     }
-    return true;
+    return any != 0;
 }
 
 /* `folder` must be absolute: the sampler has no current folder of the host's. */

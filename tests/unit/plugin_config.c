@@ -68,6 +68,9 @@ static void run_ids_are_32_digits_or_nothing(void **state)
     setenv("GREENTRACK_RUN", "0123456789abcdef0123456789abcdeg", 1);
     gt_config_read(&config);
     assert_false(config.in_run);
+    setenv("GREENTRACK_RUN", "00000000000000000000000000000000", 1);
+    gt_config_read(&config);
+    assert_false(config.in_run);
     setenv("GREENTRACK_RUN", "0123", 1);
     gt_config_read(&config);
     assert_false(config.in_run);
