@@ -119,7 +119,8 @@ bool gt_ring_table_lost(const struct gt_ring *ring, uint32_t i, struct gt_trace_
 /*
  * Is the file `name` in the open folder `dir_fd` a ring of that spool whose process is gone: a regular file of `uid`, under its
  * right name, claimed for that spool and not locked? Then *trace_id gets its trace's id; whether that is still there is the
- * caller's to find out. False for everything else, and for what cannot be read.
+ * caller's to find out. So is a file of that name that its process left unlocked and of no spool, half made, more than a minute
+ * ago. False for everything else, and for what cannot be read.
  */
 bool gt_ring_is_abandoned(int dir_fd, const char *name, uint32_t uid, uint64_t spool_device, uint64_t spool_inode,
                           uint8_t trace_id[GT_TRACE_ID_BYTES]);

@@ -310,6 +310,46 @@ static void a_claim_ends_with_its_process(void **state)
     gt_ring_destroy(ring, dir_fd, "r");
 }
 
+static void age(const char *name, time_t seconds)
+{
+    struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = time(NULL) - seconds}};
+    assert_int_equal(utimensat(dir_fd, name, times, 0), 0);
+}
+
+/* What a process leaves that ends while it makes a ring: nothing in the file, zeros, or a ring that is claimed by nobody. */
+static void half_made_rings_are_abandoned_after_a_minute(void **state)
+{
+    (void)state;
+    char name[GT_RING_NAME_BYTES];
+    struct gt_ring *ring = NULL;
+    gt_ring_name(id, 3, name);
+    for (int size = 0; size <= 8192; size += 8192) {
+        int fd = openat(dir_fd, name, O_RDWR | O_CREAT | O_EXCL, 0600);
+        assert_int_equal(ftruncate(fd, size), 0);
+        assert_false(abandoned(name, 5, 6));
+        age(name, 120);
+        assert_true(abandoned(name, 5, 6));
+        struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
+        assert_int_equal(fcntl(fd, F_OFD_SETLK, &lock), 0);
+        assert_false(abandoned(name, 5, 6));
+        close(fd);
+        assert_int_equal(renameat(dir_fd, name, dir_fd, "greentrack-12"), 0);
+        assert_false(abandoned("greentrack-12", 5, 6));
+        unlinkat(dir_fd, "greentrack-12", 0);
+    }
+    assert_int_equal(gt_ring_create(dir_fd, name, id, 16, 8, &ring), GT_OK);
+    age(name, 120);
+    assert_false(abandoned(name, 5, 6)); /* it may be that its lock could not be had: this process lives */
+    pid_t child = fork();
+    if (child == 0)
+        _exit(0);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    ring->pid = (uint32_t)child;
+    age(name, 120);
+    assert_true(abandoned(name, 5, 6));
+    gt_ring_destroy(ring, dir_fd, name);
+}
+
 /* Whatever a file holds, the reader answers with a status or with what fits the file. */
 static void hostile_files_are_refused(void **state)
 {
@@ -359,11 +399,17 @@ static void hostile_files_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rows_come_in_order_across_the_end), cmocka_unit_test(a_full_ring_drops_rows_and_the_table_stays_exact),
-        cmocka_unit_test(a_full_table_sums_the_rest),        cmocka_unit_test(producer_and_consumer_at_once),
-        cmocka_unit_test(leftovers_are_told_once),           cmocka_unit_test(the_file_is_private_and_new),
-        cmocka_unit_test(pages_are_there_before_use),        cmocka_unit_test(a_child_has_no_ring),
-        cmocka_unit_test(a_full_disk_makes_no_ring),         cmocka_unit_test(a_claim_ends_with_its_process),
+        cmocka_unit_test(rows_come_in_order_across_the_end),
+        cmocka_unit_test(a_full_ring_drops_rows_and_the_table_stays_exact),
+        cmocka_unit_test(a_full_table_sums_the_rest),
+        cmocka_unit_test(producer_and_consumer_at_once),
+        cmocka_unit_test(leftovers_are_told_once),
+        cmocka_unit_test(the_file_is_private_and_new),
+        cmocka_unit_test(pages_are_there_before_use),
+        cmocka_unit_test(a_child_has_no_ring),
+        cmocka_unit_test(a_full_disk_makes_no_ring),
+        cmocka_unit_test(a_claim_ends_with_its_process),
+        cmocka_unit_test(half_made_rings_are_abandoned_after_a_minute),
         cmocka_unit_test(hostile_files_are_refused),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
