@@ -119,15 +119,15 @@ static void data_closure(struct gt_layout *l)
         gt_value_i64(c->inference_uj),
         gt_value_i64_if(c->units_known, c->units_uj),
         gt_value_i64_if(c->units_known, c->framework_uj),
-        gt_value_i64(c->idle_uj),
-        gt_value_i64(c->others_uj),
+        gt_value_i64_if(c->idle_known, c->idle_uj),
+        gt_value_i64_if(c->others_known, c->others_uj),
         gt_value_i64(c->unattributed_uj),
         gt_value_i64(c->total_uj),
         gt_value_f64(share_of(c, c->inference_uj)),
         gt_value_f64_if(c->units_known, share_of(c, c->units_uj)),
         gt_value_f64_if(c->units_known, share_of(c, c->framework_uj)),
-        gt_value_f64(share_of(c, c->idle_uj)),
-        gt_value_f64(share_of(c, c->others_uj)),
+        gt_value_f64_if(c->idle_known, share_of(c, c->idle_uj)),
+        gt_value_f64_if(c->others_known, share_of(c, c->others_uj)),
         gt_value_f64(share_of(c, c->unattributed_uj)),
         gt_value_bool(c->unattributed_flagged),
         gt_value_text(c->provenance),
@@ -135,10 +135,10 @@ static void data_closure(struct gt_layout *l)
     gt_layout_fields(l, "closure", NULL, c->known, columns, values, GT_LAYOUT_COUNT(columns));
 }
 
-static void closure_row(struct gt_section *section, const struct gt_report_closure *c, const char *part, int64_t uj,
+static void closure_row(struct gt_section *section, const struct gt_report_closure *c, const char *part, bool known, int64_t uj,
                         const char *what)
 {
-    const struct gt_value values[] = {gt_value_text(part), gt_value_i64(uj), gt_value_f64(share_of(c, uj)),
+    const struct gt_value values[] = {gt_value_text(part), gt_value_i64_if(known, uj), gt_value_f64_if(known, share_of(c, uj)),
                                       gt_value_text(what)};
     gt_section_row(section, values, GT_LAYOUT_COUNT(values));
 }
@@ -153,20 +153,21 @@ static void text_closure(struct gt_layout *l)
     struct gt_column *own = gt_layout_columns(l, columns, GT_LAYOUT_COUNT(columns));
     if (!c->known || !own)
         return;
-    bool unseen = c->others_uj == 0 && c->provenance && strcmp(c->provenance, "modelled") == 0;
     own[1].title = gt_layout_energy_title(l, "energy", c->provenance);
     struct gt_section *section = table(l, NULL, "Closure of the inference window", own, GT_LAYOUT_COUNT(columns));
     if (c->units_known) {
-        closure_row(section, c, "units", c->units_uj, "the layers");
-        closure_row(section, c, "framework", c->framework_uj, "inside an inference, outside its layers");
+        closure_row(section, c, "units", true, c->units_uj, "the layers");
+        closure_row(section, c, "framework", true, c->framework_uj, "inside an inference, outside its layers");
     } else
-        closure_row(section, c, "inferences", c->inference_uj, "layers and framework together: layers were not observed");
-    closure_row(section, c, "idle", c->idle_uj, "the job's share of idle");
-    closure_row(section, c, "others", c->others_uj,
-                unseen ? "not seen: the model knows this job's CPU time alone" : "other jobs, idle that was not reserved");
-    closure_row(section, c, "unattributed", c->unattributed_uj,
-                c->unattributed_flagged ? "the job between inferences: above 5 %" : "the job between inferences");
-    closure_row(section, c, "total", c->total_uj, "");
+        closure_row(section, c, "inferences", true, c->inference_uj, "layers and framework together: layers were not observed");
+    closure_row(section, c, "idle", c->idle_known, c->idle_uj,
+                c->idle_known ? "the job's share of idle" : "not known, and in the other parts");
+    closure_row(section, c, "others", c->others_known, c->others_uj,
+                !c->others_known ? "not seen: the model knows this job's CPU time alone"
+                                 : "other jobs, idle that was not reserved");
+    closure_row(section, c, "unattributed", true, c->unattributed_uj,
+                c->unattributed_flagged ? "the job between inferences: above 5 % of its part" : "the job between inferences");
+    closure_row(section, c, "total", true, c->total_uj, "");
 }
 
 void gt_layout_closure(struct gt_layout *l)

@@ -365,22 +365,35 @@ static enum gt_status fill_layers(struct load *l, const struct gt_run_model_reco
     return status;
 }
 
+static int64_t uj_or_zero(int64_t uj)
+{
+    return known(uj) ? uj : 0;
+}
+
+/* Earlier versions stored 0 for what the model cannot see. */
+static bool is_modelled(const struct gt_attribution_record *a)
+{
+    return a->provenance && strcmp(a->provenance, "modelled") == 0;
+}
+
 static void fill_closure(struct gt_report_closure *out, const struct gt_attribution_record *from)
 {
     if (!from->method || !known(from->total.uj))
         return;
     *out = (struct gt_report_closure){.known = true,
                                       .units_known = known(from->units.uj),
+                                      .idle_known = from->idle_known && known(from->idle.uj),
+                                      .others_known = known(from->others.uj) && !is_modelled(from),
                                       .inference_uj = from->inference.uj,
                                       .units_uj = from->units.uj,
                                       .framework_uj = from->framework.uj,
-                                      .idle_uj = from->idle.uj,
-                                      .others_uj = from->others.uj,
+                                      .idle_uj = uj_or_zero(from->idle.uj),
+                                      .others_uj = uj_or_zero(from->others.uj),
                                       .unattributed_uj = from->unattributed.uj,
                                       .total_uj = from->total.uj,
                                       .kind = from->kind,
-                                      .provenance = from->provenance};
-    out->unattributed_flagged = (double)out->unattributed_uj > GT_REPORT_UNATTRIBUTED_FLAG * (double)out->total_uj;
+                                      .provenance = from->provenance,
+                                      .unattributed_flagged = from->unattributed_flag};
 }
 
 static enum gt_status load_layers(struct load *l)

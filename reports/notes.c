@@ -198,6 +198,13 @@ static void note_annotation(struct gt_analysis *a)
             runs);
 }
 
+/* Of the job's own dynamic part, as attribution judges it. */
+static double unattributed_pct(const struct gt_report_closure *c)
+{
+    double job = (double)c->inference_uj + (double)c->unattributed_uj;
+    return job > 0 ? 100 * (double)c->unattributed_uj / job : 0;
+}
+
 static void note_method(struct gt_analysis *a)
 {
     const struct gt_report *r = a->report;
@@ -213,9 +220,11 @@ static void note_method(struct gt_analysis *a)
     if (r->closure.known && r->run_models > 1)
         gt_analysis_note(a, "The closure covers all %zu models of its run.", r->run_models);
     if (r->closure.known && r->closure.unattributed_flagged)
-        gt_analysis_note(
-            a, "Unattributed energy is %.1f %% of the inference window, above %.0f %%: look at it before the layers.",
-            100.0 * (double)r->closure.unattributed_uj / (double)r->closure.total_uj, 100 * GT_REPORT_UNATTRIBUTED_FLAG);
+        gt_analysis_note(a,
+                         "Unattributed energy is %.1f %% of what the job took beside idle in the inference window, above 5 %%: "
+                         "look at it before "
+                         "the layers.",
+                         unattributed_pct(&r->closure));
 }
 
 static void note_dominated(struct gt_analysis *a)

@@ -82,14 +82,15 @@ struct gt_report_layer {
 
 struct gt_report_closure {
     bool known;
-    bool units_known; /* units were observed: inference = units + framework, else those two mean nothing */
+    bool units_known;  /* units were observed: inference = units + framework, else those two mean nothing */
+    bool idle_known;   /* else it is in the other parts */
+    bool others_known; /* else nobody looked: a model knows this job alone */
     int64_t inference_uj, units_uj, framework_uj, idle_uj, others_uj, unattributed_uj, total_uj;
     const char *kind, *provenance;
-    bool unattributed_flagged; /* above GT_REPORT_UNATTRIBUTED_FLAG of the total */
+    bool unattributed_flagged; /* above 5 % of the job's dynamic part: inferences + unattributed; as ingest judged it */
 };
 
-#define GT_REPORT_DRIFT_FLAG 0.05        /* SCALING.md, "Measuring" */
-#define GT_REPORT_UNATTRIBUTED_FLAG 0.05 /* DESIGN, truth rule 2 */
+#define GT_REPORT_DRIFT_FLAG 0.05 /* SCALING.md, "Measuring" */
 
 /* One model of the family, in order of φ. */
 struct gt_report_row {

@@ -104,7 +104,7 @@ static void add_closure(struct showing *s)
         {"inference_uj", "inferences", GT_Q_ENERGY_UJ, 0},  {"units_uj", "  their units", GT_Q_ENERGY_UJ, 0},
         {"framework_uj", "  framework", GT_Q_ENERGY_UJ, 0}, {"idle_uj", "idle", GT_Q_ENERGY_UJ, 0},
         {"others_uj", "others", GT_Q_ENERGY_UJ, 0},         {"unattributed_uj", "unattributed", GT_Q_ENERGY_UJ, 0},
-        {"total_uj", "total", GT_Q_ENERGY_UJ, 0},           {"unattributed_flag", "more than 5 % unattributed", GT_Q_TEXT, 0},
+        {"total_uj", "total", GT_Q_ENERGY_UJ, 0},           {"unattributed_flag", "unattributed above 5 %", GT_Q_TEXT, 0},
         {"window_ns", "window", GT_Q_TIME_NS, 0},
     };
     const struct gt_attribution_record *a = &s->run->attribution;
@@ -112,10 +112,15 @@ static void add_closure(struct showing *s)
                                                      "from the first inference to the last", columns, COUNT(columns));
     if (a->total.uj == GT_UNKNOWN)
         return;
+    /* earlier versions stored 0 for what is not known */
+    int64_t idle = a->idle_known ? a->idle.uj : GT_UNKNOWN;
+    int64_t others = a->provenance && strcmp(a->provenance, "modelled") == 0 ? GT_UNKNOWN : a->others.uj;
     const struct gt_value values[COUNT(columns)] = {
-        gt_output_known(a->inference.uj), gt_output_known(a->units.uj),        gt_output_known(a->framework.uj),
-        gt_output_known(a->idle.uj),      gt_output_known(a->others.uj),       gt_output_known(a->unattributed.uj),
-        gt_output_known(a->total.uj),     gt_value_bool(a->unattributed_flag), gt_output_known(a->window_ns),
+        gt_output_known(a->inference.uj), gt_output_known(a->units.uj),
+        gt_output_known(a->framework.uj), gt_output_known(idle),
+        gt_output_known(others),          gt_output_known(a->unattributed.uj),
+        gt_output_known(a->total.uj),     gt_value_bool(a->unattributed_flag),
+        gt_output_known(a->window_ns),
     };
     gt_section_row(section, values, COUNT(values));
 }

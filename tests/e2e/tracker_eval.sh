@@ -36,7 +36,7 @@ is "no layers in rounds" "$(for id in $("$G" list --all --format json | query '.
     "$G" show "$id" --format json | query '[(.layers | length), .unit_hooks]'; done | sort -u)" "[0,false]"
 is "report" "$("$G" report --model b1 --format json |
     query '[.model.name, .accuracy.n, .accuracy.provenance, (.energy.provenance | IN("measured", "modelled")), (.family | length),
-    .closure.total_uj == ([.closure | .units_uj, .framework_uj, .idle_uj, .others_uj, .unattributed_uj | num] | add)]')" \
+    .closure.total_uj == ([.closure | .units_uj, .framework_uj, (key("idle_uj") // 0), (key("others_uj") // 0), .unattributed_uj | num] | add)]')" \
     '["fashion/b1",50,"measured",true,2,true]'
 "$G" report --model b7 >/dev/null 2>"$TMP/err"; is "an unknown model" $? 1
 grep -q fashion/b1 "$TMP/err" || fail "no candidates: $(cat "$TMP/err")"

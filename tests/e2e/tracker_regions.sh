@@ -9,7 +9,7 @@ export GREENTRACK_MODEL=mine/x0 GREENTRACK_FAMILY=mine GREENTRACK_PHI=0
 unset GREENTRACK_MODEL GREENTRACK_FAMILY GREENTRACK_PHI
 got=$("$O/greentrack" report --model x0 --format json | query '
     (.layers | map({(.name): .}) | add) as $layers |
-    (.closure | [.units_uj, .framework_uj, .idle_uj, .others_uj, .unattributed_uj | num] | add) as $sum |
+    (.closure | [.units_uj, .framework_uj, (key("idle_uj") // 0), (key("others_uj") // 0), .unattributed_uj | num] | add) as $sum |
     [.model.name, (.energy.uj_per_inference | num) > 0, ($layers | keys), $layers.inner.calls, ($layers.inner.uj_per_call | num) > 0,
      $sum == .closure.total_uj and $sum > 0, key("macs")]')
 [ "$got" = '["mine/x0",true,["inner","outer work"],10,true,true,null]' ] || fail "$got"

@@ -9,7 +9,7 @@ G=$O/greentrack
 closure() {
     "$G" report --model "$1" --format json | query '.closure as $c | [.energy.basis, .energy.rounds, ($c | key("units_uj"), key("framework_uj"), key("units_share")),
         ($c.inference_uj | num) > 0,
-        ([$c | .inference_uj, .idle_uj, .others_uj, .unattributed_uj | num] | add) == ($c.total_uj | num), (.layers | length)]'
+        ([$c | .inference_uj, .idle_uj, .unattributed_uj, (key("others_uj") // 0) | num] | add) == ($c.total_uj | num), (.layers | length)]'
 }
 LD_PRELOAD=$PLUGIN GREENTRACK_UNITS=off "$O/gtcnn" eval --model fashion/b0 --limit 200 >/dev/null || fail "bare"
 wanted='["hooks off",1,null,null,null,true,true,0]'

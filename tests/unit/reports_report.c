@@ -38,6 +38,7 @@ struct world {
     struct gt_arena arena;
     struct gt_err err;
     const char *weights, *provenance;
+    bool uncalibrated; /* idle power is not known, and the unattributed part is not above 5 % of the job's */
 };
 
 static void ok(struct world *w, enum gt_status status)
@@ -87,7 +88,7 @@ static void model_record(struct gt_model_record *out, struct gt_unit_record *uni
                                     .units = units};
 }
 
-/* The closure of a hooked run: 70 % units, 10 % framework, 10 % idle, 4 % others, 6 % unattributed. */
+/* The closure of a hooked run: 70 % units, 10 % framework, 10 % idle, no others (nobody looked), 10 % unattributed. */
 static struct gt_attribution_record attribution(const struct world *w, int64_t total)
 {
     struct gt_attribution_record out = {.method = "time",
@@ -99,11 +100,11 @@ static struct gt_attribution_record attribution(const struct world *w, int64_t t
                                         .window_cpu_ns = 1900000000,
                                         .cpu_share = 0.95,
                                         .gap_share = 0,
-                                        .idle_known = true,
-                                        .unattributed_flag = true};
+                                        .idle_known = !w->uncalibrated,
+                                        .unattributed_flag = !w->uncalibrated};
     struct gt_figure_uj *parts[] = {&out.inference, &out.units,        &out.framework, &out.idle,
                                     &out.others,    &out.unattributed, &out.total};
-    static const int percent[] = {80, 70, 10, 10, 4, 6, 100};
+    static const int percent[] = {80, 70, 10, 10, 0, 10, 100};
     for (size_t i = 0; i < COUNT(parts); i++)
         *parts[i] = (struct gt_figure_uj){total * percent[i] / 100, total * percent[i] / 200, total * percent[i] / 50};
     out.run_total = out.run_job = out.total;
@@ -377,7 +378,34 @@ static void test_unobserved_layers_are_not_zero(void **state)
     }
 }
 
-/* Every number that the text shows is in the JSON, but for rounding and scale. */
+/* What nobody looked at is no 0: idle without a calibration, others where the model knows the job alone. And one flag for all.
+ */
+static void test_unknown_parts_are_not_zero(void **state)
+{
+    static const char *const wanted[][2] = {{"json", "\"idle_uj\": null,"},
+                                            {"json", "\"idle_share\": null,"},
+                                            {"json", "\"others_uj\": null,"},
+                                            {"json", "\"others_share\": null,"},
+                                            {"text", "not known, and in the other parts"},
+                                            {"text", "not seen: the model knows this job's CPU time alone"}};
+    struct world *w = *state;
+    struct gt_report r;
+    w->provenance = "modelled";
+    w->uncalibrated = true;
+    put_run(w, 0, -1, 100);
+    build(w, "b0", &r);
+    assert_true(r.closure.known && !r.closure.idle_known && !r.closure.others_known);
+    assert_false(r.closure.unattributed_flagged); /* as attribution judged it, whatever its share of the total is */
+    for (size_t i = 0; i < COUNT(wanted); i++) {
+        char *got = rendered(w, &r, wanted[i][0], NULL);
+        if (!strstr(got, wanted[i][1]))
+            fail_msg("no %s in the %s:\n%s", wanted[i][1], wanted[i][0], got);
+        free(got);
+    }
+}
+
+/* Every number that the text shows
+ is in the JSON, but for rounding and scale. */
 static void collect_numbers(json_t *value, double *out, size_t *n)
 {
     if (json_is_number(value) && *n < 4096)
@@ -498,6 +526,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_goldens, world_open, world_close),
         cmocka_unit_test_setup_teardown(test_reads_back_what_was_stored, world_open, world_close),
         cmocka_unit_test_setup_teardown(test_unobserved_layers_are_not_zero, world_open, world_close),
+        cmocka_unit_test_setup_teardown(test_unknown_parts_are_not_zero, world_open, world_close),
         cmocka_unit_test_setup_teardown(test_json_has_every_figure_of_the_text, world_open, world_close),
         cmocka_unit_test_setup_teardown(test_flags_everywhere, world_open, world_close),
         cmocka_unit_test_setup_teardown(test_model_without_accuracy, world_open, world_close),
