@@ -1,5 +1,7 @@
 #include "plugin/compact.h"
 
+#include "core/trace_read.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -7,6 +9,8 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+enum { LOSS_KIND = 64, LOSS_KINDS = 16 };
 
 /* The old file, walked record by record: we wrote it, and hold its lock. */
 struct walk {
@@ -109,13 +113,67 @@ static uint32_t write_pair(struct gt_sampler *s, struct gt_trace_writer *to, con
     return merged ? 1 : 2;
 }
 
+/* What would grow with the program's life though only its last word, or its sum, counts. */
+struct folded {
+    const struct gt_trace_record *items; /* the last NOTE of items; borrowed from the walk */
+    uint32_t losses;
+    struct {
+        char kind[LOSS_KIND];
+        uint64_t count;
+    } loss[LOSS_KINDS];
+};
+
+static bool fold_loss(struct folded *f, const struct gt_trace_view *view)
+{
+    struct gt_trace_field field;
+    char kind[LOSS_KIND];
+    uint64_t count;
+    if (!gt_trace_find(view, GT_KEY_KIND, &field) || field.bytes >= sizeof kind ||
+        !gt_trace_find_u64(view, GT_KEY_COUNT, &count))
+        return false;
+    gt_trace_field_string(&field, kind, sizeof kind);
+    uint32_t i = 0;
+    while (i < f->losses && strcmp(f->loss[i].kind, kind) != 0)
+        i++;
+    if (i == LOSS_KINDS)
+        return false;
+    if (i == f->losses)
+        strcpy(f->loss[f->losses++].kind, kind);
+    f->loss[i].count += count;
+    return true;
+}
+
+/* False: the record is to be copied as it is. */
+static bool fold_record(struct folded *f, const struct gt_trace_record *record)
+{
+    const struct gt_trace_view view = {
+        .type = record->type, .bytes = record->payload_bytes, .payload = (const void *)(record + 1)};
+    uint64_t items;
+    if (record->type == GT_TRACE_LOSS)
+        return fold_loss(f, &view);
+    if (record->type != GT_TRACE_NOTE || !gt_trace_find_u64(&view, GT_KEY_ITEMS, &items))
+        return false;
+    f->items = record;
+    return true;
+}
+
+static void write_folded(struct gt_trace_writer *to, const struct folded *f)
+{
+    if (f->items)
+        gt_trace_write_packed(to, GT_TRACE_NOTE, NULL, 0, f->items + 1, f->items->payload_bytes);
+    for (uint32_t i = 0; i < f->losses; i++)
+        gt_trace_write_loss(to, f->loss[i].kind, f->loss[i].count);
+}
+
 static uint32_t write_records(struct gt_sampler *s, struct gt_trace_writer *to, struct walk *w)
 {
     const struct gt_trace_record *record, *waiting = NULL;
+    struct folded folded = {0};
     uint32_t blocks = 0;
     while ((record = next_record(w)) != NULL) {
         if (record->type != GT_TRACE_BLOCK) {
-            gt_trace_write_packed(to, (enum gt_trace_type)record->type, NULL, 0, record + 1, record->payload_bytes);
+            if (!fold_record(&folded, record))
+                gt_trace_write_packed(to, (enum gt_trace_type)record->type, NULL, 0, record + 1, record->payload_bytes);
         } else if (!waiting) {
             waiting = record;
         } else {
@@ -127,6 +185,7 @@ static uint32_t write_records(struct gt_sampler *s, struct gt_trace_writer *to, 
         gt_trace_write_packed(to, GT_TRACE_BLOCK, NULL, 0, waiting + 1, waiting->payload_bytes);
         blocks++;
     }
+    write_folded(to, &folded);
     gt_trace_write_flush(to);
     return blocks;
 }

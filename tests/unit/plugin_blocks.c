@@ -506,13 +506,56 @@ static void merging_goes_on_for_ever(void **state)
     unlink(path);
 }
 
+/* Items told once a second, and losses: a merged trace has the last word of the first, the sum of the second, one record each.
+ */
+static void words_do_not_pile_up(void **state)
+{
+    struct gt_sampler *s = start(true);
+    _Atomic uint64_t items = 0;
+    char path[256];
+    struct gt_trace_reader *reader = NULL;
+    struct gt_trace_view view;
+    uint64_t t = 0, raw[2] = {0}, n, notes = 0, last = 0, losses = 0, lost = 0;
+    (void)state;
+    gt_state.items = &items;
+    snprintf(path, sizeof path, "%s/%s", folder, s->name);
+    for (int round = 0; round < 30; round++) {
+        gt_fold_add_tick(s->blocks.fold, t += 10 * MS, raw);
+        atomic_fetch_add(&items, 3);
+        atomic_fetch_add(&gt_state.lost[GT_LOST_REENTRY], 2);
+        gt_sink_losses(s);
+        cut(s);
+        if (round % 10 == 9)
+            gt_compact(s);
+    }
+    stop(s);
+    gt_state.items = NULL;
+    atomic_store(&gt_state.lost[GT_LOST_REENTRY], 0);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    assert_int_equal(gt_trace_read_open_fd(fd, path, &reader, NULL), GT_OK);
+    while (gt_trace_read_next(reader, &view, NULL) == GT_OK)
+        if (view.type == GT_TRACE_NOTE && gt_trace_find_u64(&view, GT_KEY_ITEMS, &n)) {
+            notes++;
+            last = n;
+        } else if (view.type == GT_TRACE_LOSS && gt_trace_find_u64(&view, GT_KEY_COUNT, &n)) {
+            losses++;
+            lost += n;
+        }
+    gt_trace_read_close(reader);
+    close(fd);
+    unlink(path);
+    assert_int_equal(notes, 1);
+    assert_int_equal(last, 90);
+    assert_int_equal(losses, 1);
+    assert_int_equal(lost, 60);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(blocks_say_what_rows_say),
-        cmocka_unit_test(regions_have_a_window),
-        cmocka_unit_test(inferences_take_the_window),
-        cmocka_unit_test(merging_goes_on_for_ever),
+        cmocka_unit_test(blocks_say_what_rows_say),   cmocka_unit_test(regions_have_a_window),
+        cmocka_unit_test(inferences_take_the_window), cmocka_unit_test(merging_goes_on_for_ever),
+        cmocka_unit_test(words_do_not_pile_up),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
