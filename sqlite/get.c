@@ -346,3 +346,29 @@ enum gt_status gt_store_get_calibration(struct gt_store *store, const char *host
     *calibration = rows;
     return status;
 }
+
+enum gt_status gt_store_find_dataset(struct gt_store *store, const char *name, const char *split, const uint8_t *labels,
+                                     size_t count, struct gt_arena *arena, struct gt_dataset_record *dataset,
+                                     struct gt_err *err)
+{
+    sqlite3_stmt *statement;
+    *dataset = (struct gt_dataset_record){.images = GT_UNKNOWN};
+    enum gt_status status = gt_db_prepare(store,
+                                          "SELECT digest, images FROM datasets WHERE name = ?1 AND split = ?2"
+                                          " AND substr(labels, 1, ?3) = ?4 ORDER BY images DESC, digest LIMIT 1",
+                                          &statement, err);
+    if (status != GT_OK)
+        return status;
+    sqlite3_bind_text(statement, 1, name, -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 2, split, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 3, (int64_t)count);
+    sqlite3_bind_blob64(statement, 4, labels, count, SQLITE_STATIC);
+    bool failed = false;
+    int code = sqlite3_step(statement);
+    if (code == SQLITE_ROW) {
+        dataset->digest = gt_arena_strdup(arena, (const char *)sqlite3_column_text(statement, 0));
+        dataset->images = sqlite3_column_int64(statement, 1);
+        failed = !dataset->digest;
+    }
+    return end_reading(store, statement, code, failed, err);
+}

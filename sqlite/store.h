@@ -165,4 +165,12 @@ enum gt_status gt_store_get_calibration(struct gt_store *store, const char *host
 enum gt_status gt_store_get_dataset(struct gt_store *store, const char *digest, const char *name, const char *split,
                                     struct gt_arena *arena, struct gt_dataset_record **dataset, struct gt_err *err);
 
+/*
+ * The largest dataset of that name and split whose first `count` images have these labels (one byte each): the one that answers
+ * without a digest belong to. digest NULL: none.
+ */
+enum gt_status gt_store_find_dataset(struct gt_store *store, const char *name, const char *split, const uint8_t *labels,
+                                     size_t count, struct gt_arena *arena, struct gt_dataset_record *dataset,
+                                     struct gt_err *err);
+
 #endif

@@ -133,7 +133,7 @@ static enum gt_status read_lines(struct reading *r, FILE *file)
 {
     char line[LINE_BYTES];
     enum gt_status status = GT_OK;
-    while (status == GT_OK && fgets(line, sizeof line, file)) {
+    while (status == GT_OK && (errno = 0, fgets(line, sizeof line, file))) {
         size_t n = strlen(line);
         r->line++;
         if (n == 0 || line[n - 1] != '\n') {
@@ -146,8 +146,9 @@ static enum gt_status read_lines(struct reading *r, FILE *file)
             line[n - 1] = '\0';
         status = line[0] == '#' ? read_header(r, line) : read_row(r, line);
     }
+    int failed = errno; /* of the last fgets */
     if (status == GT_OK && ferror(file))
-        return gt_err_set_errno(r->err, EIO, "%s", r->path);
+        return gt_err_set_errno(r->err, failed ? failed : EIO, "%s", r->path);
     return status;
 }
 

@@ -16,6 +16,20 @@ static enum gt_status only_model(const struct gt_run_record *run, const struct g
     return GT_OK;
 }
 
+/* Answers that do not say of which images they are: a part of those that the store has under this name must not replace all. */
+static enum gt_status find_images(struct gt_tracker *tracker, struct gt_store *store, const char *name, const char *split,
+                                  struct gt_answers *answers, struct gt_err *err)
+{
+    struct gt_dataset_record known;
+    if (answers->dataset_digest)
+        return GT_OK;
+    enum gt_status status =
+        gt_store_find_dataset(store, name, split, answers->labels, answers->count, &tracker->arena, &known, err);
+    answers->dataset_digest = known.digest;
+    answers->dataset_images = known.digest ? known.images : answers->dataset_images;
+    return status;
+}
+
 static enum gt_status store_answers(struct gt_tracker *tracker, struct gt_store *store, const char *id, struct gt_err *err)
 {
     struct gt_answers answers;
@@ -37,7 +51,9 @@ static enum gt_status store_answers(struct gt_tracker *tracker, struct gt_store 
     if (!name)
         return gt_err_set(err, GT_E_ARG, "--dataset NAME is needed with these answers");
     const char *split = gt_tracker_text(tracker, GT_OPT_SPLIT, answers.split ? answers.split : "test");
-    status = gt_answers_records(&answers, name, split, &tracker->arena, &dataset, &accuracy, err);
+    status = find_images(tracker, store, name, split, &answers, err);
+    if (status == GT_OK)
+        status = gt_answers_records(&answers, name, split, &tracker->arena, &dataset, &accuracy, err);
     if (status != GT_OK)
         return status;
     accuracy.model = part->model;

@@ -112,7 +112,10 @@ int gt_spool_open_trace(const struct gt_spool *spool, const char *name, struct g
     struct stat st;
     int fd = openat(spool->fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0) {
-        gt_err_set_errno(err, errno, "%s/%s", spool->path, name);
+        if (errno == ELOOP) /* O_NOFOLLOW: nobody who writes traces makes links */
+            gt_err_set(err, GT_E_FORMAT, "%s/%s: a symbolic link", spool->path, name);
+        else
+            gt_err_set_errno(err, errno, "%s/%s", spool->path, name);
         return -1;
     }
     if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
