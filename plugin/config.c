@@ -1,6 +1,7 @@
 /* The environment, read once at the first unit. secure_getenv: a set-user-ID program is not steered by its caller. */
 #include "plugin/state.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,16 +21,29 @@ static void copy(char *out, size_t size, const char *text)
     out[n] = 0;
 }
 
+/* A value that is not used is never passed over in silence. */
+static void ignore(struct gt_config *config, const char *name)
+{
+    size_t used = strlen(config->ignored), n = strlen(name);
+    if (used + n + 2 > sizeof config->ignored)
+        return;
+    if (used > 0)
+        config->ignored[used++] = ' ';
+    memcpy(config->ignored + used, name, n + 1);
+}
+
 /* Decimal digits alone, within bounds; otherwise the default. */
-static uint64_t env_number(const char *name, uint64_t normal, uint64_t least, uint64_t most)
+static uint64_t env_number(struct gt_config *config, const char *name, uint64_t normal, uint64_t least, uint64_t most)
 {
     const char *text = env(name);
     uint64_t value = 0;
     if (!text)
         return normal;
     for (; *text; text++) {
-        if (*text < '0' || *text > '9' || value > most)
+        if (*text < '0' || *text > '9' || value > most) {
+            ignore(config, name);
             return normal;
+        }
         value = value * 10 + (uint64_t)(*text - '0');
     }
     return value < least ? least : value > most ? most : value;
@@ -77,6 +91,23 @@ static void find_spool(char *out, size_t size)
     out[0] = 0;
 }
 
+static bool units_are_off(struct gt_config *config)
+{
+    const char *units = env("GREENTRACK_UNITS");
+    if (units && strcmp(units, "off") != 0 && strcmp(units, "on") != 0)
+        ignore(config, "GREENTRACK_UNITS");
+    return units && strcmp(units, "off") == 0;
+}
+
+/* The label goes into the trace as it is; who reads it takes a number alone. */
+static void check_phi(struct gt_config *config)
+{
+    const char *text = env("GREENTRACK_PHI");
+    char *end = NULL;
+    if (text && (!isfinite(strtod(text, &end)) || *end != 0))
+        ignore(config, "GREENTRACK_PHI");
+}
+
 void gt_config_read(struct gt_config *config)
 {
     const uint64_t mb = 1000000;
@@ -87,10 +118,10 @@ void gt_config_read(struct gt_config *config)
     for (int i = 0; i < GT_LABELS; i++)
         copy(config->label[i], sizeof config->label[i], env(label_names[i]));
     config->in_run = parse_id(env("GREENTRACK_RUN"), config->run_id);
-    const char *units = env("GREENTRACK_UNITS");
-    config->units_off = units && strcmp(units, "off") == 0;
-    config->interval_ns = env_number("GREENTRACK_INTERVAL_US", 10000, 500, 10000000) * 1000;
-    config->block_ns = env_number("GREENTRACK_BLOCK_MS", 60000, 10, 3600000) * 1000000;
-    config->trace_bytes = env_number("GREENTRACK_TRACE_MB", 64, 0, 1000000) * mb;
-    config->spool_bytes = env_number("GREENTRACK_SPOOL_MB", 1024, 0, 100000000) * mb;
+    config->units_off = units_are_off(config);
+    check_phi(config);
+    config->interval_ns = env_number(config, "GREENTRACK_INTERVAL_US", 10000, 500, 10000000) * 1000;
+    config->block_ns = env_number(config, "GREENTRACK_BLOCK_MS", 60000, 10, 3600000) * 1000000;
+    config->trace_bytes = env_number(config, "GREENTRACK_TRACE_MB", 64, 0, 1000000) * mb;
+    config->spool_bytes = env_number(config, "GREENTRACK_SPOOL_MB", 1024, 0, 100000000) * mb;
 }

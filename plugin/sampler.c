@@ -53,6 +53,10 @@ static bool open_all(struct gt_sampler *s)
         give_up(s, "disabled: no trace in the spool", gt_status_message(status));
         return false;
     }
+    if (gt_state.config.ignored[0]) {
+        gt_log("without meaning, and ignored", gt_state.config.ignored);
+        gt_trace_write_note(&s->writer, "ignored", gt_state.config.ignored);
+    }
     if (fs_shared)
         gt_trace_write_note(&s->writer, "private", "current folder and root are shared with the host: unshare was refused");
     return true;

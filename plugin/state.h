@@ -58,6 +58,7 @@ struct gt_config {
     char log[PATH_MAX];                   /* "": none */
     char label[GT_LABELS][GT_LABEL_TEXT]; /* model, family, phi, tags */
     uint8_t run_id[GT_TRACE_ID_BYTES];
+    char ignored[256]; /* names of variables whose values make no sense, by blanks; "": none */
     bool in_run, units_off;
     uint64_t interval_ns, block_ns, trace_bytes, spool_bytes;
 };

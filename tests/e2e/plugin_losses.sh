@@ -19,6 +19,11 @@ got=$("$G" report --model b0 --format json | query 'key("energy")')
 export GREENTRACK_STORE=$TMP/whole.db
 LD_PRELOAD=$PLUGIN bash -c 'bench 0.5' || fail "bench"
 whole=$(uj)
+
+# A variable whose value makes no sense is named.
+GREENTRACK_UNITS=OFF GREENTRACK_TRACE_MB=-1 GREENTRACK_LOG=$TMP/ignored LD_PRELOAD=$PLUGIN "$O/gtcnn" bench --model fashion/b0 --seconds 0.1 >/dev/null || fail "bench"
+"$G" ingest >/dev/null && "$G" show last --all | grep -q 'ignored.*GREENTRACK_UNITS GREENTRACK_TRACE_MB' || fail "ignored: $("$G" show last --all)"
+grep -q 'ignored.*GREENTRACK_UNITS GREENTRACK_TRACE_MB' "$TMP/ignored" || fail "the log: $(cat "$TMP/ignored")"
 [ "$(id -u)" = 0 ] && unshare -m true 2>/dev/null || { echo "mounting a small tmpfs is not permitted here"; exit 77; }
 export GREENTRACK_STORE=$TMP/full.db
 mkdir -p "$TMP/small"

@@ -57,6 +57,26 @@ static void numbers_have_defaults_and_bounds(void **state)
     assert_int_equal(config.spool_bytes, 1024000000);
 }
 
+/* What is not used is named, once each; what makes sense, or is not given, is not. */
+static void values_without_meaning_are_named(void **state)
+{
+    (void)state;
+    setenv("GREENTRACK_UNITS", "on", 1);
+    setenv("GREENTRACK_PHI", "-1.5", 1);
+    setenv("GREENTRACK_TRACE_MB", "8", 1);
+    gt_config_read(&config);
+    assert_string_equal(config.ignored, "");
+    setenv("GREENTRACK_UNITS", "OFF", 1);
+    setenv("GREENTRACK_PHI", "abc", 1);
+    setenv("GREENTRACK_TRACE_MB", "-1", 1);
+    setenv("GREENTRACK_INTERVAL_US", "abc", 1);
+    gt_config_read(&config);
+    assert_string_equal(config.ignored, "GREENTRACK_UNITS GREENTRACK_PHI GREENTRACK_INTERVAL_US GREENTRACK_TRACE_MB");
+    assert_false(config.units_off);
+    assert_int_equal(config.trace_bytes, 64000000);
+    unsetenv("GREENTRACK_PHI");
+}
+
 static void run_ids_are_32_digits_or_nothing(void **state)
 {
     (void)state;
@@ -93,6 +113,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(the_spool_is_found_in_order, clear),
         cmocka_unit_test_setup(numbers_have_defaults_and_bounds, clear),
+        cmocka_unit_test_setup(values_without_meaning_are_named, clear),
         cmocka_unit_test_setup(run_ids_are_32_digits_or_nothing, clear),
         cmocka_unit_test_setup(labels_are_cut_not_overrun, clear),
     };
