@@ -62,6 +62,21 @@ static struct gt_report_accuracy report_accuracy(const struct gt_facts_accuracy 
     return out;
 }
 
+/* With what else the store has of the model: on other images, or a user's beside the measured one. */
+static struct gt_report_accuracy row_accuracy(const struct gt_analysis *a, size_t model)
+{
+    struct gt_report_accuracy out = report_accuracy(pick_accuracy(a, model));
+    for (size_t i = 0; i < a->facts->accuracy_count; i++) {
+        const struct gt_facts_accuracy *other = &a->facts->accuracies[i];
+        if (other->model != model || !accuracy_allowed(a, other))
+            continue;
+        out.elsewhere = out.elsewhere || !accuracy_fits(a, other);
+        out.user_unused =
+            out.user_unused || (accuracy_fits(a, other) && same(out.provenance, "measured") && same(other->provenance, "user"));
+    }
+    return out;
+}
+
 static const struct gt_facts_run *reference(const struct gt_analysis *a)
 {
     return a->choice.reference == GT_FACTS_NONE ? NULL : &a->facts->runs[a->choice.reference];
@@ -275,7 +290,7 @@ static void fill_row(struct gt_analysis *a, size_t model)
         .params = m->params,
         .macs_known = m->macs_known,
         .params_known = m->params_known,
-        .accuracy = report_accuracy(pick_accuracy(a, model)),
+        .accuracy = row_accuracy(a, model),
         .energy = report_energy(a, run),
         .cost = NAN,
         .gain_pp_per_doubling = NAN,

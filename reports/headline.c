@@ -38,16 +38,17 @@ static const char *no_data(struct gt_analysis *a)
     bool energy = true;
     for (size_t i = 0; i < r->row_count; i++)
         energy = energy && r->rows[i].accuracy.known;
-    const char *model = gt_report_missing_model(r, energy);
+    const char *model = gt_report_shell_word(a->arena, gt_report_missing_model(r, energy));
+    if (r->judged_count == 0 && !model)
+        return "No advice: no model of this family has both accuracy and cost yet.";
     if (r->judged_count == 0)
         return gt_analysis_text(
             a,
             "No advice: no model of this family has both accuracy and cost yet; `greentrack eval --model %s` "
             "takes both.",
-            model ? model : "NAME");
+            model);
     return gt_analysis_text(a, "No advice from one model: evaluate others of the family%s%s%s.",
-                            r->row_count > 1 ? ", `greentrack eval --model " : "", r->row_count > 1 ? model : "",
-                            r->row_count > 1 ? "`" : "");
+                            model ? ", `greentrack eval --model " : "", model ? model : "", model ? "`" : "");
 }
 
 static const char *one_test(struct gt_analysis *a)

@@ -13,11 +13,25 @@ const char *gt_report_missing_model(const struct gt_report *report, bool energy)
     const char *first = NULL;
     for (size_t i = 0; i < report->row_count; i++) {
         const struct gt_report_row *row = &report->rows[i];
-        if (energy ? row->energy.known : row->accuracy.known)
+        if (!row->macs_known || (energy ? row->energy.known : row->accuracy.known || row->accuracy.elsewhere))
             continue;
         if (row->selected)
             return row->name;
         first = first ? first : row->name;
     }
-    return first ? first : report->name;
+    return first;
+}
+
+const char *gt_report_shell_word(struct gt_arena *arena, const char *word)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./:+,@%-";
+    if (!word || (*word && word[strspn(word, plain)] == '\0'))
+        return word;
+    const char *out = "'";
+    for (const char *at = word; out && *at;) {
+        size_t n = strcspn(at, "'");
+        out = gt_arena_printf(arena, "%s%.*s%s", out, (int)n, at, at[n] ? "'\\''" : "");
+        at += n + (at[n] != '\0');
+    }
+    return out ? gt_arena_printf(arena, "%s'", out) : word;
 }

@@ -12,7 +12,13 @@
 /* "b3" of "fashion/b3"; "model" of NULL. Borrowed from `name`. */
 const char *gt_report_short_name(const char *name);
 
-/* A model of the report that lacks energy (or accuracy): the selected one when it does, else the first. Borrowed. */
+/*
+ * A model of the report that lacks energy (or accuracy) and that `eval` can run, which knows the MACs of what it can: the
+ * selected one when it does, else the first. NULL: none. Borrowed.
+ */
 const char *gt_report_missing_model(const struct gt_report *report, bool energy);
+
+/* `word` as one word of a shell, in quotes where it needs them. NULL of NULL; borrowed, or of the arena. */
+const char *gt_report_shell_word(struct gt_arena *arena, const char *word);
 
 #endif

@@ -59,9 +59,19 @@ static bool is_dominated(const struct gt_report_row *row)
     return row->dominated;
 }
 
-static bool lacks_accuracy(const struct gt_report_row *row)
+static bool has_no_accuracy(const struct gt_report_row *row)
 {
-    return !row->accuracy.known;
+    return !row->accuracy.known && !row->accuracy.elsewhere;
+}
+
+static bool is_elsewhere(const struct gt_report_row *row)
+{
+    return !row->accuracy.known && row->accuracy.elsewhere;
+}
+
+static bool has_unused_user(const struct gt_report_row *row)
+{
+    return row->accuracy.user_unused;
 }
 
 static bool lacks_energy(const struct gt_report_row *row)
@@ -95,14 +105,31 @@ static void note_random(struct gt_analysis *a)
                          names);
 }
 
-static void note_accuracy(struct gt_analysis *a)
+static void note_missing_accuracy(struct gt_analysis *a)
 {
-    const char *names = names_where(a, lacks_accuracy), *user = names_where(a, from_user);
-    if (names)
+    const char *names = names_where(a, has_no_accuracy), *model = gt_report_missing_model(a->report, false);
+    if (names && model)
         gt_analysis_note(a,
                          "No accuracy of %s. `greentrack eval --model %s` measures it; `greentrack annotate RUN --dataset D "
                          "--answers FILE` takes it from answers that you have.",
-                         names, gt_report_missing_model(a->report, false));
+                         names, gt_report_shell_word(a->arena, model));
+    else if (names)
+        gt_analysis_note(a,
+                         "No accuracy of %s. `greentrack annotate RUN --dataset D --answers FILE` takes it from answers that "
+                         "you have.",
+                         names);
+}
+
+static void note_accuracy(struct gt_analysis *a)
+{
+    const char *elsewhere = names_where(a, is_elsewhere), *user = names_where(a, from_user),
+               *unused = names_where(a, has_unused_user);
+    note_missing_accuracy(a);
+    if (elsewhere)
+        gt_analysis_note(a, "Accuracy of %s is of other images (or another split or precision) than %s's, and not compared.",
+                         elsewhere, gt_report_short_name(a->report->name));
+    if (unused)
+        gt_analysis_note(a, "Accuracy of %s is the measured one; what the user handed in for it is not used.", unused);
     if (user && a->query->accuracy == GT_REPORT_ACCURACY_OWN)
         gt_analysis_note(a, "Accuracy of %s: scored from answers that the user handed in.", user);
     if (a->query->accuracy == GT_REPORT_ACCURACY_PUBLISHED)
@@ -112,12 +139,13 @@ static void note_accuracy(struct gt_analysis *a)
 
 static void note_energy(struct gt_analysis *a)
 {
-    const char *names = names_where(a, lacks_energy);
+    const char *names = names_where(a, lacks_energy), *model = gt_report_missing_model(a->report, true);
     if (names)
         gt_analysis_note(a,
-                         "No joules of %s in this comparison group: missing energy is not zero. `greentrack eval --model %s` "
-                         "takes them; `greentrack doctor` says what this machine can measure.",
-                         names, gt_report_missing_model(a->report, true));
+                         "No joules of %s in this comparison group: missing energy is not zero. `%s%s` takes them; "
+                         "`greentrack doctor` says what this machine can measure.",
+                         names, model ? "greentrack eval --model " : "greentrack run",
+                         model ? gt_report_shell_word(a->arena, model) : "");
     if (is(a->report->axis, "GMAC"))
         gt_analysis_note(a, "The axis of cost is 10^9 MACs per inference, not joules.");
     if (is(a->report->axis, "s"))

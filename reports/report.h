@@ -30,7 +30,7 @@ enum gt_report_accuracy_choice { GT_REPORT_ACCURACY_OWN, GT_REPORT_ACCURACY_PUBL
 enum gt_report_axis { GT_REPORT_AXIS_AUTO, GT_REPORT_AXIS_JOULES, GT_REPORT_AXIS_SECONDS, GT_REPORT_AXIS_MACS };
 
 struct gt_report_query {
-    const char *model; /* "b3", "fashion/b3" or a digest's beginning (>= 6 hex digits) */
+    const char *model; /* "b3", "fashion/b3", a part of the name, or a digest's beginning (>= 6 hex digits) */
     enum gt_report_accuracy_choice accuracy;
     enum gt_report_axis axis;
 };
@@ -43,6 +43,8 @@ struct gt_report_accuracy {
     const char *dataset, *split, *precision;
     const uint8_t *answers; /* one bit per image, least significant first; NULL: none kept */
     uint64_t answer_count;
+    bool elsewhere;   /* the store has one on other images, of another split or precision; it does not compare */
+    bool user_unused; /* a user's stands beside the measured one, and is not used */
 };
 
 /* What the figures of one inference were taken from; the words reach users. */

@@ -427,6 +427,45 @@ static void test_layers_of_the_series(void **state)
     assert_int_equal(gt_report_choose(&f.facts).layers, 0);
 }
 
+/* An accuracy that does not compare is there all the same; a user's beside a measured one is not passed over in silence. */
+static void test_other_accuracies_are_said(void **state)
+{
+    struct family f;
+    (void)state;
+    begin(&f, 3, "trained");
+    add_accuracy(&f, 0, 3200);
+    add_accuracy(&f, 1, 3400);
+    f.accuracies[1].dataset = "other toys";
+    add_accuracy(&f, 0, 3300);
+    f.accuracies[2].provenance = "user";
+    analyse(&f, 0);
+    assert_true(noted(&f, "No accuracy of b2."));
+    assert_true(noted(&f, "Accuracy of b1 is of other images"));
+    assert_true(noted(&f, "Accuracy of b0 is the measured one; what the user handed in for it is not used."));
+    gt_arena_free(&f.arena);
+}
+
+/* `eval` runs models that gtcnn knows, by a name that a shell takes for one word; of other models nothing of the kind is
+ * advised. */
+static void test_advice_can_be_followed(void **state)
+{
+    struct family f;
+    (void)state;
+    begin(&f, 1, "trained");
+    f.models[0].name = "it's mine";
+    analyse(&f, 0);
+    assert_says(&f, "`greentrack eval --model 'it'\\''s mine'`");
+    assert_true(noted(&f, "`greentrack eval --model 'it'\\''s mine'` measures it"));
+    gt_arena_free(&f.arena);
+    begin(&f, 1, NULL);
+    f.models[0].macs_known = false;
+    analyse(&f, 0);
+    assert_says(&f, "No advice");
+    assert_null(strstr(f.report.headline, "eval"));
+    assert_true(noted(&f, "No accuracy of b0. `greentrack annotate") && noted(&f, "`greentrack run` takes them"));
+    gt_arena_free(&f.arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -444,6 +483,8 @@ int main(void)
         cmocka_unit_test(test_whole_runs_are_labelled),
         cmocka_unit_test(test_other_groups_are_left_out),
         cmocka_unit_test(test_accuracies_do_not_mix),
+        cmocka_unit_test(test_other_accuracies_are_said),
+        cmocka_unit_test(test_advice_can_be_followed),
         cmocka_unit_test(test_axis_without_energy),
         cmocka_unit_test(test_unpaired_without_answers),
     };
