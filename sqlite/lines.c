@@ -51,10 +51,14 @@ enum gt_status gt_store_find_models(struct gt_store *store, const char *label, s
     if (!label)
         return select_models(store, "FROM v_models v" MODEL_ORDER, NULL, arena, models, count, err);
     /* the whole name, what follows its last slash, or six digits and more of the digest */
-    return select_models(store,
-                         "FROM v_models v WHERE v.name = ?1 OR substr(v.name, -length(?1) - 1) = '/' || ?1"
-                         " OR (length(?1) >= 6 AND substr(v.digest, 1, length(?1)) = lower(?1))" MODEL_ORDER,
-                         label, arena, models, count, err);
+    enum gt_status status = select_models(store,
+                                          "FROM v_models v WHERE v.name = ?1 OR substr(v.name, -length(?1) - 1) = '/' || ?1"
+                                          " OR (length(?1) >= 6 AND substr(v.digest, 1, length(?1)) = lower(?1))" MODEL_ORDER,
+                                          label, arena, models, count, err);
+    if (status != GT_OK || *count > 0)
+        return status;
+    return select_models(store, "FROM v_models v WHERE ?1 <> '' AND instr(lower(v.name), lower(?1))" MODEL_ORDER, label, arena,
+                         models, count, err);
 }
 
 enum gt_status gt_store_family_models(struct gt_store *store, const char *family, struct gt_arena *arena,

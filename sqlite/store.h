@@ -123,7 +123,8 @@ enum gt_status gt_store_get_model(struct gt_store *store, const char *digest, st
 
 /*
  * Models (without units) by label: a full name ("fashion/b3"), its last part ("b3"), or a digest's beginning (at least 6
- * digits); NULL: all. Ordered by family, φ, name, then the most recently run first. No match: *count is 0.
+ * digits); where none fits, by a part of the name in any case; NULL: all. Ordered by family, φ, name, then the most recently
+ * run first. No match: *count is 0.
  */
 enum gt_status gt_store_find_models(struct gt_store *store, const char *label, struct gt_arena *arena,
                                     struct gt_model_record **models, size_t *count, struct gt_err *err);
