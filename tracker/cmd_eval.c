@@ -177,6 +177,10 @@ static enum gt_status conclude(struct gt_tracker *tracker, const struct gt_evalr
 static enum gt_status settle(struct gt_tracker *tracker, struct gt_evalrun *eval, struct gt_err *err)
 {
     const struct gt_option_value *models = &tracker->args->values[GT_OPT_MODEL];
+    for (size_t i = 1; i < models->count; i++)
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(models->all[i], models->all[k]) == 0) /* its rounds would count for both */
+                return gt_err_set(err, GT_E_ARG, "--model %.100s is given twice", models->all[i]);
     eval->model_count = models->count;
     eval->models = gt_arena_alloc(&tracker->arena, models->count, sizeof *eval->models);
     eval->rounds = tracker->args->values[GT_OPT_ROUNDS].integer;
@@ -192,8 +196,11 @@ int gt_cmd_eval(struct gt_tracker *tracker)
     struct gt_err err = {0};
     struct gt_document document;
     enum gt_status status = settle(tracker, &eval, &err);
-    if (status == GT_OK)
-        status = gt_evalrun_measure(tracker, &eval, &err);
+    if (status != GT_OK) {
+        gt_tracker_fail(tracker, &err);
+        return status == GT_E_ARG ? GT_EXIT_USAGE : GT_EXIT_FAILED;
+    }
+    status = gt_evalrun_measure(tracker, &eval, &err);
     gt_ingest_before(tracker);
     if (eval.wait_status)
         return gt_job_pass_status(eval.wait_status);

@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { ARGUMENTS_MOST = 24 };
+enum { ARGUMENTS_MOST = 24, A_MODEL = 3 /* gtcnn VERB --model NAME */ };
 
 struct evaluating {
     struct gt_tracker *tracker;
@@ -86,6 +86,9 @@ static bool run_job(struct evaluating *e, struct arguments *a, const char *const
     int status = result->job.wait_status;
     *ok = WIFEXITED(status) && WEXITSTATUS(status) == 0;
     e->eval->failures += !*ok;
+    if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
+        gt_tracker_say(e->tracker, "%s: %s %s ended with status %d", a->words[A_MODEL], e->gtcnn, a->words[1],
+                       WEXITSTATUS(status));
     if (!WIFSIGNALED(status))
         return true;
     e->eval->wait_status = status;

@@ -41,6 +41,11 @@ is "report" "$("$G" report --model b1 --format json |
 "$G" report --model b7 >/dev/null 2>"$TMP/err"; is "an unknown model" $? 1
 grep -q fashion/b1 "$TMP/err" || fail "no candidates: $(cat "$TMP/err")"
 
+# What fails says so; a model given twice would have rounds that count for both.
+GREENTRACK_GTCNN=/bin/false "$G" eval --model fashion/b0 >"$TMP/out" 2>"$TMP/err"; is "a gtcnn that fails" $? 1
+grep -q "fashion/b0: /bin/false eval ended with status 1" "$TMP/err" || fail "a gtcnn that fails: $(cat "$TMP/err")"
+"$G" eval --model fashion/b0 --model fashion/b0 2>"$TMP/err"; is "a model given twice" $? 2
+
 # Data out: whole or not at all.
 for view in runs layers family; do
     "$G" export $view --output "$TMP/$view.json" || fail "export $view"
