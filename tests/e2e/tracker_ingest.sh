@@ -59,7 +59,7 @@ wait
 is "runs" "$(runs "length - $before")" 6
 is "their images" "$(runs ".[:6] | map(.inferences)")" "[20,20,20,20,20,20]"
 
-# Malformed traces go to rejected/, newer ones stay, a link is not followed; the others go on.
+# Malformed traces and links (not followed) go to rejected/, newer ones stay; the others go on.
 head -c 4096 /dev/urandom >"$GREENTRACK_SPOOL/process-00000000000000000000000000000001.gtt"
 touch -d '1 hour ago' "$GREENTRACK_SPOOL/process-00000000000000000000000000000001.gtt"
 ln -s /etc/passwd "$GREENTRACK_SPOOL/process-00000000000000000000000000000002.gtt"
@@ -68,7 +68,7 @@ ln -s /etc/passwd "$GREENTRACK_SPOOL/process-00000000000000000000000000000002.gt
 grep -q 'moved to rejected/' "$TMP/err" "$TMP/out" || [ -e "$GREENTRACK_SPOOL/rejected/process-00000000000000000000000000000001.gtt" ] ||
     fail "not rejected: $(cat "$TMP/err")"
 [ -e "$GREENTRACK_SPOOL/rejected/process-00000000000000000000000000000001.gtt" ] || fail "the malformed trace was not kept"
-[ -L "$GREENTRACK_SPOOL/process-00000000000000000000000000000002.gtt" ] || fail "the link was touched"
+[ -L "$GREENTRACK_SPOOL/rejected/process-00000000000000000000000000000002.gtt" ] || fail "the link was not moved aside"
 rm "$GREENTRACK_SPOOL/process-00000000000000000000000000000002.gtt"
 is "the others" "$(runs "length - $before")" 7
 
