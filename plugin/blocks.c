@@ -79,6 +79,14 @@ static void add_lost(struct gt_sampler *s)
     }
 }
 
+void gt_blocks_lose_small(struct gt_sampler *s, const struct gt_ring *ring)
+{
+    struct gt_trace_total lost;
+    for (uint32_t i = 0; s->blocks.fold && i <= ring->table_rows; i++)
+        if (gt_ring_table_lost(ring, i, &lost))
+            gt_fold_add_missing(s->blocks.fold, lost.slot, lost.calls, lost.items, lost.ns);
+}
+
 static bool reserve_payload(struct gt_blocks *b, size_t bytes)
 {
     if (bytes <= b->payload_bytes)
