@@ -203,6 +203,12 @@ bool gt_ring_push(struct gt_ring *ring, const struct gt_trace_event *event)
     return true;
 }
 
+void gt_ring_nest(struct gt_ring *ring, uint32_t slot, uint64_t ns)
+{
+    struct gt_ring_total *total = find_total(ring, slot);
+    ADD(total->nested_ns, ns);
+}
+
 void gt_ring_keep_items(struct gt_ring *ring, uint64_t total)
 {
     uint64_t before = LOAD(ring->items);
@@ -248,6 +254,14 @@ bool gt_ring_table_row(const struct gt_ring *ring, uint32_t i, struct gt_trace_t
     uint64_t calls = atomic_load_explicit(&row->calls, memory_order_acquire);
     *total = (struct gt_trace_total){.slot = LOAD(row->slot), .calls = calls, .items = LOAD(row->items), .ns = LOAD(row->ns)};
     return calls != 0;
+}
+
+bool gt_ring_table_nested(const struct gt_ring *ring, uint32_t i, struct gt_trace_total *nested)
+{
+    const struct gt_ring_total *row = &table_of(ring)[i];
+    bool used = i < ring->table_rows && atomic_load_explicit(&row->calls, memory_order_acquire) != 0;
+    *nested = (struct gt_trace_total){.slot = LOAD(row->slot) | GT_TRACE_SLOT_NESTED, .ns = LOAD(row->nested_ns)};
+    return used && nested->ns != 0;
 }
 
 bool gt_ring_table_lost(const struct gt_ring *ring, uint32_t i, struct gt_trace_total *lost)

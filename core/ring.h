@@ -35,7 +35,7 @@ struct gt_ring_total {
     uint32_t reserved;
     _Atomic uint64_t calls, items, ns;
     _Atomic uint64_t lost_calls, lost_items, lost_ns;
-    uint64_t padding;
+    _Atomic uint64_t nested_ns; /* of `ns`, what ran inside on this thread */
 };
 
 /* The file's first page. Positions count rows ever written; a row's place is its position modulo `capacity` (a power of 2). */
@@ -93,6 +93,9 @@ void gt_ring_attach(struct gt_ring *ring, uint64_t thread);
 /* One finished unit or inference. False when its row was dropped (the table has it all the same). */
 bool gt_ring_push(struct gt_ring *ring, const struct gt_trace_event *event);
 
+/* Of the time of the calls pushed so far, so much was other units' and inferences'. */
+void gt_ring_nest(struct gt_ring *ring, uint32_t slot, uint64_t ns);
+
 /* The process has reported `total` items so far; an older, smaller total changes nothing. Any thread; lock-free. */
 void gt_ring_keep_items(struct gt_ring *ring, uint64_t total);
 
@@ -111,6 +114,8 @@ uint32_t gt_ring_waiting(const struct gt_ring *ring);
 
 /* Row i of the table as a TABLE row; false when it is free. i < ring->table_rows + 1; the last one is GT_RING_SLOT_OTHER. */
 bool gt_ring_table_row(const struct gt_ring *ring, uint32_t i, struct gt_trace_total *total);
+/* Row i's GT_TRACE_SLOT_NESTED row; false when nothing ran inside. */
+bool gt_ring_table_nested(const struct gt_ring *ring, uint32_t i, struct gt_trace_total *nested);
 /* The same for the calls that have no row: `lost_*` of row i. */
 bool gt_ring_table_lost(const struct gt_ring *ring, uint32_t i, struct gt_trace_total *lost);
 

@@ -81,15 +81,17 @@ static enum gt_status copy_rows(struct gt_ring_leftover *l, const char *path, st
     const struct gt_trace_event *first;
     uint32_t part = gt_ring_peek(l->image, &first), count = (uint32_t)(head - tail);
     l->rows = calloc((size_t)count + 1, sizeof *l->rows);
-    l->totals = calloc((size_t)l->image->table_rows + 1, sizeof *l->totals);
+    l->totals = calloc(2 * ((size_t)l->image->table_rows + 1), sizeof *l->totals);
     if (!l->rows || !l->totals)
         return gt_err_set(err, GT_E_NOMEM, "%s", path);
     memcpy(l->rows, first, part * sizeof *first);
     if (count > part)
         memcpy(l->rows + part, first + part - l->image->capacity, (count - part) * sizeof *first);
     l->row_count = count;
-    for (uint32_t i = 0; i <= l->image->table_rows; i++)
+    for (uint32_t i = 0; i <= l->image->table_rows; i++) {
         l->total_count += gt_ring_table_row(l->image, i, &l->totals[l->total_count]);
+        l->total_count += gt_ring_table_nested(l->image, i, &l->totals[l->total_count]);
+    }
     return GT_OK;
 }
 

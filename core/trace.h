@@ -183,6 +183,13 @@ struct gt_trace_events {
 /* An inference has the slot GT_TRACE_SLOT_INFER | model's first slot, and its number of items. */
 #define GT_TRACE_SLOT_INFER UINT32_C(0x80000000)
 
+/*
+ * Only in a TABLE, beside the row of the slot itself: of that unit's time, what other units and inferences took that ran inside
+ * it on the same thread (those right inside; calls and items are 0). Its own time is the difference. Not with the overflow
+ * slot.
+ */
+#define GT_TRACE_SLOT_NESTED UINT32_C(0x40000000)
+
 struct gt_trace_event {
     uint32_t slot;
     uint32_t items; /* images of an inference; 0 for a unit */

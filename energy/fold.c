@@ -464,6 +464,12 @@ void gt_fold_add_missing(struct gt_fold *f, uint32_t slot, uint64_t calls, uint6
     sum->missing_ns += ns;
 }
 
+void gt_fold_take_nested(struct gt_fold *f, uint32_t slot, uint64_t ns)
+{
+    struct gt_block_unit *sum = &f->units[gt_fold_unit_index(f, slot)].sum;
+    sum->ns -= ns < sum->ns ? ns : sum->ns;
+}
+
 void gt_fold_finish(struct gt_fold *f)
 {
     for (uint32_t i = 0; i < f->domains; i++)

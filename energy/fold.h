@@ -174,6 +174,8 @@ void gt_fold_add_region(struct gt_fold *fold, uint64_t thread, const struct gt_t
 void gt_fold_extend_window(struct gt_fold *fold, uint64_t t_begin_ns, uint64_t t_end_ns);
 /* What the exact TABLE of the threads holds beyond the rows: it enters calls, items and ns (and `missing_*`). */
 void gt_fold_add_missing(struct gt_fold *fold, uint32_t slot, uint64_t calls, uint64_t items, uint64_t ns);
+/* Of the ns fed for that slot, so many were other units' that ran inside: they are told there, and taken off here. */
+void gt_fold_take_nested(struct gt_fold *fold, uint32_t slot, uint64_t ns);
 /*
  * A block of a process: its units and pairs (slots shifted by `slot_base`), its inference window, what it covered. With
  * `units_only`, its energy and machine time are left out: the run's own series counts those. GT_E_MISMATCH: domains differ.

@@ -47,6 +47,8 @@ enum gt_span_kind { GT_SPAN_UNIT, GT_SPAN_INFER };
 struct gt_span {
     uint64_t t_begin_ns; /* 0: not live, nothing is recorded */
     uint64_t epoch;      /* of the sampler; a span that outlives it (fork, quiesce) is not recorded */
+    uint64_t t_end_ns;   /* set by gt_span_end */
+    uint64_t nested_ns;  /* of its time, what was told by gt_span_nest; gt_span_begin sets it to 0 */
 };
 
 /* Starts the sampler when this is the first unit. True when the span is live. errno is preserved. */
@@ -60,6 +62,10 @@ void gt_span_end(struct gt_span *span, uint32_t slot, uint32_t items);
 
 /* As gt_span_end with a begin of its own: inferences that are told by their first and last unit. */
 void gt_span_end_from(struct gt_span *span, uint64_t t_begin_ns, uint32_t slot, uint32_t items);
+
+/* So much of the innermost region that is open on this thread was a unit's or an inference's that ran right inside it: that
+ * span's, which has ended. */
+void gt_span_nest(const struct gt_span *span);
 
 /* --- models ------------------------------------------------------------------------------------------------------------ */
 

@@ -207,6 +207,8 @@ GT_EXPORT void gtcnn_unit_execute(const struct gtcnn_unit *unit, void *context)
     span.t_begin_ns = gt_span_now();
     execute(unit, context);
     gt_span_end(&span, first == GT_SLOT_NONE ? first : first + unit->index, 0);
+    if (!in_hooked_infer(frame)) /* else the inference is what a region has inside */
+        gt_span_nest(&span);
     end_implied(unit, frame);
 }
 
@@ -225,7 +227,9 @@ GT_EXPORT enum gtcnn_status gtcnn_infer(struct gtcnn_model *model, const float *
     call = (struct call){.frame = __builtin_frame_address(0)};
     enum gtcnn_status status = infer(model, input, output, items);
     call = before;
-    if (status == GTCNN_OK)
+    if (status == GTCNN_OK) {
         gt_span_end(&span, slot, items);
+        gt_span_nest(&span);
+    }
     return status;
 }

@@ -6,7 +6,8 @@
  *
  *     greentrack_items(n)            n more items (inferences) were done: joules per item become joules per inference
  *     greentrack_region_begin(name)  a named stretch of work on this thread begins; it is listed like a layer ("unit").
- *     greentrack_region_end(name)    it ends. Regions nest (16 deep); names are cut at 63 bytes, 128 different ones are kept.
+ *     greentrack_region_end(name)    it ends. Regions nest (16 deep) and each is told its own time,
+ *                                    without what ran inside; names are cut at 63 bytes, 128 different ones are kept.
  *
  * Thread-safe. The strings are copied. Items are counted however the process ends; of a thread that has no ring of its own
  * (very many threads, or the very first items), a killed process loses those of its last 10 ms.

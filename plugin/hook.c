@@ -89,7 +89,7 @@ bool gt_span_begin(struct gt_span *span, enum gt_span_kind kind)
 {
     struct gt_thread *thread = &gt_thread;
     uint64_t word = word_now();
-    span->t_begin_ns = 0;
+    span->t_begin_ns = span->nested_ns = 0;
     if (thread->inside) {
         lose(GT_LOST_REENTRY);
         return false;
@@ -111,16 +111,19 @@ bool gt_span_begin(struct gt_span *span, enum gt_span_kind kind)
     return true;
 }
 
-/* Into the ring: a row, or the process's total of items (event NULL). */
-static void write_to(struct gt_ring *ring, const struct gt_trace_event *event, uint64_t items)
+/* Into the ring: a row and what ran inside it; event NULL: the process's total of items. */
+static void write_to(struct gt_ring *ring, const struct gt_trace_event *event, uint64_t number)
 {
-    if (event)
-        gt_ring_push(ring, event); /* a dropped row is counted by the ring itself */
-    else
-        gt_ring_keep_items(ring, items);
+    if (!event) {
+        gt_ring_keep_items(ring, number);
+        return;
+    }
+    gt_ring_push(ring, event); /* a dropped row is counted by the ring itself */
+    if (number > 0)
+        gt_ring_nest(ring, event->slot, number);
 }
 
-static void push(struct gt_thread *thread, uint64_t epoch, const struct gt_trace_event *event, uint64_t items)
+static void push(struct gt_thread *thread, uint64_t epoch, const struct gt_trace_event *event, uint64_t number)
 {
     struct gt_ring *ring = ring_of(thread, epoch, event != NULL); /* the sampler knows the items before a static ring is read */
     if (!ring) {
@@ -129,7 +132,7 @@ static void push(struct gt_thread *thread, uint64_t epoch, const struct gt_trace
         return;
     }
     if (thread->small >= 0) {
-        write_to(ring, event, items);
+        write_to(ring, event, number);
         return;
     }
     /* The sampler unmaps rings only when the word has changed and nobody is here; one of the two sees the other. */
@@ -137,19 +140,19 @@ static void push(struct gt_thread *thread, uint64_t epoch, const struct gt_trace
     if (atomic_load(gt_state.word) == epoch) {
         thread->pushing = ring;
         atomic_signal_fence(memory_order_seq_cst);
-        write_to(ring, event, items);
+        write_to(ring, event, number);
         atomic_signal_fence(memory_order_seq_cst);
         thread->pushing = NULL;
     }
     atomic_store_explicit(&gt_state.busy[thread->number], 0, memory_order_release);
 }
 
-static void push_inside(struct gt_thread *thread, uint64_t epoch, const struct gt_trace_event *event, uint64_t items)
+static void push_inside(struct gt_thread *thread, uint64_t epoch, const struct gt_trace_event *event, uint64_t number)
 {
     int saved = errno;
     thread->inside = true;
     atomic_signal_fence(memory_order_seq_cst);
-    push(thread, epoch, event, items);
+    push(thread, epoch, event, number);
     atomic_signal_fence(memory_order_seq_cst);
     thread->inside = false;
     errno = saved;
@@ -159,13 +162,14 @@ void gt_span_end_from(struct gt_span *span, uint64_t t_begin_ns, uint32_t slot, 
 {
     struct gt_thread *thread = &gt_thread;
     struct gt_trace_event event = {.slot = slot, .items = items, .t_begin_ns = t_begin_ns, .t_end_ns = gt_now_ns()};
+    span->t_end_ns = event.t_end_ns;
     if (span->t_begin_ns == 0 || word_now() != span->epoch)
         return;
     if (slot == GT_SLOT_NONE || thread->inside) {
         lose(thread->inside ? GT_LOST_REENTRY : GT_LOST_NO_SLOT);
         return;
     }
-    push_inside(thread, span->epoch, &event, 0);
+    push_inside(thread, span->epoch, &event, span->nested_ns);
 }
 
 /*
@@ -186,6 +190,14 @@ void gt_items_add(uint64_t n)
     uint64_t total = atomic_fetch_add_explicit(gt_state.items, n, memory_order_relaxed) + n;
     if (word >= GT_WORD_EPOCH && !thread->inside)
         push_inside(thread, word, NULL, total);
+}
+
+void gt_span_nest(const struct gt_span *span)
+{
+    struct gt_thread *thread = &gt_thread;
+    uint32_t depth = thread->region_depth < GT_REGION_DEPTH ? thread->region_depth : GT_REGION_DEPTH;
+    if (depth > 0 && span->t_begin_ns != 0)
+        thread->regions[depth - 1].nested_ns += span->t_end_ns - span->t_begin_ns;
 }
 
 uint64_t gt_span_now(void)

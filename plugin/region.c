@@ -22,6 +22,7 @@ GT_EXPORT void greentrack_region_begin(const char *name)
     uint32_t depth = thread->region_depth++;
     if (!name || depth >= GT_REGION_DEPTH)
         return;
+    thread->regions[depth].nested_ns = 0;
     bool live = gt_span_begin(&span, GT_SPAN_UNIT);
     thread->regions[depth].slot = live ? gt_region_slot(name) : GT_SLOT_NONE;
     thread->regions[depth].epoch = live ? span.epoch : 0;
@@ -44,6 +45,9 @@ GT_EXPORT void greentrack_region_end(const char *name)
     if (depth == 0)
         return;
     struct gt_span span = {.t_begin_ns = thread->regions[depth - 1].t_begin_ns, .epoch = thread->regions[depth - 1].epoch};
+    for (uint32_t i = depth - 1; i < thread->region_depth; i++)
+        span.nested_ns += thread->regions[i].nested_ns;
     thread->region_depth = depth - 1;
     gt_span_end(&span, thread->regions[depth - 1].slot, 0);
+    gt_span_nest(&span);
 }

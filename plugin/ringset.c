@@ -170,14 +170,19 @@ static void write_table(struct gt_sampler *s, const struct gt_ring *ring, uint64
     struct gt_trace_total total;
     struct gt_trace_events head = {.thread = atomic_load(&ring->thread)};
     for (uint32_t i = 0; i <= ring->table_rows; i++)
-        head.count += gt_ring_table_row(ring, i, &total);
+        head.count += (uint32_t)gt_ring_table_row(ring, i, &total) + gt_ring_table_nested(ring, i, &total);
     gt_trace_write_begin(&s->writer, GT_TRACE_TABLE);
     gt_trace_write_raw(&s->writer, &head, sizeof head);
-    for (uint32_t i = 0, n = 0; i <= ring->table_rows && n < head.count; i++)
-        if (gt_ring_table_row(ring, i, &total)) {
+    for (uint32_t i = 0, n = 0; i <= ring->table_rows; i++) {
+        if (n < head.count && gt_ring_table_row(ring, i, &total)) {
             gt_trace_write_raw(&s->writer, &total, sizeof total);
             n++;
         }
+        if (n < head.count && gt_ring_table_nested(ring, i, &total)) {
+            gt_trace_write_raw(&s->writer, &total, sizeof total);
+            n++;
+        }
+    }
     gt_trace_write_commit(&s->writer);
 }
 
@@ -218,6 +223,8 @@ void gt_ringset_drain(struct gt_sampler *s)
         if (state == GT_SMALL_USED)
             drain_ring(s, small_ring(i));
         if (state == GT_SMALL_RETIRED) {
+            if (s->blocks.on && set->small_written[i] == 0)
+                gt_blocks_lose_small(s, small_ring(i));
             retire(s, small_ring(i), &set->small_written[i]);
             atomic_store_explicit(&gt_state.small_state[i], GT_SMALL_FREE, memory_order_release);
         }

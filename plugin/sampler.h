@@ -146,6 +146,8 @@ void gt_blocks_tend(struct gt_sampler *s);
 void gt_blocks_end_regions(struct gt_sampler *s);
 /* The ring of that place is about to be emptied: its lost calls enter the fold. */
 void gt_blocks_lose(struct gt_sampler *s, uint32_t place);
+/* The same of a static ring, whose table is in no trace. */
+void gt_blocks_lose_small(struct gt_sampler *s, const struct gt_ring *ring);
 /* At the end: the block under way. */
 void gt_blocks_close(struct gt_sampler *s);
 

@@ -132,7 +132,7 @@ struct gt_thread {
     uint32_t region_depth;
     struct {
         uint32_t slot;
-        uint64_t t_begin_ns, epoch;
+        uint64_t t_begin_ns, epoch, nested_ns;
     } regions[GT_REGION_DEPTH];
 };
 extern __thread struct gt_thread gt_thread __attribute__((tls_model("initial-exec"), visibility("hidden")));

@@ -35,6 +35,7 @@ struct merge {
     bool regions_alone;                 /* nobody made an inference: what the program named itself stands in for them */
     struct slot_sum *seen[2], *told[2]; /* owned; by rows and blocks, by tables */
     struct slot_sum other_told;
+    uint64_t *nested;            /* owned; ns of other units inside a unit, by tables */
     struct gt_runfold *out;      /* for the samples' ends */
     struct thread_table *tables; /* owned */
     size_t table_count, table_room;
@@ -69,6 +70,9 @@ static enum gt_status lay_out_slots(struct merge *m, struct gt_runfold_input *in
             return gt_err_set(m->err, GT_E_LIMIT, "more than %d units in one run", GT_RUNFOLD_SLOTS);
     }
     m->slots = (uint32_t)next;
+    m->nested = calloc(m->slots + 1, sizeof *m->nested);
+    if (!m->nested)
+        return gt_err_set(m->err, GT_E_NOMEM, "out of memory");
     for (int i = 0; i < 2; i++) {
         m->seen[i] = calloc(m->slots + 1, sizeof **m->seen);
         m->told[i] = calloc(m->slots + 1, sizeof **m->told);
@@ -363,6 +367,30 @@ static enum gt_status merge_leftovers(struct merge *m, const struct gt_runfold_i
     return status;
 }
 
+static bool is_nested(uint32_t slot)
+{
+    return (slot & GT_TRACE_SLOT_NESTED) && slot != GT_FOLD_SLOT_OTHER;
+}
+
+static void add_nested(struct merge *m, uint32_t base, const struct gt_trace_total *row)
+{
+    uint64_t slot = (uint64_t)(row->slot & ~(GT_TRACE_SLOT_NESTED | GT_TRACE_SLOT_INFER)) + base;
+    if (slot < m->slots)
+        m->nested[slot] += row->ns;
+}
+
+/* A region's time is its own alone: nothing is shared out twice. Where regions stand in for inferences, those are, too. */
+static void take_nested(struct merge *m)
+{
+    for (uint32_t slot = 0; slot < m->slots && m->input->from_ns == 0; slot++) {
+        if (m->nested[slot] == 0)
+            continue;
+        gt_fold_take_nested(m->fold, slot, m->nested[slot]);
+        if (m->regions_alone)
+            gt_fold_take_nested(m->fold, slot | GT_TRACE_SLOT_INFER, m->nested[slot]);
+    }
+}
+
 static uint64_t beyond(uint64_t told, uint64_t seen)
 {
     return told > seen ? told - seen : 0;
@@ -415,6 +443,10 @@ static void add_missing(struct merge *m)
             continue;
         for (uint32_t j = 0; j < m->tables[i].count; j++) {
             const struct gt_trace_total *row = &m->tables[i].rows[j];
+            if (is_nested(row->slot)) {
+                add_nested(m, base, row);
+                continue;
+            }
             struct slot_sum *sum = sum_of(m, m->told, shifted(row->slot, base));
             sum = sum ? sum : &m->other_told;
             sum->calls += row->calls;
@@ -474,6 +506,7 @@ static void describe(const struct gt_runfold_input *input, struct gt_runfold *ou
 
 static void free_merge(struct merge *m)
 {
+    free(m->nested);
     for (int i = 0; i < 2; i++) {
         free(m->seen[i]);
         free(m->told[i]);
@@ -501,6 +534,7 @@ enum gt_status gt_runfold_compute(struct gt_runfold_input *input, struct gt_runf
         status = merge_leftovers(&m, input);
     if (status == GT_OK) {
         add_missing(&m);
+        take_nested(&m);
         status = take_block(&m, out);
     }
     if (status == GT_OK)

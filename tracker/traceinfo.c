@@ -352,7 +352,8 @@ static enum gt_status read_table(struct pass *p, const struct gt_trace_view *rec
     const struct gt_trace_total *rows;
     if (gt_trace_view_table(record, &thread, &count, &rows) == GT_OK)
         for (uint32_t i = 0; i < count; i++)
-            saw_slot(p->info, rows[i].slot);
+            if (!(rows[i].slot & GT_TRACE_SLOT_NESTED) || rows[i].slot == GT_FOLD_SLOT_OTHER)
+                saw_slot(p->info, rows[i].slot);
     return GT_OK;
 }
 

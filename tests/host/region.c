@@ -17,6 +17,7 @@ int main(int argc, char **argv)
 {
     for (int i = 0; i < 10; i++) {
         greentrack_region_begin("outer work");
+        usleep(300); /* its own time */
         greentrack_region_begin("inner");
         usleep(argc > 2 ? (unsigned)atoi(argv[2]) * 1000 : 1000);
         greentrack_region_end("inner");

@@ -316,6 +316,29 @@ static void age(const char *name, time_t seconds)
     assert_int_equal(utimensat(dir_fd, name, times, 0), 0);
 }
 
+/* What ran inside a unit is told beside its row, of that slot, without calls. */
+static void nested_time_is_told_apart(void **state)
+{
+    (void)state;
+    struct gt_ring *ring = make(16, 8);
+    struct gt_trace_total total;
+    uint64_t nested = 0, rows = 0;
+    push(ring, 3, 10, 90);
+    push(ring, 4, 10, 40);
+    gt_ring_nest(ring, 3, 60);
+    gt_ring_nest(ring, 3, 5);
+    for (uint32_t i = 0; i <= ring->table_rows; i++)
+        if (gt_ring_table_nested(ring, i, &total)) {
+            assert_int_equal(total.slot, 3 | GT_TRACE_SLOT_NESTED);
+            assert_int_equal(total.calls, 0);
+            nested += total.ns;
+            rows++;
+        }
+    assert_int_equal(rows, 1);
+    assert_int_equal(nested, 65);
+    gt_ring_destroy(ring, dir_fd, "r");
+}
+
 /* What a process leaves that ends while it makes a ring: nothing in the file, zeros, or a ring that is claimed by nobody. */
 static void half_made_rings_are_abandoned_after_a_minute(void **state)
 {
@@ -399,17 +422,12 @@ static void hostile_files_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rows_come_in_order_across_the_end),
-        cmocka_unit_test(a_full_ring_drops_rows_and_the_table_stays_exact),
-        cmocka_unit_test(a_full_table_sums_the_rest),
-        cmocka_unit_test(producer_and_consumer_at_once),
-        cmocka_unit_test(leftovers_are_told_once),
-        cmocka_unit_test(the_file_is_private_and_new),
-        cmocka_unit_test(pages_are_there_before_use),
-        cmocka_unit_test(a_child_has_no_ring),
-        cmocka_unit_test(a_full_disk_makes_no_ring),
-        cmocka_unit_test(a_claim_ends_with_its_process),
-        cmocka_unit_test(half_made_rings_are_abandoned_after_a_minute),
+        cmocka_unit_test(rows_come_in_order_across_the_end), cmocka_unit_test(a_full_ring_drops_rows_and_the_table_stays_exact),
+        cmocka_unit_test(a_full_table_sums_the_rest),        cmocka_unit_test(producer_and_consumer_at_once),
+        cmocka_unit_test(leftovers_are_told_once),           cmocka_unit_test(the_file_is_private_and_new),
+        cmocka_unit_test(pages_are_there_before_use),        cmocka_unit_test(a_child_has_no_ring),
+        cmocka_unit_test(a_full_disk_makes_no_ring),         cmocka_unit_test(a_claim_ends_with_its_process),
+        cmocka_unit_test(nested_time_is_told_apart),         cmocka_unit_test(half_made_rings_are_abandoned_after_a_minute),
         cmocka_unit_test(hostile_files_are_refused),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# A region is told its own time: what ran inside it, regions or inferences, is told there alone, and shared out once.
+set -u
+. "$(dirname "$0")/lib_plain.sh"
+. "$(dirname "$0")/lib_query.sh"
+fail() { echo "FAIL: $*"; exit 1; }
+export GREENTRACK_ENERGY_SOURCE=model G=$O/greentrack
+show() { "$G" ingest >/dev/null && "$G" show last --all --format json | query "$1"; }
+for mb in 64 0; do
+    export GREENTRACK_TRACE_MB=$mb
+    export GREENTRACK_MODEL=nest/loop
+    "$G" run -q -- "$O/tests/host/nest" loop 5 || fail "loop"
+    got=$(show '[.layers[] | {(.name): .}] | add | [.a.uj_per_call > 0, .b.ns_per_call < .c.ns_per_call / 10, .b.share < .a.share / 4, .b.calls, .c.calls]')
+    [ "$got" = "[true,true,true,1,5]" ] || fail "regions in regions, $mb MB: $got: $(show .layers)"
+    export GREENTRACK_MODEL=nest/infer
+    LD_PRELOAD=$PLUGIN "$O/tests/host/nest" infer 200 || fail "infer"
+    got=$(show '[.layers[] | {(.name): .}] | add | [.around.calls, .around.share < 0.2]')
+    [ "$got" = "[200,true]" ] || fail "around inferences, $mb MB: $got: $(show .layers)"
+    [ $mb = 0 ] || [ "$(show ".closure.framework_uj > 0")" = true ] || fail "around inferences, $mb MB: no framework"
+done
+exit 0
