@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 /* A file without a whole header may be one that is being created right now; after that long it is not. */
-enum { BEING_CREATED_S = 60, USUAL_WAIT_MS = 20000 };
+enum { BEING_CREATED_S = 60, CGROUP_AGE_S = 60, USUAL_WAIT_MS = 20000 };
 
 struct ingest {
     const struct gt_ingest_options *options;
@@ -221,6 +221,13 @@ static enum gt_status ingest_all(struct ingest *in, struct gt_err *err)
     return GT_OK;
 }
 
+/* What killed runs and processes have left outside of the spool. */
+static void sweep(const struct ingest *in)
+{
+    gt_ringsweep(&in->spool);
+    gt_jobtree_sweep_old(&gt_os_linux, CGROUP_AGE_S);
+}
+
 enum gt_status gt_ingest_spool(const struct gt_ingest_options *options, struct gt_ingest_counts *counts, struct gt_err *err)
 {
     struct ingest in = {.options = options, .counts = counts};
@@ -229,7 +236,7 @@ enum gt_status gt_ingest_spool(const struct gt_ingest_options *options, struct g
     if (status == GT_OK && in.spool.fd >= 0)
         status = ingest_all(&in, err);
     if (status == GT_OK && in.spool.fd >= 0)
-        gt_ringsweep(&in.spool);
+        sweep(&in);
     gt_store_close(in.store);
     gt_spool_close(&in.spool);
     gt_arena_free(&in.arena);

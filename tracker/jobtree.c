@@ -1,8 +1,10 @@
 #include "tracker/jobtree.h"
 
+#include "core/trace.h"
 #include "energy/cputime.h"
 
 #include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -18,6 +20,18 @@ enum { MOUNTINFO_BYTES = 256 * 1024, SCAN_SHARE = 20, MOVES_MOST = 64 };
 
 /* --- the cgroup ------------------------------------------------------------------------------------------------------ */
 
+/* proc(5): blank, tab, newline and backslash stand as \ooo. In place. */
+static void decode(char *text)
+{
+    char *to = text;
+    for (const char *at = text; *at; to++) {
+        bool coded = at[0] == '\\' && strspn(at + 1, "01234567") >= 3;
+        *to = coded ? (char)((at[1] - '0') << 6 | (at[2] - '0') << 3 | (at[3] - '0')) : *at;
+        at += coded ? 4 : 1;
+    }
+    *to = '\0';
+}
+
 /* Field `which` (0-based) of a blank-separated line. */
 static bool field_of(const char *line, int which, char *out, size_t size)
 {
@@ -27,7 +41,10 @@ static bool field_of(const char *line, int which, char *out, size_t size)
             return false;
         line++;
     }
-    return (size_t)snprintf(out, size, "%.*s", (int)strcspn(line, " \n"), line) < size;
+    if ((size_t)snprintf(out, size, "%.*s", (int)strcspn(line, " \n"), line) >= size)
+        return false;
+    decode(out);
+    return true;
 }
 
 /* proc(5), /proc/PID/mountinfo: fields 3 and 4 are root and mount point; behind " - " stands the type. */
@@ -156,7 +173,33 @@ void gt_jobtree_sweep(const struct gt_os *os, const char *name)
     rmdir(folder);
 }
 
-/* --- the process tree ------------------------------------------------------------------------------------------------ */
+/* "greentrack-" and a run's id. Tests and people may have others. */
+static bool is_runs_name(const char *name)
+{
+    static const char prefix[] = "greentrack-";
+    const char *id = name + strlen(prefix);
+    return strncmp(name, prefix, strlen(prefix)) == 0 && strspn(id, "0123456789abcdef") == 2 * GT_TRACE_ID_BYTES &&
+           id[2 * GT_TRACE_ID_BYTES] == '\0';
+}
+
+size_t gt_jobtree_sweep_old(const struct gt_os *os, time_t age_s)
+{
+    char why[256], parent[PATH_MAX];
+    size_t removed = 0;
+    struct dirent *entry;
+    struct stat st;
+    DIR *folder = gt_jobtree_own_cgroup(os, parent, sizeof parent, why, sizeof why) ? opendir(parent) : NULL;
+    while (folder && (entry = readdir(folder)))
+        if (is_runs_name(entry->d_name) && fstatat(dirfd(folder), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+            S_ISDIR(st.st_mode) && st.st_uid == geteuid() && time(NULL) - st.st_mtime >= age_s)
+            removed += unlinkat(dirfd(folder), entry->d_name, AT_REMOVEDIR) == 0; /* EBUSY with processes in it */
+    if (folder)
+        closedir(folder);
+    return removed;
+}
+
+/* --- the process tree
+ ------------------------------------------------------------------------------------------------ */
 
 static uint64_t waited_for_ns(void)
 {

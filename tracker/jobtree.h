@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 struct gt_jobtree_process {
     pid_t pid;
@@ -61,6 +62,13 @@ void gt_jobtree_close(struct gt_jobtree *tree);
 
 /* Removes the empty cgroup that a killed greentrack left under that name; one with processes in it stays. */
 void gt_jobtree_sweep(const struct gt_os *os, const char *name);
+
+/*
+ * Removes this user's empty cgroups of runs beside this process's, that were made at least `age_s` seconds ago (a run that just
+ * begins has nobody in its own yet): those whose greentrack was killed, and whose jobs went on until after the ingest. Returns
+ * how many.
+ */
+size_t gt_jobtree_sweep_old(const struct gt_os *os, time_t age_s);
 
 /* "cgroup" or "process tree". */
 const char *gt_jobtree_way(const struct gt_jobtree *tree);

@@ -1,15 +1,19 @@
 /* CPU time of a process tree without a cgroup: children, orphans, what has ended and what still runs; and with one, where it
  * may. */
+#include "tests/sim/sim.h"
 #include "tracker/job.h"
 #include "tracker/jobtree.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -125,7 +129,55 @@ static void sees_short_children(void **state)
     }
 }
 
-/* The orphan that only pauses is in this process group: ends it. */
+/* A mount point with a blank in it, as the kernel writes it. */
+static void decodes_mount_points(void **state)
+{
+    char folder[64] = "/tmp/greentrack a\\b-XXXXXX", procs[96], line[256], coded[128] = "", got[PATH_MAX], why[256];
+    struct gt_sim sim;
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    for (const char *at = folder; *at; at++)
+        snprintf(coded + strlen(coded), sizeof coded - strlen(coded), *at == ' ' || *at == '\\' ? "\\%03o" : "%c", *at);
+    snprintf(line, sizeof line, "30 23 0:26 / %s rw,nosuid - cgroup2 cgroup2 rw\n", coded);
+    snprintf(procs, sizeof procs, "%s/cgroup.procs", folder);
+    fclose(fopen(procs, "w"));
+    gt_sim_init(&sim);
+    gt_sim_file(&sim, "/proc/self/cgroup", "0::/\n");
+    gt_sim_file(&sim, "/proc/self/mountinfo", line);
+    bool found = gt_jobtree_own_cgroup(&sim.os, got, sizeof got, why, sizeof why);
+    gt_sim_free(&sim);
+    unlink(procs);
+    rmdir(folder);
+    assert_true(found);
+    assert_string_equal(got, folder);
+}
+
+/* A job that went on after its greentrack was killed and ingested: its cgroup goes once it is empty and no run that begins. */
+static void sweeps_old_empty_cgroups(void **state)
+{
+    static const char *const names[] = {"greentrack-00112233445566778899aabbccddeeff",
+                                        "greentrack-00112233445566778899aabbccddeefe", "greentrack-job-of-somebody"};
+    char own[PATH_MAX], why[256], paths[3][PATH_MAX + 64];
+    const struct timespec old[] = {{time(NULL) - 100, 0}, {time(NULL) - 100, 0}};
+    (void)state;
+    if (!gt_jobtree_own_cgroup(&gt_os_linux, own, sizeof own, why, sizeof why)) {
+        print_message("no cgroup to make others in: %s\n", why);
+        skip();
+    }
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(paths[i], sizeof paths[i], "%s/%s", own, names[i]);
+        assert_int_equal(mkdir(paths[i], 0755), 0);
+        if (i != 1)
+            assert_int_equal(utimensat(AT_FDCWD, paths[i], old, 0), 0);
+    }
+    gt_jobtree_sweep_old(&gt_os_linux, 60);
+    assert_int_not_equal(rmdir(paths[0]), 0); /* swept */
+    assert_int_equal(rmdir(paths[1]), 0);     /* young */
+    assert_int_equal(rmdir(paths[2]), 0);     /* not ours */
+}
+
+/* The orphan that only pauses
+ is in this process group: ends it. */
 static int end_orphans(void **state)
 {
     (void)state;
@@ -145,6 +197,8 @@ int main(void)
         cmocka_unit_test(with_a_cgroup),
         cmocka_unit_test(without_a_cgroup),
         cmocka_unit_test(sees_short_children),
+        cmocka_unit_test(decodes_mount_points),
+        cmocka_unit_test(sweeps_old_empty_cgroups),
     };
     return cmocka_run_group_tests(tests, own_group, end_orphans);
 }
