@@ -254,7 +254,7 @@ void gt_analysis_judge(struct gt_analysis *a)
     mark_front(a, &j);
     if (j.n >= 2)
         test_steps(a, &j);
-    if (j.n >= 3) { /* SCALING.md, "Few points": two are one test */
+    if (j.n >= GT_REPORT_HULL_MODELS) {
         fill_breaks(a, &j, axis);
         fill_taus(a, &j);
     }

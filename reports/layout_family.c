@@ -106,7 +106,7 @@ static void family_row(struct gt_layout *l, struct gt_section *section, const st
         gt_value_f64(e->drift_share),
         gt_value_f64(e->seconds_per_inference),
         gt_value_bool_if(row->judged, row->on_front),
-        gt_value_bool_if(row->judged, row->on_hull),
+        gt_value_bool_if(row->judged && l->report->judged_count >= GT_REPORT_HULL_MODELS, row->on_hull),
         gt_value_bool_if(row->judged, row->dominated),
         gt_value_bool(row->selected),
         gt_value_text(row->digest),

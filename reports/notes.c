@@ -246,7 +246,8 @@ static void note_method(struct gt_analysis *a)
                          "Layers were not observed in the run that the closure is of (unit hooks off): what they took and what "
                          "the framework took are not told apart.");
     if (r->closure.known && r->run_models > 1)
-        gt_analysis_note(a, "The closure covers all %zu models of its run.", r->run_models);
+        gt_analysis_note(a, "The closure covers all %zu models of its run, and a layer's share is of all their layers.",
+                         r->run_models);
     if (r->closure.known && r->closure.unattributed_flagged)
         gt_analysis_note(a,
                          "Unattributed energy is %.1f %% of what the job took beside idle in the inference window, above 5 %%: "

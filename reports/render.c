@@ -54,6 +54,6 @@ enum gt_status gt_render_document(const struct gt_document *document, const stru
     enum gt_status status = walk(&render, renderer);
     gt_arena_free(&render.arena);
     if (status == GT_OK && (fflush(out) != 0 || ferror(out)))
-        return gt_err_set_errno(err, errno ? errno : EIO, "cannot write the %s", document->name);
+        return gt_err_set_errno(err, errno ? errno : EIO, "the output cannot be written");
     return status;
 }

@@ -3,6 +3,7 @@
 #include "core/text.h"
 #include "reports/render_formats.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,11 +130,12 @@ static enum gt_status json_end(struct gt_render *render)
     if (!state)
         return GT_OK; /* begin has said why */
     enum gt_status status = GT_OK;
+    errno = 0;
     if (state->failed)
         status = gt_err_set(render->err, GT_E_NOMEM, "out of memory for JSON");
     else if (json_dumpf(state->root, render->out, JSON_INDENT(2) | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(12)) != 0 ||
              fputc('\n', render->out) < 0)
-        status = gt_err_set(render->err, GT_E_IO, "cannot write JSON");
+        status = gt_err_set_errno(render->err, errno ? errno : EIO, "the output cannot be written");
     json_decref(state->root);
     return status;
 }

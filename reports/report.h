@@ -77,7 +77,7 @@ struct gt_report_layer {
     double ns_per_call;
     bool energy_known;
     double uj_per_call, lo_uj, hi_uj;
-    double share; /* of the energy of all units, or of their time where energy is unknown */
+    double share; /* of the energy of all units of the run, or of their time where energy is unknown */
     uint64_t macs, params;
     bool macs_known;
 };
@@ -92,6 +92,7 @@ struct gt_report_closure {
     bool unattributed_flagged; /* above 5 % of the job's dynamic part: inferences + unattributed; as ingest judged it */
 };
 
+enum { GT_REPORT_HULL_MODELS = 3 /* SCALING.md, "Few points": two are one test, no hull */ };
 #define GT_REPORT_DRIFT_FLAG 0.05 /* SCALING.md, "Measuring" */
 
 /* One model of the family, in order of φ. */

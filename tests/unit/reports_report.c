@@ -404,7 +404,26 @@ static void test_unknown_parts_are_not_zero(void **state)
     }
 }
 
+/* Of two models no hull is taken, so neither is on it or off it. */
+static void test_no_hull_of_two(void **state)
+{
+    struct world *w = *state;
+    struct gt_report r;
+    for (int size = 0; size < 2; size++) {
+        put_accuracy(w, size, 6400 + 500 * size);
+        put_run(w, size, -1, 100 << size);
+    }
+    build(w, "toy/b0", &r);
+    assert_int_equal(r.judged_count, 2);
+    char *got = rendered(w, &r, "json", NULL);
+    assert_non_null(strstr(got, "\"on_front\": true,"));
+    assert_non_null(strstr(got, "\"on_hull\": null,"));
+    assert_null(strstr(got, "\"on_hull\": false"));
+    free(got);
+}
+
 /* Every number that the text shows
+
  is in the JSON, but for rounding and scale. */
 static void collect_numbers(json_t *value, double *out, size_t *n)
 {
@@ -527,6 +546,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_reads_back_what_was_stored, world_open, world_close),
         cmocka_unit_test_setup_teardown(test_unobserved_layers_are_not_zero, world_open, world_close),
         cmocka_unit_test_setup_teardown(test_unknown_parts_are_not_zero, world_open, world_close),
+        cmocka_unit_test_setup_teardown(test_no_hull_of_two, world_open, world_close),
         cmocka_unit_test_setup_teardown(test_json_has_every_figure_of_the_text, world_open, world_close),
         cmocka_unit_test_setup_teardown(test_flags_everywhere, world_open, world_close),
         cmocka_unit_test_setup_teardown(test_model_without_accuracy, world_open, world_close),
