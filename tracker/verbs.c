@@ -135,8 +135,10 @@ const struct gt_verb gt_verbs[] = {
      "from outside, at fixed intervals. Standard input, output and error are the command's own. A program that cannot load the "
      "plugin (static, 32-bit, musl, set-user-ID) is measured from outside only, and that is said.\n\n"
      "The exit status is the command's; a signal that killed it kills greentrack, too. 125: greentrack itself failed; 126: the "
-     "command cannot be executed; 127: it was not found. A run inside a run is shown under it and not counted twice; what "
-     "outlives its run becomes a run of its own."},
+     "command cannot be executed; 127: it was not found. A run inside a run is shown under it and not counted twice. "
+     "Processes that outlive their run are counted in it (event outlived); those that execute layers become a run of their "
+     "own, "
+     "linked, without joules."},
     {"eval", "measure models of the reference runtime over labelled images", "", 0, 0, GT_VERB_INGESTS, gt_cmd_eval,
      eval_options,
      "Runs gtcnn over the images of a dataset with the plugin preloaded, scores its answers against the labels and stores the "
