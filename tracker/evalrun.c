@@ -3,15 +3,19 @@
 #include "tracker/paths.h"
 #include "tracker/quote.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { ARGUMENTS_MOST = 24, A_MODEL = 3 /* gtcnn VERB --model NAME */ };
+enum { ARGUMENTS_MOST = 24, ABANDONED_S = 60, A_MODEL = 3 /* gtcnn VERB --model NAME */ };
 
 struct evaluating {
     struct gt_tracker *tracker;
@@ -22,6 +26,7 @@ struct evaluating {
     bool enclosed;
     struct gt_runtrace series; /* open when eval->series */
     int silence;               /* /dev/null */
+    int folder_lock;           /* held while this process lives */
     struct gt_err *err;
 };
 
@@ -183,12 +188,67 @@ static enum gt_status open_series(struct evaluating *e)
     return GT_OK;
 }
 
+/* --- the folder of answers ----------------------------------------------------------------------------------------------- */
+
+#define FOLDER_PREFIX "greentrack-eval."
+
+static bool is_abandoned(int fd)
+{
+    struct stat st;
+    return fstat(fd, &st) == 0 && st.st_uid == geteuid() && time(NULL) - st.st_mtime >= ABANDONED_S &&
+           flock(fd, LOCK_EX | LOCK_NB) == 0;
+}
+
+/* Removes the files in the folder and closes `fd`. */
+static void empty_folder(int fd)
+{
+    struct dirent *entry;
+    DIR *folder = fdopendir(fd);
+    while (folder && (entry = readdir(folder)))
+        unlinkat(fd, entry->d_name, 0); /* fails for . and .. */
+    if (folder)
+        closedir(folder);
+    else
+        close(fd);
+}
+
+/* What an eval that was killed has left: a living one holds a lock on its folder. */
+static void sweep_folders(const char *parent)
+{
+    struct dirent *entry;
+    DIR *all = opendir(parent);
+    while (all && (entry = readdir(all))) {
+        if (strncmp(entry->d_name, FOLDER_PREFIX, strlen(FOLDER_PREFIX)) != 0)
+            continue;
+        int fd = openat(dirfd(all), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd >= 0 && is_abandoned(fd)) {
+            empty_folder(fd);
+            unlinkat(dirfd(all), entry->d_name, AT_REMOVEDIR);
+        } else if (fd >= 0)
+            close(fd);
+    }
+    if (all)
+        closedir(all);
+}
+
+static enum gt_status make_folder(struct evaluating *e)
+{
+    const char *parent = getenv("TMPDIR");
+    parent = parent && *parent ? parent : "/tmp";
+    char *folder = gt_arena_printf(&e->tracker->arena, "%s/" FOLDER_PREFIX "XXXXXX", parent);
+    sweep_folders(parent);
+    if (!folder || !mkdtemp(folder))
+        return gt_err_set_errno(e->err, errno, "a temporary folder in %s", parent);
+    e->folder = folder;
+    e->folder_lock = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (e->folder_lock >= 0)
+        flock(e->folder_lock, LOCK_EX | LOCK_NB); /* without it, the folder is only young for a minute */
+    return GT_OK;
+}
+
 static enum gt_status prepare(struct evaluating *e)
 {
     const struct gt_option_value *interval = &e->tracker->args->values[GT_OPT_INTERVAL];
-    const char *temporary = getenv("TMPDIR");
-    char *folder =
-        gt_arena_printf(&e->tracker->arena, "%s/greentrack-eval.XXXXXX", temporary && *temporary ? temporary : "/tmp");
     enum gt_status status = gt_paths_gtcnn(&e->tracker->arena, &e->gtcnn, e->err);
     if (status == GT_OK)
         status = gt_paths_spool(&e->tracker->arena, &e->spool, e->err);
@@ -201,9 +261,9 @@ static enum gt_status prepare(struct evaluating *e)
     e->silence = open("/dev/null", O_WRONLY | O_CLOEXEC);
     if (e->silence < 0)
         return gt_err_set_errno(e->err, errno, "/dev/null");
-    if (!folder || !mkdtemp(folder))
-        return gt_err_set_errno(e->err, errno, "a temporary folder in %s", temporary && *temporary ? temporary : "/tmp");
-    e->folder = folder;
+    status = make_folder(e);
+    if (status != GT_OK)
+        return status;
     return e->eval->series ? open_series(e) : GT_OK;
 }
 
@@ -220,7 +280,7 @@ enum gt_status gt_evalrun_measure(struct gt_tracker *tracker, struct gt_evalrun 
     struct evaluating *e = gt_arena_alloc(&tracker->arena, 1, sizeof *e);
     if (!e)
         return gt_err_set(err, GT_E_NOMEM, "out of memory");
-    *e = (struct evaluating){.tracker = tracker, .eval = eval, .silence = -1, .err = err};
+    *e = (struct evaluating){.tracker = tracker, .eval = eval, .silence = -1, .folder_lock = -1, .err = err};
     e->series.spool_fd = -1;
     enum gt_status status = prepare(e);
     if (status == GT_OK && !measure_all(e) && !eval->wait_status)
@@ -231,6 +291,8 @@ enum gt_status gt_evalrun_measure(struct gt_tracker *tracker, struct gt_evalrun 
         gt_runtrace_close(&e->series, gt_job_now_ns(), eval->wait_status ? eval->wait_status : eval->failures ? 1 << 8 : 0);
     if (e->folder)
         rmdir(e->folder);
+    if (e->folder_lock >= 0)
+        close(e->folder_lock);
     if (e->silence >= 0)
         close(e->silence);
     return status;

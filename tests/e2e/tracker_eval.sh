@@ -46,6 +46,14 @@ GREENTRACK_GTCNN=/bin/false "$G" eval --model fashion/b0 >"$TMP/out" 2>"$TMP/err
 grep -q "fashion/b0: /bin/false eval ended with status 1" "$TMP/err" || fail "a gtcnn that fails: $(cat "$TMP/err")"
 "$G" eval --model fashion/b0 --model fashion/b0 2>"$TMP/err"; is "a model given twice" $? 2
 
+# The answers of an eval that was killed go with the next one; those of a living one stay.
+export TMPDIR="$TMP/answers"
+mkdir "$TMPDIR" "$TMPDIR/greentrack-eval.killed" "$TMPDIR/greentrack-eval.living"
+touch "$TMPDIR/greentrack-eval.killed/0"; touch -d "1 hour ago" "$TMPDIR"/greentrack-eval.*
+flock "$TMPDIR/greentrack-eval.living" "$G" eval --model fashion/b0 --limit 5 >/dev/null || fail "eval beside another"
+is "folders left" "$(ls "$TMPDIR")" greentrack-eval.living
+unset TMPDIR
+
 # Data out: whole or not at all.
 for view in runs layers family; do
     "$G" export $view --output "$TMP/$view.json" || fail "export $view"
