@@ -28,6 +28,8 @@ void gt_analysis_leave_out(struct gt_analysis *analysis, const struct gt_facts_m
 void gt_analysis_fill_family(struct gt_analysis *analysis);
 /* Axis, front, hulls, steps, break-points, knee, "beyond". */
 void gt_analysis_judge(struct gt_analysis *analysis);
+/* Whose accuracies and whose joules stand side by side, where they are not of the same weights. */
+void gt_analysis_write_labels(struct gt_analysis *analysis);
 /* Notes, then the headline. */
 void gt_analysis_write_notes(struct gt_analysis *analysis);
 void gt_analysis_write_headline(struct gt_analysis *analysis);

@@ -39,6 +39,15 @@ static const struct gt_facts_accuracy *pick_accuracy(const struct gt_analysis *a
     return best;
 }
 
+/* Wilson's interval of every number of right answers that the percentage may stand for. */
+static void accuracy_bounds(struct gt_report_accuracy *out)
+{
+    double n = (double)out->n, z = gt_stats_normal_quantile(0.975);
+    double least = fmax(0, out->pct - out->rounding_pp) * n / 100, most = fmin(100, out->pct + out->rounding_pp) * n / 100;
+    out->lo_pct = 100 * gt_stats_wilson(out->counted ? (double)out->correct : least, n, z).lo;
+    out->hi_pct = 100 * gt_stats_wilson(out->counted ? (double)out->correct : most, n, z).hi;
+}
+
 static struct gt_report_accuracy report_accuracy(const struct gt_facts_accuracy *from)
 {
     struct gt_report_accuracy out = {.pct = NAN, .lo_pct = NAN, .hi_pct = NAN};
@@ -48,17 +57,17 @@ static struct gt_report_accuracy report_accuracy(const struct gt_facts_accuracy 
     out.n = from->n;
     out.correct = from->correct;
     out.provenance = from->provenance;
+    out.citation = from->citation;
     out.dataset = from->dataset;
     out.split = from->split;
     out.precision = from->precision;
     out.answers = from->answers;
     out.answer_count = from->answers ? from->n : 0;
-    out.pct = from->n ? 100.0 * (double)from->correct / (double)from->n : from->pct;
-    if (from->n) {
-        struct gt_interval w = gt_stats_wilson((double)from->correct, (double)from->n, gt_stats_normal_quantile(0.975));
-        out.lo_pct = 100 * w.lo;
-        out.hi_pct = 100 * w.hi;
-    }
+    out.counted = from->counted;
+    out.rounding_pp = from->counted ? 0 : GT_REPORT_PUBLISHED_ROUNDING_PP;
+    out.pct = from->counted ? 100.0 * (double)from->correct / (double)from->n : from->pct;
+    if (from->n)
+        accuracy_bounds(&out);
     return out;
 }
 
@@ -266,7 +275,7 @@ static void fill_row(struct gt_analysis *a, size_t model)
         .name = m->name,
         .digest = m->digest,
         .weights = m->weights,
-        .selected = model == a->facts->selected,
+        .selected = model == a->facts->selected && !a->facts->family_alone,
         .phi = m->phi,
         .phi_eff = NAN,
         .macs = m->macs,
@@ -309,10 +318,23 @@ static double effective_phi(const struct gt_facts *facts, bool known, uint64_t m
     return known && macs && base ? log2((double)macs / (double)base) : NAN;
 }
 
+/* Of a family nothing but the family. */
+static void leave_identity_open(struct gt_report *r)
+{
+    r->family_alone = true;
+    r->phi = r->phi_eff = NAN;
+    r->energy = unknown_energy();
+    r->accuracy = report_accuracy(NULL);
+}
+
 static void fill_identity(struct gt_analysis *a)
 {
     const struct gt_facts_model *m = &a->facts->models[a->facts->selected];
     struct gt_report *r = a->report;
+    if (a->facts->family_alone) {
+        leave_identity_open(r);
+        return;
+    }
     r->name = m->name;
     r->family = m->family;
     r->digest = m->digest;
@@ -341,6 +363,8 @@ static void fill_group(struct gt_analysis *a)
     a->report->host_text = run->group[GT_GROUP_HOST];
     a->report->precision = run->group[GT_GROUP_PRECISION];
     a->report->runtime = run->group[GT_GROUP_BUILD];
+    if (a->facts->family_alone)
+        return;
     if (a->choice.layers != GT_FACTS_NONE)
         run = &a->facts->runs[a->choice.layers];
     a->report->run_id = run->id;
@@ -356,6 +380,8 @@ void gt_analysis_fill_family(struct gt_analysis *a)
     if (a->failed)
         return;
     a->accuracy = pick_accuracy(a, a->facts->selected);
+    for (size_t model = 0; model < room && a->facts->family_alone && !a->accuracy; model++)
+        a->accuracy = pick_accuracy(a, model);
     fill_identity(a);
     fill_group(a);
     for (size_t model = 0; model < room && !a->failed; model++)

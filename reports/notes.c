@@ -79,10 +79,34 @@ static bool is_rapl(const struct gt_report_row *row)
     return row->energy.known && is(row->energy.provenance, "measured") && is(row->energy.source, "powercap");
 }
 
+static bool has_energy(const struct gt_report_row *row)
+{
+    return row->energy.known;
+}
+
+static bool has_macs(const struct gt_report_row *row)
+{
+    return row->macs_known;
+}
+
+/* Of the selected model; of a family alone, of any row. */
+static bool any(const struct gt_analysis *a, row_test *test)
+{
+    for (size_t i = 0; i < a->report->row_count; i++)
+        if ((a->report->family_alone || a->report->rows[i].selected) && test(&a->report->rows[i]))
+            return true;
+    return false;
+}
+
 static void note_random(struct gt_analysis *a)
 {
     const char *names = names_where(a, is_random);
-    if (names)
+    if (names && a->query->accuracy == GT_REPORT_ACCURACY_PUBLISHED)
+        gt_analysis_note(a,
+                         "weights=random: joules and time of %s are those of random weights in the same architecture. Assumed: "
+                         "that trained weights cost the same.",
+                         names);
+    else if (names)
         gt_analysis_note(a,
                          strchr(names, ',')
                              ? "weights=random: %s were never trained; their accuracies say nothing about the networks."
@@ -90,19 +114,49 @@ static void note_random(struct gt_analysis *a)
                          names);
 }
 
+/* Whose they are, where they stand, and how exact a printed decimal is. */
+static void note_published(struct gt_analysis *a, const char *without)
+{
+    const struct gt_report_accuracy *first = NULL;
+    for (size_t i = 0; i < a->report->row_count && !first; i++)
+        if (a->report->rows[i].accuracy.known)
+            first = &a->report->rows[i].accuracy;
+    if (without)
+        gt_analysis_note(a, "No published accuracy of %s is known.", without);
+    if (!first)
+        return;
+    gt_analysis_note(a, "Accuracies are published ones, as asked for: they belong to trained weights, the joules to the "
+                        "weights that were run.");
+    gt_analysis_note(a, "Published in: %s (%s %s).", first->citation ? first->citation : "source unknown",
+                     first->dataset ? first->dataset : "data set unknown", first->split ? first->split : "");
+    if (!first->counted && first->n)
+        gt_analysis_note(
+            a,
+            "Published to one decimal: each accuracy may be off by %.2f pp. Their intervals and those of the steps "
+            "are wider by that, and a verdict holds for the least step that the rounding allows; break-points are "
+            "taken at the printed figures.",
+            first->rounding_pp);
+}
+
 static void note_accuracy(struct gt_analysis *a)
 {
     const char *names = names_where(a, lacks_accuracy), *user = names_where(a, from_user);
+    if (a->query->accuracy == GT_REPORT_ACCURACY_PUBLISHED) {
+        note_published(a, names);
+        return;
+    }
     if (names)
         gt_analysis_note(a,
                          "No accuracy of %s. `greentrack eval --model %s` measures it; `greentrack annotate RUN --dataset D "
                          "--answers FILE` takes it from answers that you have.",
                          names, gt_report_missing_model(a->report, false));
-    if (user && a->query->accuracy == GT_REPORT_ACCURACY_OWN)
+    if (names && a->facts->published)
+        gt_analysis_note(a,
+                         "Published accuracies of this family are left out, since they belong to other weights; "
+                         "`greentrack report --family %s --accuracy published` sets them against this host's joules.",
+                         a->report->family);
+    if (user)
         gt_analysis_note(a, "Accuracy of %s: scored from answers that the user handed in.", user);
-    if (a->query->accuracy == GT_REPORT_ACCURACY_PUBLISHED)
-        gt_analysis_note(a, "Accuracies are published ones, as asked for: they belong to trained weights, the joules to the "
-                            "weights that were run.");
 }
 
 static void note_energy(struct gt_analysis *a)
@@ -110,9 +164,10 @@ static void note_energy(struct gt_analysis *a)
     const char *names = names_where(a, lacks_energy);
     if (names)
         gt_analysis_note(a,
-                         "No joules of %s in this comparison group: missing energy is not zero. `greentrack eval --model %s` "
+                         "No joules of %s in this comparison group: missing energy is not zero. `greentrack %s --model %s` "
                          "takes them; `greentrack doctor` says what this machine can measure.",
-                         names, gt_report_missing_model(a->report, true));
+                         names, a->query->accuracy == GT_REPORT_ACCURACY_PUBLISHED ? "run -- gtcnn bench" : "eval",
+                         gt_report_missing_model(a->report, true));
     if (is(a->report->axis, "GMAC"))
         gt_analysis_note(a, "The axis of cost is 10^9 MACs per inference, not joules.");
     if (is(a->report->axis, "s"))
@@ -146,7 +201,7 @@ static void note_measured(struct gt_analysis *a)
 
 static void note_idle(struct gt_analysis *a)
 {
-    if (a->report->idle_unknown && a->report->energy.known)
+    if (a->report->idle_unknown && any(a, has_energy))
         gt_analysis_note(a, "Idle power of this host is unknown, so dynamic energy and the share of idle cannot be told apart; "
                             "`greentrack calibrate` measures it where it can.");
 }
@@ -162,9 +217,11 @@ static void note_basis(struct gt_analysis *a)
                          whole);
     if (hooked)
         gt_analysis_note(a,
-                         "Joules of %s come from runs with unit hooks on, which cost the smallest network most; "
-                         "`greentrack eval --rounds 10` takes them with hooks off.",
-                         hooked);
+                         "Joules of %s come from runs with unit hooks on, which cost the smallest network most; %s takes them "
+                         "with hooks off.",
+                         hooked,
+                         a->query->accuracy == GT_REPORT_ACCURACY_PUBLISHED ? "GREENTRACK_UNITS=off in the environment"
+                                                                            : "`greentrack eval --rounds 10`");
     if (few)
         gt_analysis_note(a, "Fewer than %d rounds: %s. The t-intervals are wide, or missing.", ENOUGH_ROUNDS, few);
     if (drift)
@@ -178,7 +235,7 @@ static void note_annotation(struct gt_analysis *a)
 {
     const char *runs = NULL;
     for (size_t i = 0; i < a->facts->run_count; i++)
-        if (a->facts->runs[i].annotation_unused && a->facts->runs[i].model == a->facts->selected)
+        if (a->facts->runs[i].annotation_unused && (a->facts->family_alone || a->facts->runs[i].model == a->facts->selected))
             runs = gt_analysis_text(a, "%s%s%.12s", runs ? runs : "", runs ? ", " : "", a->facts->runs[i].id);
     if (runs)
         gt_analysis_note(
@@ -229,17 +286,20 @@ static void note_unpaired(struct gt_analysis *a)
 {
     for (size_t i = 0; i < a->report->step_count; i++)
         if (!a->report->steps[i].step.paired) {
-            gt_analysis_note(a,
-                             "Steps marked unpaired lack the answers of the same images: Newcombe's unpaired interval, wider.");
+            gt_analysis_note(
+                a, a->report->published
+                       ? "Steps are unpaired: published figures come without the answers to each image, so Newcombe's unpaired "
+                         "interval and an unpaired variance, wider than the answers would give."
+                       : "Steps marked unpaired lack the answers of the same images: Newcombe's unpaired interval, wider.");
             return;
         }
 }
 
 static void note_fixed(struct gt_analysis *a)
 {
-    if (a->report->macs_known)
+    if (any(a, has_macs))
         gt_analysis_note(a, "%s", GT_REPORT_MAC_FOOTNOTE);
-    if (a->report->energy.known)
+    if (any(a, has_energy))
         gt_analysis_note(a, "Joules are attributed: the dynamic share, and idle for the CPUs reserved. PUE not applied.");
 }
 

@@ -68,8 +68,9 @@ static const struct gt_verb_option annotate_options[] = {
 
 static const struct gt_verb_option report_options[] = {
     COMMON,
-    {GT_OPT_MODEL, GT_OPTION_NEEDED},
-    {GT_OPT_FAMILY, 0, "the family that the model is looked for in"},
+    {GT_OPT_MODEL, 0,
+     "the model: its name, a part of it such as b3, or the start of its digest; without it, --family is needed"},
+    {GT_OPT_FAMILY, 0, "the family that the model is looked for in; without --model, the family to report on"},
     {GT_OPT_ACCURACY},
     {GT_OPT_AXIS},
     {GT_OPT_LIMIT, 0, "list the N layers that cost most (default: 10)"},
@@ -164,7 +165,9 @@ const struct gt_verb gt_verbs[] = {
      "scores the answers and stores the accuracy, marked user. RUN is as for show."},
     {"report", "report on a model and its family", "", 0, 0, GT_VERB_INGESTS, gt_cmd_report, report_options,
      "Reports what is known about a model: accuracy, multiply-accumulates, joules per inference with bounds, the layers that "
-     "cost most; then its family, and where scaling stops paying off."},
+     "cost most; then its family, and where scaling stops paying off. With --family alone, only the latter. With --accuracy "
+     "published, accuracies that their authors published for trained weights (efficientnet: Tan & Le 2019, table 2) are set "
+     "against the joules of the weights that were run here; without it they never meet."},
     {"cost", "count a model's multiply-accumulates, parameters and bytes, layer by layer", "", 0, 0, 0, gt_cmd_cost,
      cost_options,
      "Counts exactly, without running the model: a MAC is one multiply-accumulate of a convolution or fully connected layer, "
