@@ -125,8 +125,9 @@ static const char *knee(struct gt_analysis *a)
 static const char *whose_figures(struct gt_analysis *a)
 {
     const struct gt_report *r = a->report;
-    if (r->published)
-        return gt_analysis_text(a, "Published accuracies against this host's %s (%s). ", axis_words(a), r->labels);
+    if (r->published && r->axis)
+        return gt_analysis_text(a, "Published accuracies against %s%s (%s). ",
+                                strcmp(r->axis, "GMAC") == 0 ? "" : "this host's ", axis_words(a), r->labels);
     return r->random_weights ? "Random weights: these accuracies say nothing about scaling. " : "";
 }
 

@@ -420,7 +420,7 @@ static void test_published_words(void **state)
     gt_arena_free(&f.arena);
 }
 
-/* Two sizes are one test, three without joules are judged by MACs: the labels follow. */
+/* Two sizes are one test; what is judged by MACs has its joules labelled all the same, where there are any. */
 static void test_published_few_and_without_joules(void **state)
 {
     struct family f;
@@ -434,12 +434,24 @@ static void test_published_few_and_without_joules(void **state)
     assert_says(&f, "of weights=random). b0 to b1: measurable gain, +2.00 pp (95 % +1.39 to +2.61) for 2 times the modelled");
     gt_arena_free(&f.arena);
     f.report = (struct gt_report){0};
-    f.facts.model_count = f.facts.accuracy_count = 3;
+    f.query.axis = GT_REPORT_AXIS_MACS;
+    f.facts.model_count = f.facts.accuracy_count = f.facts.run_count = 3;
+    analyse(&f, 0);
+    assert_says(
+        &f, "Published accuracies against MACs (accuracy: published, of trained weights; joules: modelled, source model, of "
+            "weights=random; cost: MACs, counted).");
+    gt_arena_free(&f.arena);
+    f.report = (struct gt_report){0};
+    f.query.axis = GT_REPORT_AXIS_AUTO;
     f.facts.run_count = 0;
     analyse(&f, 0);
-    assert_says(&f,
-                "Published accuracies against this host's MACs (accuracy: published, of trained weights; cost: MACs, counted, "
-                "of weights=random).");
+    assert_says(&f, "(accuracy: published, of trained weights; no joules; weights=random; cost: MACs, counted).");
+    gt_arena_free(&f.arena);
+    f.report = (struct gt_report){0};
+    f.query.axis = GT_REPORT_AXIS_JOULES; /* nothing to judge, and the accuracies are labelled none the less */
+    analyse(&f, 0);
+    assert_int_equal(f.report.judged_count, 0);
+    assert_string_equal(f.report.labels, "accuracy: published, of trained weights; no joules; weights=random");
     gt_arena_free(&f.arena);
 }
 
