@@ -12,7 +12,7 @@ struct gt_analysis {
     struct gt_arena *arena;
     struct gt_report *report;
     struct gt_report_choice choice;
-    const struct gt_facts_accuracy *accuracy; /* of the selected model: its dataset, split and precision are the family's */
+    const struct gt_facts_accuracy *accuracy; /* of the selected model: what they belong to is the family's */
     const char **notes;
     size_t note_room, left_out_room;
     bool failed; /* memory ran out */

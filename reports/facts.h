@@ -44,6 +44,7 @@ struct gt_facts_model {
 struct gt_facts_accuracy {
     size_t model;
     const char *provenance, *dataset, *split, *precision;
+    const char *preprocessing;
     const char *images; /* digest of the dataset; NULL where it is known by name alone */
     double pct;         /* of published ones, whose n is 0; else computed from correct / n */
     uint64_t n, correct;

@@ -18,12 +18,20 @@ static bool accuracy_allowed(const struct gt_analysis *a, const struct gt_facts_
     return published == (a->query->accuracy == GT_REPORT_ACCURACY_PUBLISHED);
 }
 
-/* Dataset (by name and by its images), split and precision are those of the selected model's accuracy, once that is known. */
+static bool same_images(const struct gt_facts_accuracy *x, const struct gt_facts_accuracy *y)
+{
+    return same(x->dataset, y->dataset) && same(x->images, y->images) && same(x->split, y->split) &&
+           same(x->precision, y->precision);
+}
+
+/*
+ * Dataset (by name and by its images), split, precision and preprocessing are those of the selected model's accuracy, once that
+ * is known.
+ */
 static bool accuracy_fits(const struct gt_analysis *a, const struct gt_facts_accuracy *accuracy)
 {
     const struct gt_facts_accuracy *key = a->accuracy;
-    return !key || (same(key->dataset, accuracy->dataset) && same(key->images, accuracy->images) &&
-                    same(key->split, accuracy->split) && same(key->precision, accuracy->precision));
+    return !key || (same_images(key, accuracy) && same(key->preprocessing, accuracy->preprocessing));
 }
 
 /* The latest that is allowed and fits; measured goes before what a user handed in. NULL none. */
@@ -51,6 +59,7 @@ static struct gt_report_accuracy report_accuracy(const struct gt_facts_accuracy 
     out.dataset = from->dataset;
     out.split = from->split;
     out.precision = from->precision;
+    out.preprocessing = from->preprocessing;
     out.answers = from->answers;
     out.answer_count = from->answers ? from->n : 0;
     out.pct = from->n ? 100.0 * (double)from->correct / (double)from->n : from->pct;
@@ -251,6 +260,20 @@ static bool stands_for_its_name(struct gt_analysis *a, size_t model)
     return true;
 }
 
+/* A model without an accuracy here that has one of the same images, prepared in another way. */
+static void note_preprocessing(struct gt_analysis *a, size_t model)
+{
+    for (size_t i = a->facts->accuracy_count; i-- > 0;) {
+        const struct gt_facts_accuracy *other = &a->facts->accuracies[i];
+        if (other->model != model || !accuracy_allowed(a, other) || !a->accuracy || !same_images(a->accuracy, other))
+            continue;
+        gt_analysis_note(a, "An accuracy of %s is not compared: its images were prepared by \"%s\", here by \"%s\".",
+                         a->facts->models[model].name, other->preprocessing ? other->preprocessing : "unknown",
+                         a->accuracy->preprocessing ? a->accuracy->preprocessing : "unknown");
+        return;
+    }
+}
+
 static void fill_row(struct gt_analysis *a, size_t model)
 {
     const struct gt_facts_model *m = &a->facts->models[model];
@@ -280,6 +303,8 @@ static void fill_row(struct gt_analysis *a, size_t model)
         .gain_lo_pp = NAN,
         .gain_hi_pp = NAN,
     };
+    if (!a->report->rows[a->report->row_count - 1].accuracy.known)
+        note_preprocessing(a, model);
 }
 
 static int by_phi(const void *left, const void *right)

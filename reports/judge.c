@@ -83,7 +83,7 @@ static bool bit(const uint8_t *bits, uint64_t i)
     return bits[i / 8] >> (i % 8) & 1;
 }
 
-/* Same images, answered by both: dataset, split and precision are the family's already. */
+/* Same images, answered by both: dataset, split, precision and preprocessing are the family's already. */
 static bool can_pair(const struct gt_report_accuracy *x, const struct gt_report_accuracy *y)
 {
     return x->answers && y->answers && x->answer_count == y->answer_count && x->answer_count > 0;

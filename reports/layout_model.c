@@ -43,7 +43,7 @@ static void fill_accuracy(struct gt_layout *l)
         {"text", "accuracy", GT_Q_TEXT, TEXT}, {"pct", NULL, GT_Q_PCT, DATA},        {"lo_pct", NULL, GT_Q_PCT, DATA},
         {"hi_pct", NULL, GT_Q_PCT, DATA},      {"n", NULL, GT_Q_INTEGER, DATA},      {"provenance", NULL, GT_Q_TEXT, DATA},
         {"correct", NULL, GT_Q_INTEGER, DATA}, {"interval", NULL, GT_Q_TEXT, DATA},  {"dataset", NULL, GT_Q_TEXT, DATA},
-        {"split", NULL, GT_Q_TEXT, DATA},      {"precision", NULL, GT_Q_TEXT, DATA},
+        {"split", NULL, GT_Q_TEXT, DATA},      {"precision", NULL, GT_Q_TEXT, DATA}, {"preprocessing", "preprocessed", GT_Q_TEXT, 0},
     };
     const struct gt_report_accuracy *a = &l->report->accuracy;
     const struct gt_value values[] = {
@@ -58,6 +58,7 @@ static void fill_accuracy(struct gt_layout *l)
         gt_value_text(a->dataset),
         gt_value_text(a->split),
         gt_value_text(a->precision),
+        gt_value_text(a->preprocessing),
     };
     gt_layout_fields(l, "accuracy", NULL, a->known, columns, values, GT_LAYOUT_COUNT(columns));
     if (!a->known)

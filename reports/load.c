@@ -155,6 +155,7 @@ static struct gt_facts_accuracy accuracy_fact(size_t model, const struct gt_accu
                                       .images = a->dataset,
                                       .split = a->split,
                                       .precision = a->precision,
+                                      .preprocessing = a->preprocessing,
                                       .pct = a->pct,
                                       .n = known(a->correct) ? count_of(a->n) : 0,
                                       .correct = count_of(a->correct),

@@ -41,7 +41,8 @@ struct gt_report_accuracy {
     uint64_t n, correct;
     const char *provenance; /* "measured", "user", "published" */
     const char *dataset, *split, *precision;
-    const uint8_t *answers; /* one bit per image, least significant first; NULL: none kept */
+    const char *preprocessing; /* of the images, in one line; NULL not known */
+    const uint8_t *answers;    /* one bit per image, least significant first; NULL: none kept */
     uint64_t answer_count;
 };
 

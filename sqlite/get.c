@@ -259,7 +259,7 @@ static enum gt_status get_blobs(struct gt_store *store, struct gt_accuracy_recor
     for (size_t i = 0; i < count && (code = sqlite3_step(statement)) == SQLITE_ROW; i++) {
         struct gt_accuracy_record *a = &accuracies[i];
         size_t bytes;
-        a->predictions = take_blob(statement, 0, arena, &a->prediction_count, &failed);
+        a->predictions = take_blob(statement, 0, arena, &a->prediction_bytes, &failed);
         a->answers = take_blob(statement, 1, arena, &bytes, &failed);
         a->answer_count = a->answers ? (size_t)sqlite3_column_int64(statement, 2) : 0;
         if (a->answer_count > bytes * 8) /* a damaged row must not be read beyond its end */
@@ -284,11 +284,12 @@ enum gt_status gt_store_published(struct gt_store *store, const char *name, stru
 {
     void *rows = NULL;
     size_t count;
-    enum gt_status status = gt_columns_select(
-        store, &gt_table_accuracy, "",
-        "FROM (SELECT name AS model, NULL AS dataset, dataset_name, split, NULL AS precision, 'published' AS provenance, n,"
-        " NULL AS correct, pct, NULL AS run, citation, NULL AS real_ns FROM published WHERE name = ?)",
-        name, NULL, arena, &rows, &count, err);
+    enum gt_status status =
+        gt_columns_select(store, &gt_table_accuracy, "",
+                          "FROM (SELECT name AS model, NULL AS dataset, dataset_name, split, NULL AS precision, NULL AS "
+                          "preprocessing, 'published' AS provenance, n,"
+                          " NULL AS correct, pct, NULL AS run, citation, NULL AS real_ns FROM published WHERE name = ?)",
+                          name, NULL, arena, &rows, &count, err);
     if (status == GT_OK && count == 0)
         return gt_err_set(err, GT_E_NOENT, "no published accuracy of %.100s is known", name);
     *accuracy = rows;
@@ -306,7 +307,7 @@ static enum gt_status get_labels(struct gt_store *store, struct gt_dataset_recor
     sqlite3_bind_text(statement, 1, dataset->digest, -1, SQLITE_STATIC);
     int code = sqlite3_step(statement);
     if (code == SQLITE_ROW)
-        dataset->labels = take_blob(statement, 0, arena, &dataset->label_count, &failed);
+        dataset->labels = take_blob(statement, 0, arena, &dataset->label_bytes, &failed);
     return end_reading(store, statement, code, failed, err);
 }
 

@@ -15,7 +15,7 @@
 #include "core/status.h"
 #include "sqlite/records.h"
 
-enum { GT_STORE_VERSION = 3 }; /* PRAGMA user_version of what this code writes */
+enum { GT_STORE_VERSION = 4 }; /* PRAGMA user_version of what this code writes */
 
 struct gt_store; /* opaque */
 
@@ -58,8 +58,8 @@ enum gt_status gt_store_put_attribution(struct gt_store *store, const char *run,
 
 /*
  * Replaces an accuracy of the same model, dataset (name and digest: other images under the same name are another dataset),
- * split, precision and provenance; one that rests on more images stays (a trial on a few must not destroy a full result), and
- * *kept (NULL: not wanted) gets their number, else 0. `dataset` NULL: none.
+ * split, precision, preprocessing and provenance; one that rests on more images stays (a trial on a few must not destroy a full
+ * result), and *kept (NULL: not wanted) gets their number, else 0. `dataset` NULL: none.
  */
 enum gt_status gt_store_put_accuracy(struct gt_store *store, const struct gt_accuracy_record *accuracy,
                                      const struct gt_dataset_record *dataset, int64_t *kept, struct gt_err *err);

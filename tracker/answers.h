@@ -20,10 +20,10 @@ enum { GT_ANSWERS_MOST = 100 * 1000 * 1000 };
 struct gt_answers {
     /* of the header; NULL: the file does not say */
     const char *model, *model_digest, *weights, *family, *runtime, *precision;
-    const char *dataset, *dataset_digest, *split;
-    int64_t dataset_images;              /* GT_UNKNOWN */
-    const uint8_t *labels, *predictions; /* `count` each; classes above 255 are kept as 255 in `predictions` */
-    const uint8_t *answers;              /* one bit per image, least significant first: 1 = right */
+    const char *dataset, *dataset_digest, *split, *preprocessing;
+    int64_t dataset_images;               /* GT_UNKNOWN */
+    const uint16_t *labels, *predictions; /* `count` each; a class above 65535 is kept as another one that is wrong */
+    const uint8_t *answers;               /* one bit per image, least significant first: 1 = right */
     size_t count, correct;
 };
 

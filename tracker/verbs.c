@@ -24,6 +24,12 @@ static const struct gt_verb_option eval_options[] = {
     {GT_OPT_SECONDS},
     {GT_OPT_LIMIT, 0, "only the first N images"},
     {GT_OPT_DATA},
+    {GT_OPT_CLASSES},
+    {GT_OPT_RESIZE},
+    {GT_OPT_CROP},
+    {GT_OPT_INTERPOLATION},
+    {GT_OPT_MEAN},
+    {GT_OPT_STD},
     {GT_OPT_THREADS},
     {GT_OPT_BATCH},
     {GT_OPT_ENERGY_SOURCE},
@@ -140,7 +146,7 @@ const struct gt_verb gt_verbs[] = {
     {"eval", "measure models of the reference runtime over labelled images", "", 0, 0, GT_VERB_INGESTS, gt_cmd_eval,
      eval_options,
      "Runs gtcnn over the images of a dataset with the plugin preloaded, scores its answers against the labels and stores the "
-     "accuracy with every answer. With several models, every one of them in turn.\n\n"
+     "accuracy with every answer and with what was done to the images. With several models, every one of them in turn.\n\n"
      "With --rounds, the joules of the models are then taken again with the unit hooks off, in rounds that visit every model "
      "in "
      "a rotating order, so that neither the hooks nor a drifting machine favour one of them."},

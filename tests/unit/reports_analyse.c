@@ -309,6 +309,25 @@ static void test_accuracies_do_not_mix(void **state)
     begin(&f, 2, "trained");
     add_accuracy(&f, 0, 3200);
     add_accuracy(&f, 1, 3400);
+    f.accuracies[0].preprocessing = "resize=area";
+    f.accuracies[1].preprocessing = "resize=256"; /* the same images, but not what the network saw of them */
+    analyse(&f, 0);
+    assert_true(f.report.rows[0].accuracy.known && !f.report.rows[1].accuracy.known);
+    assert_string_equal(f.report.rows[0].accuracy.preprocessing, "resize=area");
+    assert_true(noted(
+        &f, "An accuracy of toy/b1 is not compared: its images were prepared by \"resize=256\", here by \"resize=area\"."));
+    gt_arena_free(&f.arena);
+    f.report = (struct gt_report){0};
+    f.accuracies[1].preprocessing = NULL; /* what is not known may be another one */
+    analyse(&f, 0);
+    assert_true(noted(&f, "prepared by \"unknown\"") && !f.report.rows[1].accuracy.known);
+    gt_arena_free(&f.arena);
+    f.report = (struct gt_report){0};
+    f.accuracies[1].preprocessing = "resize=area";
+    analyse(&f, 0);
+    assert_true(f.report.rows[0].accuracy.known && f.report.rows[1].accuracy.known && !noted(&f, "prepared by"));
+    gt_arena_free(&f.arena);
+    f.report = (struct gt_report){0};
     f.accuracies[1].dataset = "other toys";
     analyse(&f, 0);
     assert_true(f.report.rows[0].accuracy.known && !f.report.rows[1].accuracy.known);

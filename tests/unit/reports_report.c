@@ -217,6 +217,7 @@ static void put_accuracy(struct world *w, int size, int right)
                                         .dataset_name = "toys",
                                         .split = "test",
                                         .precision = "fp32",
+                                        .preprocessing = "resize=area mean=0.5 std=0.25",
                                         .provenance = "measured",
                                         .n = IMAGES,
                                         .correct = correct,
