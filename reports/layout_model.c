@@ -40,10 +40,12 @@ static const char *accuracy_text(struct gt_layout *l, const struct gt_report_acc
 static void fill_accuracy(struct gt_layout *l)
 {
     static const struct gt_column columns[] = {
-        {"text", "accuracy", GT_Q_TEXT, TEXT}, {"pct", NULL, GT_Q_PCT, DATA},        {"lo_pct", NULL, GT_Q_PCT, DATA},
-        {"hi_pct", NULL, GT_Q_PCT, DATA},      {"n", NULL, GT_Q_INTEGER, DATA},      {"provenance", NULL, GT_Q_TEXT, DATA},
-        {"correct", NULL, GT_Q_INTEGER, DATA}, {"interval", NULL, GT_Q_TEXT, DATA},  {"dataset", NULL, GT_Q_TEXT, DATA},
-        {"split", NULL, GT_Q_TEXT, DATA},      {"precision", NULL, GT_Q_TEXT, DATA}, {"preprocessing", "preprocessed", GT_Q_TEXT, 0},
+        {"text", "accuracy", GT_Q_TEXT, TEXT}, {"pct", NULL, GT_Q_PCT, DATA},
+        {"lo_pct", NULL, GT_Q_PCT, DATA},      {"hi_pct", NULL, GT_Q_PCT, DATA},
+        {"n", NULL, GT_Q_INTEGER, DATA},       {"provenance", NULL, GT_Q_TEXT, DATA},
+        {"correct", NULL, GT_Q_INTEGER, DATA}, {"interval", NULL, GT_Q_TEXT, DATA},
+        {"dataset", NULL, GT_Q_TEXT, DATA},    {"split", NULL, GT_Q_TEXT, DATA},
+        {"precision", NULL, GT_Q_TEXT, DATA},  {"preprocessing", "preprocessed", GT_Q_TEXT, 0},
     };
     const struct gt_report_accuracy *a = &l->report->accuracy;
     const struct gt_value values[] = {
