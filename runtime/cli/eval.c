@@ -23,7 +23,7 @@ struct eval {
     uint64_t correct, infer_ns;
 };
 
-/* An image-like input of 1 or 3 channels and one row of outputs for each image. */
+/* An input of an image of 1 or 3 channels and one row of outputs for each image. */
 static enum gtcnn_status check_shapes(struct eval *e, struct gtcnn_err *err)
 {
     const struct gtcnn_model_info *m = e->info;
@@ -31,11 +31,12 @@ static enum gtcnn_status check_shapes(struct eval *e, struct gtcnn_err *err)
     char shape[128], safe[128];
     uint64_t out = gtcnn_cli_count(&m->output);
     e->classes = out / m->batch;
-    if (in->rank == 4 && (in->dim[1] == 1 || in->dim[1] == 3) && in->dim[0] == m->batch && out > 0 && out % m->batch == 0)
+    if (gtcnn_recipe_fits(in) && gtcnn_cli_count(in) > 0 && in->dim[0] == m->batch && out > 0 && out % m->batch == 0)
         return GTCNN_OK;
-    return gtcnn_cli_fail(err, GTCNN_E_SHAPE,
-                          "%s: its input is %s; eval classifies images and wants Nx1xHxW or Nx3xHxW (gtcnn run takes any)",
-                          gtcnn_escape(safe, sizeof safe, m->name, SIZE_MAX), gtcnn_cli_shape_text(shape, sizeof shape, in));
+    return gtcnn_cli_fail(
+        err, GTCNN_E_SHAPE,
+        "%s: its input is %s; eval classifies images and wants NxCxHxW or NxHxWxC with C 1 or 3 (gtcnn run takes any)",
+        gtcnn_escape(safe, sizeof safe, m->name, SIZE_MAX), gtcnn_cli_shape_text(shape, sizeof shape, in));
 }
 
 static enum gtcnn_status allocate(struct eval *e, struct gtcnn_err *err)

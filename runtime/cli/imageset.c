@@ -38,12 +38,9 @@ static void get_idx(struct gtcnn_imageset *set, uint64_t index, float *out)
     const struct gtcnn_recipe *r = &set->recipe;
     size_t plane = (size_t)r->height * r->width;
     uint64_t pixels = (uint64_t)set->data.images.dim[1] * set->data.images.dim[2];
-    for (uint32_t c = 0; c < r->channels; c++) {
-        if (c > 0 && r->mean[c] == r->mean[0] && r->std[c] == r->std[0])
-            memcpy(out + c * plane, out, plane * sizeof *out);
-        else
-            gtcnn_resizer_apply(&set->resizer, set->data.images.data + index * pixels, r->mean[c], r->std[c], out + c * plane);
-    }
+    for (uint32_t c = 0; c < r->channels; c++)
+        gtcnn_resizer_apply(&set->resizer, set->data.images.data + index * pixels, r->mean[c], r->std[c],
+                            out + (r->channels_last ? c : c * plane), r->channels_last ? r->channels : 1);
 }
 
 /* --- folders */

@@ -26,13 +26,13 @@ struct gtcnn_imageset {
 
 /*
  * Opens what --data names: IDX where a file of the split is there or the folder has no folders, else folders. Labels and counts
- * are checked against the model's `classes` outputs, preprocessing against its input (N x 1 or 3 x H x W).
+ * are checked against the model's `classes` outputs, preprocessing against its input.
  */
 enum gtcnn_status gtcnn_imageset_open(struct gtcnn_imageset *set, const struct gtcnn_cli_args *args,
                                       const struct gtcnn_shape *input, uint64_t classes, struct gtcnn_err *err);
 void gtcnn_imageset_free(struct gtcnn_imageset *set);
 
-/* Image `index` as channels x H x W values. */
+/* Image `index` as one item of the model's input. */
 enum gtcnn_status gtcnn_imageset_get(struct gtcnn_imageset *set, uint64_t index, float *out, struct gtcnn_err *err);
 
 /* Fills set->digest, which of folders means reading every file; `tick` is called after each. */

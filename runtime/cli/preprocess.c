@@ -132,15 +132,31 @@ static void write_text(struct gtcnn_recipe *r)
     add_numbers(r->text, sizeof r->text, "std", r->std, r->channels);
 }
 
+static bool is_channels(int64_t n)
+{
+    return n == 1 || n == 3;
+}
+
+bool gtcnn_recipe_fits(const struct gtcnn_shape *input)
+{
+    return input->rank == 4 && (is_channels(input->dim[1]) || is_channels(input->dim[3]));
+}
+
+static void take_shape(struct gtcnn_recipe *r, const struct gtcnn_shape *input)
+{
+    r->channels_last = !is_channels(input->dim[1]);
+    const int64_t *size = input->dim + (r->channels_last ? 1 : 2);
+    r->channels = (uint32_t)input->dim[r->channels_last ? 3 : 1];
+    r->height = (uint32_t)size[0];
+    r->width = (uint32_t)size[1];
+}
+
 enum gtcnn_status gtcnn_recipe_settle(struct gtcnn_recipe *r, const struct gtcnn_cli_args *args,
                                       const struct gtcnn_shape *input, bool idx, struct gtcnn_err *err)
 {
     const char *refused = option_for_folders(args);
-    *r = (struct gtcnn_recipe){.area = idx,
-                               .resize = (uint32_t)args->resize,
-                               .channels = (uint32_t)input->dim[1],
-                               .height = (uint32_t)input->dim[2],
-                               .width = (uint32_t)input->dim[3]};
+    *r = (struct gtcnn_recipe){.area = idx, .resize = (uint32_t)args->resize};
+    take_shape(r, input);
     if (idx && refused)
         return gtcnn_cli_fail(
             err, GTCNN_E_ARG,
@@ -202,12 +218,12 @@ void gtcnn_recipe_spans(const struct gtcnn_recipe *r, uint32_t height, uint32_t 
 
 static void normalise_row(const struct gtcnn_recipe *r, const double *rgb, uint32_t y, float *out)
 {
-    size_t plane = (size_t)r->height * r->width;
-    float *row = out + (size_t)y * r->width;
-    for (uint32_t x = 0; x < r->width; x++, rgb += 3) {
+    size_t between = r->channels_last ? 1 : (size_t)r->height * r->width, step = r->channels_last ? r->channels : 1;
+    float *to = out + (size_t)y * r->width * step;
+    for (uint32_t x = 0; x < r->width; x++, rgb += 3, to += step) {
         const double grey = LUMA[0] * rgb[0] + LUMA[1] * rgb[1] + LUMA[2] * rgb[2];
         for (uint32_t c = 0; c < r->channels; c++)
-            row[c * plane + x] = (float)(((r->channels == 1 ? grey : rgb[c]) / 255 - r->mean[c]) / r->std[c]);
+            to[c * between] = (float)(((r->channels == 1 ? grey : rgb[c]) / 255 - r->mean[c]) / r->std[c]);
     }
 }
 

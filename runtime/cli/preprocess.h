@@ -36,17 +36,18 @@ struct gtcnn_recipe {
     enum gtcnn_filter filter;
     double mean[3], std[3]; /* by channel; of a grey model the first counts */
     uint32_t channels, height, width;
+    bool channels_last;           /* the model's input is N x height x width x channels */
     char text[GTCNN_RECIPE_TEXT]; /* "resize=input+32 crop=input bicubic mean=0.485,0.456,0.406 std=0.229,0.224,0.225" */
 };
 
-/*
- * From the options, for a model of that input (N x 1 or 3 x height x width) and IDX files or not. GTCNN_E_ARG names the option
- * and what it wants.
- */
+/* Whether a model's input is that of an image: N x C x H x W or N x H x W x C with C 1 or 3; the former where both fit. */
+bool gtcnn_recipe_fits(const struct gtcnn_shape *input);
+
+/* From the options, for a model of an input that fits, and IDX files or not. GTCNN_E_ARG names the option and what it wants. */
 enum gtcnn_status gtcnn_recipe_settle(struct gtcnn_recipe *recipe, const struct gtcnn_cli_args *args,
                                       const struct gtcnn_shape *input, bool idx, struct gtcnn_err *err);
 
-/* An image to channels x height x width values. GTCNN_E_NOMEM; an area recipe is GTCNN_E_ARG. */
+/* An image to one item of the model's input. GTCNN_E_NOMEM; an area recipe is GTCNN_E_ARG. */
 enum gtcnn_status gtcnn_recipe_apply(const struct gtcnn_recipe *recipe, const struct gtcnn_image *image, float *out,
                                      struct gtcnn_err *err);
 

@@ -3,8 +3,8 @@
  *
  *   mkimage FILE KIND WIDTH HEIGHT SEED
  *
- * KIND: jpeg, jpeg-grey, jpeg-progressive, jpeg-cmyk, png, png-grey, png-16, png-alpha, png-palette, png-interlaced. In png,
- * png-interlaced, png-alpha and png-16 of one seed the colours are the same.
+ * KIND: jpeg, jpeg-grey, jpeg-progressive, jpeg-planes, jpeg-cmyk, png, png-grey, png-16, png-alpha, png-palette,
+ * png-interlaced. In png, png-interlaced, png-alpha and png-16 of one seed the colours are the same.
  */
 #include "tests/host/mkimage.h"
 

@@ -35,6 +35,11 @@ static inline void mkimage_jpeg_setup(struct jpeg_compress_struct *c, const char
         jpeg_set_colorspace(c, JCS_YCCK); /* writes Adobe's marker, so the samples count as inverted */
     if (strcmp(kind, "jpeg-progressive") == 0)
         jpeg_simple_progression(c);
+    static const jpeg_scan_info planes[] = {{1, {0}, 0, 63, 0, 0}, {1, {1}, 0, 63, 0, 0}, {1, {2}, 0, 63, 0, 0}};
+    if (strcmp(kind, "jpeg-planes") == 0) {
+        c->scan_info = planes;
+        c->num_scans = 3;
+    }
 }
 
 /* As the in-space wants it; CMYK inverted, as Adobe does. */

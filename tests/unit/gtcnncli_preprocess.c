@@ -144,6 +144,29 @@ static void identity_and_constants(void **state)
     assert_true(fabs(out[100] - (77 / 255.0 - GTCNN_PIXEL_MEAN) / GTCNN_PIXEL_STD) < 1e-6);
 }
 
+/* The same values, whichever dimension the channels are. */
+static void channels_may_stand_last(void **state)
+{
+    enum { H = 5, W = 7 };
+    static uint8_t rgb[SIDE * SIDE * 3];
+    const struct gtcnn_image image = {SIDE, SIDE, rgb};
+    const struct gtcnn_shape last = {4, {1, H, W, 3}}, no[] = {{4, {1, 2, H, W}}, {3, {3, H, W}}};
+    struct gtcnn_recipe r, l;
+    float first[3 * H * W], out[3 * H * W];
+    (void)state;
+    noise(rgb, sizeof rgb);
+    assert_true(gtcnn_recipe_fits(&last) && gtcnn_recipe_fits(input(3, H, W)) && gtcnn_recipe_fits(input(1, H, W)));
+    assert_false(gtcnn_recipe_fits(&no[0]) || gtcnn_recipe_fits(&no[1]));
+    assert_int_equal(gtcnn_recipe_settle(&r, &(struct gtcnn_cli_args){.resize = 9}, input(3, H, W), false, NULL), GTCNN_OK);
+    assert_int_equal(gtcnn_recipe_settle(&l, &(struct gtcnn_cli_args){.resize = 9}, &last, false, NULL), GTCNN_OK);
+    assert_true(l.channels_last && !r.channels_last && l.height == H && l.width == W && l.channels == 3);
+    assert_string_equal(r.text, l.text);
+    assert_int_equal(gtcnn_recipe_apply(&r, &image, first, NULL), GTCNN_OK);
+    assert_int_equal(gtcnn_recipe_apply(&l, &image, out, NULL), GTCNN_OK);
+    for (int i = 0; i < H * W * 3; i++)
+        assert_true(out[i] == first[i % 3 * H * W + i / 3]);
+}
+
 /* Of colours, a grey model sees the luma. */
 static void grey_models_see_luma(void **state)
 {
@@ -280,6 +303,7 @@ int main(void)
         cmocka_unit_test(resampling_agrees_with_the_definition),
         cmocka_unit_test(weights_sum_to_one),
         cmocka_unit_test(identity_and_constants),
+        cmocka_unit_test(channels_may_stand_last),
         cmocka_unit_test(grey_models_see_luma),
         cmocka_unit_test(boxes_are_those_of_the_formulas),
         cmocka_unit_test(boxes_stay_inside),
