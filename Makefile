@@ -163,7 +163,7 @@ $(O)/gen/onnx.pb-c.h: $(O)/gen/onnx.pb-c.c ;
 $(O)/gen/onnx.pb-c.o: $(O)/gen/onnx.pb-c.c $(O)/flags
 	$(Q)$(CC) $(CFLAGS_ALL) -Wno-error -c -o $@ $<
 
-$(filter $(O)/runtime/onnx%,$(RUNTIME_OBJ)) $(addsuffix .o,$(filter $(O)/tests/unit/runtime_onnx%,$(TESTS))): | $(O)/gen/onnx.pb-c.c
+$(filter $(O)/runtime/onnx%,$(RUNTIME_OBJ)) $(addsuffix .o,$(filter $(O)/tests/unit/runtime_onnx% $(O)/tests/unit/gtcnncli_imageset,$(TESTS))): | $(O)/gen/onnx.pb-c.c
 
 define static_library
 $(O)/lib$(1).a: $$(call obj,$$(call src,$(1)))
