@@ -3,8 +3,9 @@
  *
  * Files are not trusted. What a file is, its first bytes say and not its name. Sizes are checked before anything of that size
  * is allocated: a side of at most 65,500 pixels (libjpeg's own limit), 64 million pixels in all, a file of at most 128 MiB, a
- * PNG of no more than its bytes can hold (deflate expands at most 1032 times), a JPEG of at most 100 scans. What is damaged or
- * cut is an error that names the file, the reason and the remedy; nothing is filled in.
+ * PNG of no more than its bytes can hold (deflate expands at most 1032 times), a JPEG likewise (a bit for each block of 64
+ * pixels, where it is Huffman-coded), and of at most 100 scans. What is damaged or cut is an error that names the file, the
+ * reason and the remedy; nothing is filled in.
  *
  * All kinds become red, green and blue of 8 bits: grey is repeated, palettes are looked up, 16 bits are scaled to 8 with
  * rounding, CMYK and YCCK become RGB as (255 - C)(255 - K) / 255 (what Adobe stores inverted is turned first). Transparency is

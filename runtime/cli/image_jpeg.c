@@ -92,10 +92,29 @@ static void read_rows(struct decoding *d)
     }
 }
 
+/*
+ * Every block of 8 x 8 samples has a Huffman code for its mean in some scan, a bit at least (ITU-T T.81, F and G). A quarter of
+ * the pixels are samples of one component at least, however they are subsampled (sampling factors are 1 to 4, and each of the
+ * two largest belongs to some component). Arithmetic coding has no such bound.
+ */
+static bool can_hold(struct decoding *d)
+{
+    uint64_t pixels = (uint64_t)d->jpeg.image_height * d->jpeg.image_width;
+    if (d->jpeg.arith_code || pixels / 64 / 8 / 4 <= d->job->n)
+        return true;
+    snprintf(d->job->reason, sizeof d->job->reason,
+             "declares %u x %u pixels, which its %zu bytes cannot hold: it is cut or damaged", d->jpeg.image_width,
+             d->jpeg.image_height, d->job->n);
+    d->status = GTCNN_E_FORMAT;
+    return false;
+}
+
 static void decode(struct decoding *d)
 {
     struct jpeg_decompress_struct *jpeg = &d->jpeg;
     jpeg_read_header(jpeg, TRUE);
+    if (!can_hold(d))
+        return;
     d->status = gtcnn_image_allocate(d->job, jpeg->image_height, jpeg->image_width);
     if (d->status)
         return;
