@@ -51,7 +51,8 @@ EXT_sqlite := -lsqlite3 -lcrypto -lm
 EXT_reports := -lsqlite3 -lcrypto -ljansson -lm
 EXT_tracker := -lsqlite3 -ljansson -lcrypto -lm
 EXT_runtime := -lprotobuf-c -lcrypto -lz -lm -pthread
-EXT_gtcnncli := $(EXT_runtime)
+EXT_images := -ljpeg -lpng
+EXT_gtcnncli := $(EXT_images) $(EXT_runtime)
 EXT_plugin := -pthread -lm
 
 PRODUCTS := $(O)/libgtcnn.so $(O)/gtcnn $(O)/libgreentrack.so $(O)/libgreentrack-nop.so $(O)/greentrack
@@ -162,7 +163,7 @@ $(O)/gen/onnx.pb-c.h: $(O)/gen/onnx.pb-c.c ;
 $(O)/gen/onnx.pb-c.o: $(O)/gen/onnx.pb-c.c $(O)/flags
 	$(Q)$(CC) $(CFLAGS_ALL) -Wno-error -c -o $@ $<
 
-$(filter $(O)/runtime/onnx%,$(RUNTIME_OBJ)) $(addsuffix .o,$(filter $(O)/tests/unit/runtime_onnx%,$(TESTS))): | $(O)/gen/onnx.pb-c.c
+$(filter $(O)/runtime/onnx%,$(RUNTIME_OBJ)) $(addsuffix .o,$(filter $(O)/tests/unit/runtime_onnx% $(O)/tests/unit/gtcnncli_imageset,$(TESTS))): | $(O)/gen/onnx.pb-c.c
 
 define static_library
 $(O)/lib$(1).a: $$(call obj,$$(call src,$(1)))
@@ -194,7 +195,7 @@ $(O)/libgtcnn.so: $(RUNTIME_OBJ)
 
 # escape.o is in the library too, but hidden there.
 $(O)/gtcnn: $(GTCNNCLI_OBJ) $(O)/runtime/escape.o $(O)/libgtcnn.so
-	$(Q)$(LINK) -Wl,-rpath,'$$ORIGIN:$$ORIGIN/../lib' -o $@ $(filter %.o,$^) -L$(O) -lgtcnn -lcrypto -lz -lm -pthread
+	$(Q)$(LINK) -Wl,-rpath,'$$ORIGIN:$$ORIGIN/../lib' -o $@ $(filter %.o,$^) -L$(O) -lgtcnn -lcrypto $(EXT_images) -lz -lm -pthread
 
 # The man page: prose, with commands and options from the tables that also feed --help.
 MAN1 += $(O)/man/gtcnn.1
@@ -242,11 +243,13 @@ $(filter $(O)/tests/unit/tracker_%,$(TESTS)): $(O)/libgtcnn.so
 EXTRA_tracker = -L$(O) -lgtcnn -Wl,-rpath,$(abspath $(O))
 
 $(O)/tests/fuzz/%: $(O)/tests/fuzz/%.o $(O)/libgtcnncli.a $(O)/libgtcnn-objects.a $(LIBS_energy)
-	$(Q)$(LINK) -fsanitize=fuzzer -o $@ $^ $(EXT_runtime)
+	$(Q)$(LINK) -fsanitize=fuzzer -o $@ $^ $(EXT_gtcnncli)
 
 $(O)/tests/host/%: tests/host/%.c $(O)/libgtcnn.so $(LIBS_core) $(O)/flags
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $< $(LDFLAGS) $(LIBS_core) -L$(O) -lgtcnn -Wl,-rpath,$(abspath $(O)) -ldl -pthread
+	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $< $(LDFLAGS) $(LIBS_core) -L$(O) -lgtcnn -Wl,-rpath,$(abspath $(O)) -ldl -pthread $(EXT_host_$(notdir $@))
+
+EXT_host_mkimage := $(EXT_images)
 
 ## check-unit: the unit tests of one module (M=core)
 check-unit: $(filter $(O)/tests/unit/$(M)_%,$(TESTS))

@@ -12,7 +12,7 @@ struct gt_analysis {
     struct gt_arena *arena;
     struct gt_report *report;
     struct gt_report_choice choice;
-    const struct gt_facts_accuracy *accuracy; /* of the selected model: its dataset, split and precision are the family's */
+    const struct gt_facts_accuracy *accuracy; /* of the selected model: what they belong to is the family's */
     const char **notes;
     size_t note_room, left_out_room;
     bool failed; /* memory ran out */
@@ -28,6 +28,8 @@ void gt_analysis_leave_out(struct gt_analysis *analysis, const struct gt_facts_m
 void gt_analysis_fill_family(struct gt_analysis *analysis);
 /* Axis, front, hulls, steps, break-points, knee, "beyond". */
 void gt_analysis_judge(struct gt_analysis *analysis);
+/* Whose accuracies and whose joules stand side by side, where they are not of the same weights. */
+void gt_analysis_write_labels(struct gt_analysis *analysis);
 /* Notes, then the headline. */
 void gt_analysis_write_notes(struct gt_analysis *analysis);
 void gt_analysis_write_headline(struct gt_analysis *analysis);

@@ -72,6 +72,42 @@ static int reference_run(const struct gt_facts *facts)
     return best;
 }
 
+static bool has_comparable(const struct gt_facts *facts, size_t model, const struct gt_facts_run *reference)
+{
+    for (size_t i = 0; i < facts->run_count; i++) {
+        const struct gt_facts_run *run = &facts->runs[i];
+        if (run->model == model && run->energy_known == reference->energy_known &&
+            gt_report_group_differs(run, reference) == GT_GROUP_FIELDS)
+            return true;
+    }
+    return false;
+}
+
+static size_t comparable_models(const struct gt_facts *facts, const struct gt_facts_run *reference)
+{
+    size_t n = 0;
+    for (size_t model = 0; model < facts->model_count; model++)
+        n += has_comparable(facts, model, reference);
+    return n;
+}
+
+size_t gt_report_anchor(const struct gt_facts *facts)
+{
+    struct gt_facts each = *facts;
+    const struct gt_facts_run *best = NULL;
+    size_t most = 0;
+    for (each.selected = 0; each.selected < facts->model_count; each.selected++) {
+        int reference = reference_run(&each);
+        const struct gt_facts_run *run = reference == GT_FACTS_NONE ? NULL : &facts->runs[reference];
+        size_t n = run ? comparable_models(facts, run) : 0;
+        if (n > most || (run && n == most && run->begun_ns > best->begun_ns)) {
+            best = run;
+            most = n;
+        }
+    }
+    return best ? best->model : 0;
+}
+
 static bool inside(const struct gt_facts_run *run, const char *series)
 {
     return run->parent && series && strcmp(run->parent, series) == 0;

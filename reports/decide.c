@@ -173,25 +173,40 @@ static void step_paired(const struct gt_step_data *d, double z_alpha, double z_b
     out->images_needed = b == c ? NAN : ceil(paired_images(fabs(b - c) / n, (b + c) / n, z_alpha, z_beta));
 }
 
+/* Newcombe's interval of every pair of counts that the rounded ones may stand for. */
+static struct gt_interval unpaired_interval(const struct gt_step_data *d, double z)
+{
+    double most_before = fmin(d->n, d->from_correct + d->from_slack), least_before = fmax(0, d->from_correct - d->from_slack);
+    double most_after = fmin(d->to_n, d->to_correct + d->to_slack), least_after = fmax(0, d->to_correct - d->to_slack);
+    return (struct gt_interval){gt_stats_newcombe(least_after, d->to_n, most_before, d->n, z).lo,
+                                gt_stats_newcombe(most_after, d->to_n, least_before, d->n, z).hi};
+}
+
 static void step_unpaired(const struct gt_step_data *d, double z_alpha, double z_beta, struct gt_step *out)
 {
     double z95 = gt_stats_normal_quantile(1 - ALPHA / 2), z = z_alpha + z_beta;
     double p1 = d->from_correct / d->n, p2 = d->to_correct / d->to_n;
-    double v1 = p1 * (1 - p1), v2 = p2 * (1 - p2), delta = p2 - p1;
-    struct gt_interval ci = gt_stats_newcombe(d->to_correct, d->to_n, d->from_correct, d->n, z95);
+    double v1 = p1 * (1 - p1), v2 = p2 * (1 - p2), delta = p2 - p1, slack = d->from_slack / d->n + d->to_slack / d->to_n;
+    double least = fmax(0, fabs(delta) - slack);
+    struct gt_interval ci = unpaired_interval(d, z95);
     out->n = fmin(d->n, d->to_n);
     out->gained = out->lost = out->mcnemar_exact = out->mcnemar_mid = NAN;
     out->delta_pp = 100 * delta;
     out->se_pp = 100 * sqrt(v1 / d->n + v2 / d->to_n);
+    out->rounding_pp = 100 * slack;
     out->delta_ci_pp = (struct gt_interval){100 * ci.lo, 100 * ci.hi};
-    out->resolvable_pp = z * out->se_pp;
-    out->images_needed = delta == 0 ? NAN : ceil(z * z * (v1 + v2) / (delta * delta));
+    out->resolvable_pp = z * out->se_pp + out->rounding_pp;
+    out->images_needed = least == 0 ? NAN : ceil(z * z * (v1 + v2) / (least * least));
 }
 
-/* p of D = ΔA / se; where the variance vanishes (every answer changed alike, or none) the exact test stands in. */
+/*
+ * p of D = ΔA / se; where the variance vanishes (every answer changed alike, or none) the exact test stands in. Of rounded
+ * figures the least ΔA that they allow is tested.
+ */
 static void step_test(struct gt_step *step)
 {
-    step->z = step->delta_pp == 0 ? 0 : step->delta_pp / step->se_pp;
+    double least = copysign(fmax(0, fabs(step->delta_pp) - step->rounding_pp), step->delta_pp);
+    step->z = least == 0 ? 0 : least / step->se_pp;
     step->p = isfinite(step->z) ? erfc(fabs(step->z) * M_SQRT1_2) : step->paired ? step->mcnemar_exact : NAN;
 }
 

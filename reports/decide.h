@@ -56,6 +56,7 @@ struct gt_step_data {
     double n;                              /* images, of `from` where they differ */
     double both, gained, lost, neither;    /* paired: right in both, only `to`, only `from`, in neither */
     double from_correct, to_correct, to_n; /* unpaired */
+    double from_slack, to_slack;           /* unpaired: the counts were rounded by at most so many answers; 0 exact */
     double from_cost, to_cost;
 };
 
@@ -68,8 +69,10 @@ struct gt_step {
     bool paired;
     double n, gained, lost;         /* NaN when unpaired */
     double delta_pp, se_pp;         /* ΔA and its standard error */
-    struct gt_interval delta_ci_pp; /* Newcombe 1998: method 10 when paired, unpaired (hybrid score) when not; 95 % */
-    double z, p, p_holm;            /* ΔA / se, two-sided normal; adjusted over the steps of the family */
+    double rounding_pp;             /* by how much ΔA may be off because its figures were rounded; 0 exact */
+    struct gt_interval delta_ci_pp; /* Newcombe 1998: method 10 when paired, unpaired (hybrid score) when not; 95 %,
+                                       widened by the rounding */
+    double z, p, p_holm;            /* ΔA less its rounding, / se, two-sided normal; adjusted over the steps of the family */
     double mcnemar_exact, mcnemar_mid, mcnemar_exact_holm, mcnemar_mid_holm;
     double gain_pp_per_doubling; /* ΔA / log2(E_to / E_from); NaN when costs are equal */
     double resolvable_pp;    /* smallest step that these images could resolve: 80 % power, 5 % over all steps (Bonferroni) */

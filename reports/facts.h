@@ -44,9 +44,12 @@ struct gt_facts_model {
 struct gt_facts_accuracy {
     size_t model;
     const char *provenance, *dataset, *split, *precision;
-    const char *images; /* digest of the dataset; NULL where it is known by name alone */
-    double pct;         /* of published ones, whose n is 0; else computed from correct / n */
-    uint64_t n, correct;
+    const char *preprocessing;
+    const char *citation;   /* of published ones */
+    const char *images;     /* digest of the dataset; NULL where it is known by name alone */
+    double pct;             /* as published; computed from correct / n where answers were counted */
+    uint64_t n, correct;    /* n 0: unknown; correct 0 unless counted */
+    bool counted;           /* correct is a count, not what a rounded percentage implies */
     const uint8_t *answers; /* one bit per image, least significant first; NULL none */
 };
 
@@ -77,7 +80,9 @@ struct gt_facts {
     size_t accuracy_count;
     const struct gt_facts_run *runs; /* those with inferences of one of the models; oldest first */
     size_t run_count;
-    size_t selected; /* the model that was asked for */
+    size_t selected;   /* the model that was asked for, or whose runs a family's comparison group is */
+    bool family_alone; /* none was */
+    bool published;    /* accuracies of this family are published, whether they were asked for or not */
 };
 
 enum { GT_FACTS_NONE = -1 };
@@ -95,6 +100,12 @@ struct gt_report_choice {
  * be.
  */
 struct gt_report_choice gt_report_choose(const struct gt_facts *facts);
+
+/*
+ * The model that a family's report takes its comparison group from: the one whose reference compares with the most models;
+ * of equal ones the most recently run.
+ */
+size_t gt_report_anchor(const struct gt_facts *facts);
 
 /* First field in which two runs differ, GT_GROUP_FIELDS when they are comparable. */
 enum gt_group_field gt_report_group_differs(const struct gt_facts_run *a, const struct gt_facts_run *b);

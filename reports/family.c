@@ -18,12 +18,20 @@ static bool accuracy_allowed(const struct gt_analysis *a, const struct gt_facts_
     return published == (a->query->accuracy == GT_REPORT_ACCURACY_PUBLISHED);
 }
 
-/* Dataset (by name and by its images), split and precision are those of the selected model's accuracy, once that is known. */
+static bool same_images(const struct gt_facts_accuracy *x, const struct gt_facts_accuracy *y)
+{
+    return same(x->dataset, y->dataset) && same(x->images, y->images) && same(x->split, y->split) &&
+           same(x->precision, y->precision);
+}
+
+/*
+ * Dataset (by name and by its images), split, precision and preprocessing are those of the selected model's accuracy, once that
+ * is known.
+ */
 static bool accuracy_fits(const struct gt_analysis *a, const struct gt_facts_accuracy *accuracy)
 {
     const struct gt_facts_accuracy *key = a->accuracy;
-    return !key || (same(key->dataset, accuracy->dataset) && same(key->images, accuracy->images) &&
-                    same(key->split, accuracy->split) && same(key->precision, accuracy->precision));
+    return !key || (same_images(key, accuracy) && same(key->preprocessing, accuracy->preprocessing));
 }
 
 /* The latest that is allowed and fits; measured goes before what a user handed in. NULL none. */
@@ -39,6 +47,15 @@ static const struct gt_facts_accuracy *pick_accuracy(const struct gt_analysis *a
     return best;
 }
 
+/* Wilson's interval of every number of right answers that the percentage may stand for. */
+static void accuracy_bounds(struct gt_report_accuracy *out)
+{
+    double n = (double)out->n, z = gt_stats_normal_quantile(0.975);
+    double least = fmax(0, out->pct - out->rounding_pp) * n / 100, most = fmin(100, out->pct + out->rounding_pp) * n / 100;
+    out->lo_pct = 100 * gt_stats_wilson(out->counted ? (double)out->correct : least, n, z).lo;
+    out->hi_pct = 100 * gt_stats_wilson(out->counted ? (double)out->correct : most, n, z).hi;
+}
+
 static struct gt_report_accuracy report_accuracy(const struct gt_facts_accuracy *from)
 {
     struct gt_report_accuracy out = {.pct = NAN, .lo_pct = NAN, .hi_pct = NAN};
@@ -48,17 +65,18 @@ static struct gt_report_accuracy report_accuracy(const struct gt_facts_accuracy 
     out.n = from->n;
     out.correct = from->correct;
     out.provenance = from->provenance;
+    out.citation = from->citation;
     out.dataset = from->dataset;
     out.split = from->split;
     out.precision = from->precision;
+    out.preprocessing = from->preprocessing;
     out.answers = from->answers;
     out.answer_count = from->answers ? from->n : 0;
-    out.pct = from->n ? 100.0 * (double)from->correct / (double)from->n : from->pct;
-    if (from->n) {
-        struct gt_interval w = gt_stats_wilson((double)from->correct, (double)from->n, gt_stats_normal_quantile(0.975));
-        out.lo_pct = 100 * w.lo;
-        out.hi_pct = 100 * w.hi;
-    }
+    out.counted = from->counted;
+    out.rounding_pp = from->counted ? 0 : GT_REPORT_PUBLISHED_ROUNDING_PP;
+    out.pct = from->counted ? 100.0 * (double)from->correct / (double)from->n : from->pct;
+    if (from->n)
+        accuracy_bounds(&out);
     return out;
 }
 
@@ -268,6 +286,20 @@ static bool stands_for_its_name(struct gt_analysis *a, size_t model)
     return true;
 }
 
+/* A model without an accuracy here that has one of the same images, prepared in another way. */
+static void note_preprocessing(struct gt_analysis *a, size_t model)
+{
+    for (size_t i = a->facts->accuracy_count; i-- > 0;) {
+        const struct gt_facts_accuracy *other = &a->facts->accuracies[i];
+        if (other->model != model || !accuracy_allowed(a, other) || !a->accuracy || !same_images(a->accuracy, other))
+            continue;
+        gt_analysis_note(a, "An accuracy of %s is not compared: its images were prepared by \"%s\", here by \"%s\".",
+                         a->facts->models[model].name, other->preprocessing ? other->preprocessing : "unknown",
+                         a->accuracy->preprocessing ? a->accuracy->preprocessing : "unknown");
+        return;
+    }
+}
+
 static void fill_row(struct gt_analysis *a, size_t model)
 {
     const struct gt_facts_model *m = &a->facts->models[model];
@@ -283,7 +315,7 @@ static void fill_row(struct gt_analysis *a, size_t model)
         .name = m->name,
         .digest = m->digest,
         .weights = m->weights,
-        .selected = model == a->facts->selected,
+        .selected = model == a->facts->selected && !a->facts->family_alone,
         .phi = m->phi,
         .phi_eff = NAN,
         .macs = m->macs,
@@ -297,6 +329,8 @@ static void fill_row(struct gt_analysis *a, size_t model)
         .gain_lo_pp = NAN,
         .gain_hi_pp = NAN,
     };
+    if (!a->report->rows[a->report->row_count - 1].accuracy.known)
+        note_preprocessing(a, model);
 }
 
 static int by_phi(const void *left, const void *right)
@@ -326,10 +360,23 @@ static double effective_phi(const struct gt_facts *facts, bool known, uint64_t m
     return known && macs && base ? log2((double)macs / (double)base) : NAN;
 }
 
+/* Of a family nothing but the family. */
+static void leave_identity_open(struct gt_report *r)
+{
+    r->family_alone = true;
+    r->phi = r->phi_eff = NAN;
+    r->energy = unknown_energy();
+    r->accuracy = report_accuracy(NULL);
+}
+
 static void fill_identity(struct gt_analysis *a)
 {
     const struct gt_facts_model *m = &a->facts->models[a->facts->selected];
     struct gt_report *r = a->report;
+    if (a->facts->family_alone) {
+        leave_identity_open(r);
+        return;
+    }
     r->name = m->name;
     r->family = m->family;
     r->digest = m->digest;
@@ -358,6 +405,8 @@ static void fill_group(struct gt_analysis *a)
     a->report->host_text = run->group[GT_GROUP_HOST];
     a->report->precision = run->group[GT_GROUP_PRECISION];
     a->report->runtime = run->group[GT_GROUP_BUILD];
+    if (a->facts->family_alone)
+        return;
     if (a->choice.layers != GT_FACTS_NONE)
         run = &a->facts->runs[a->choice.layers];
     a->report->run_id = run->id;
@@ -373,6 +422,8 @@ void gt_analysis_fill_family(struct gt_analysis *a)
     if (a->failed)
         return;
     a->accuracy = pick_accuracy(a, a->facts->selected);
+    for (size_t model = 0; model < room && a->facts->family_alone && !a->accuracy; model++)
+        a->accuracy = pick_accuracy(a, model);
     fill_identity(a);
     fill_group(a);
     for (size_t model = 0; model < room && !a->failed; model++)

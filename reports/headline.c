@@ -32,6 +32,13 @@ static const char *axis_words(const struct gt_analysis *a)
     return strcmp(a->report->axis, "s") == 0 ? "seconds" : "MACs";
 }
 
+static const char *no_published_data(struct gt_analysis *a)
+{
+    if (a->report->judged_count == 0)
+        return "No advice: no model of this family has both a published accuracy and a cost.";
+    return "No advice from one model: run others of the family, `greentrack run -- gtcnn bench --model NAME`.";
+}
+
 static const char *no_data(struct gt_analysis *a)
 {
     const struct gt_report *r = a->report;
@@ -39,6 +46,13 @@ static const char *no_data(struct gt_analysis *a)
     for (size_t i = 0; i < r->row_count; i++)
         energy = energy && r->rows[i].accuracy.known;
     const char *model = gt_report_shell_word(a->arena, gt_report_missing_model(r, energy));
+    if (r->judged_count == 0 && a->facts->published && a->query->accuracy == GT_REPORT_ACCURACY_OWN)
+        return gt_analysis_text(a,
+                                "No advice: no model of this family has both accuracy and cost; `greentrack report --family %s "
+                                "--accuracy published` sets published accuracies against this host's joules.",
+                                r->family);
+    if (a->query->accuracy == GT_REPORT_ACCURACY_PUBLISHED)
+        return no_published_data(a);
     if (r->judged_count == 0 && !model)
         return "No advice: no model of this family has both accuracy and cost yet.";
     if (r->judged_count == 0)
@@ -47,8 +61,9 @@ static const char *no_data(struct gt_analysis *a)
             "No advice: no model of this family has both accuracy and cost yet; `greentrack eval --model %s` "
             "takes both.",
             model);
+    bool other = r->row_count > 1 && model;
     return gt_analysis_text(a, "No advice from one model: evaluate others of the family%s%s%s.",
-                            model ? ", `greentrack eval --model " : "", model ? model : "", model ? "`" : "");
+                            other ? ", `greentrack eval --model " : "", other ? model : "", other ? "`" : "");
 }
 
 static const char *one_test(struct gt_analysis *a)
@@ -108,14 +123,24 @@ static const char *knee(struct gt_analysis *a)
         r->knee_log ? gt_report_short_name(r->knee_log->name) : "no model");
 }
 
+/* "Published accuracies against this host's modelled joules (accuracy: published, of trained weights; ...). ". */
+static const char *whose_figures(struct gt_analysis *a)
+{
+    const struct gt_report *r = a->report;
+    if (r->published && r->axis)
+        return gt_analysis_text(a, "Published accuracies against %s%s (%s). ",
+                                strcmp(r->axis, "GMAC") == 0 ? "" : "this host's ", axis_words(a), r->labels);
+    return r->random_weights ? "Random weights: these accuracies say nothing about scaling. " : "";
+}
+
 void gt_analysis_write_headline(struct gt_analysis *a)
 {
     struct gt_report *r = a->report;
-    const char *random = r->random_weights ? "Random weights: these accuracies say nothing about scaling. " : "";
+    const char *whose = whose_figures(a);
     if (r->judged_count < 2)
         r->headline = no_data(a);
     else if (r->judged_count == 2)
-        r->headline = gt_analysis_text(a, "%s%s", random, one_test(a));
+        r->headline = gt_analysis_text(a, "%s%s", whose, one_test(a));
     else
-        r->headline = gt_analysis_text(a, "%s%s.%s%s", random, break_points(a), beyond(a), knee(a));
+        r->headline = gt_analysis_text(a, "%s%s.%s%s", whose, break_points(a), beyond(a), knee(a));
 }

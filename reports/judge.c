@@ -10,6 +10,11 @@ struct judged {
     size_t n;
 };
 
+static bool is(const char *text, const char *word)
+{
+    return text && strcmp(text, word) == 0;
+}
+
 static double cost_on(enum gt_report_axis axis, const struct gt_report_row *row)
 {
     switch (axis) {
@@ -51,10 +56,11 @@ static struct judged collect(struct gt_analysis *a, enum gt_report_axis axis)
         struct gt_report_row *row = &r->rows[i];
         row->cost = cost_on(axis, row);
         row->judged = row->accuracy.known && isfinite(row->cost) && row->cost > 0;
+        r->published |= is(row->accuracy.provenance, "published");
         if (!row->judged)
             continue;
-        r->random_weights |= row->weights && strcmp(row->weights, "random") == 0;
-        r->modelled |= row->energy.provenance && strcmp(row->energy.provenance, "modelled") == 0;
+        r->random_weights |= is(row->weights, "random");
+        r->modelled |= row->energy.known && is(row->energy.provenance, "modelled");
         out.points[out.n] = (struct gt_point){row->accuracy.pct, row->cost, row->phi};
         out.rows[out.n++] = row;
     }
@@ -83,19 +89,26 @@ static bool bit(const uint8_t *bits, uint64_t i)
     return bits[i / 8] >> (i % 8) & 1;
 }
 
-/* Same images, answered by both: dataset, split and precision are the family's already. */
+/* Same images, answered by both: dataset, split, precision and preprocessing are the family's already. */
 static bool can_pair(const struct gt_report_accuracy *x, const struct gt_report_accuracy *y)
 {
     return x->answers && y->answers && x->answer_count == y->answer_count && x->answer_count > 0;
+}
+
+static double right_answers(const struct gt_report_accuracy *a)
+{
+    return a->counted ? (double)a->correct : a->pct * (double)a->n / 100;
 }
 
 static struct gt_step_data step_data(const struct gt_report_row *from, const struct gt_report_row *to)
 {
     const struct gt_report_accuracy *x = &from->accuracy, *y = &to->accuracy;
     struct gt_step_data out = {.n = (double)x->n,
-                               .from_correct = (double)x->correct,
+                               .from_correct = right_answers(x),
+                               .from_slack = x->rounding_pp * (double)x->n / 100,
                                .to_n = (double)y->n,
-                               .to_correct = (double)y->correct,
+                               .to_correct = right_answers(y),
+                               .to_slack = y->rounding_pp * (double)y->n / 100,
                                .from_cost = from->cost,
                                .to_cost = to->cost};
     out.paired = can_pair(x, y);

@@ -44,6 +44,8 @@ static const struct gt_column family_columns[] = {
     {"accuracy_hi_pct", NULL, GT_Q_PCT, DATA},
     {"accuracy_n", NULL, GT_Q_INTEGER, DATA},
     {"accuracy_provenance", NULL, GT_Q_TEXT, DATA},
+    {"accuracy_rounding_pp", NULL, GT_Q_PP, DATA},
+    {"accuracy_citation", NULL, GT_Q_TEXT, DATA},
     {"gain_pp_per_doubling", "gain/doubling", GT_Q_PP, 0},
     {"gain_lo_pp", NULL, GT_Q_PP, DATA},
     {"gain_hi_pp", NULL, GT_Q_PP, DATA},
@@ -69,6 +71,8 @@ static const struct gt_column family_columns[] = {
     {"digest", NULL, GT_Q_TEXT, DATA},
 };
 
+enum { ACCURACY_COLUMN = 7, WEIGHTS_COLUMN = 19 };
+
 static void family_row(struct gt_layout *l, struct gt_section *section, const struct gt_report_row *row)
 {
     const struct gt_report_accuracy *a = &row->accuracy;
@@ -87,6 +91,8 @@ static void family_row(struct gt_layout *l, struct gt_section *section, const st
         gt_value_f64(a->hi_pct),
         gt_value_u64_if(a->n > 0, a->n),
         gt_value_text(a->provenance),
+        gt_value_f64_if(a->known, a->rounding_pp),
+        gt_value_text(a->citation),
         gt_value_f64(row->gain_pp_per_doubling),
         gt_value_f64(row->gain_lo_pp),
         gt_value_f64(row->gain_hi_pp),
@@ -114,6 +120,17 @@ static void family_row(struct gt_layout *l, struct gt_section *section, const st
     gt_section_row(section, values, GT_LAYOUT_COUNT(values));
 }
 
+/* A heading over figures of several models, with what has to be flagged. */
+static const char *flagged_title(struct gt_layout *l, const char *title)
+{
+    const struct gt_report *r = l->report;
+    if (r->labels)
+        return gt_layout_text(l, "%s (%s)", title, r->labels);
+    const char *open = r->random_weights || r->modelled ? " (" : "";
+    return gt_layout_text(l, "%s%s%s%s%s%s", title, open, r->random_weights ? "weights=random" : "",
+                          r->random_weights && r->modelled ? ", " : "", r->modelled ? "modelled" : "", *open ? ")" : "");
+}
+
 static bool is_hooked(const struct gt_report_energy *e)
 {
     return e->basis && strcmp(e->basis, GT_REPORT_HOOKED) == 0;
@@ -132,8 +149,10 @@ static void energy_table(struct gt_layout *l)
         {"provenance", "provenance", GT_Q_TEXT, 0},
         {"basis", "taken with", GT_Q_TEXT, 0},
     };
-    struct gt_section *section = gt_document_section(l->document, GT_SECTION_TABLE, NULL, "Energy and time of one inference",
-                                                     columns, GT_LAYOUT_COUNT(columns));
+    const char *title = "Energy and time of one inference";
+    struct gt_section *section =
+        gt_document_section(l->document, GT_SECTION_TABLE, NULL, l->report->labels ? flagged_title(l, title) : title, columns,
+                            GT_LAYOUT_COUNT(columns));
     for (size_t i = 0; i < l->report->row_count; i++) {
         const struct gt_report_row *row = &l->report->rows[i];
         const struct gt_report_energy *e = &row->energy;
@@ -156,20 +175,19 @@ void gt_layout_family(struct gt_layout *l)
 {
     const struct gt_report *r = l->report;
     const char *title = gt_layout_text(l, "Family %s by φ", r->family ? r->family : "(unknown)");
+    struct gt_column *own = gt_layout_columns(l, family_columns, GT_LAYOUT_COUNT(family_columns));
+    if (!own)
+        return;
+    if (r->labels)
+        own[ACCURACY_COLUMN].title = "accuracy, published";
+    if (r->labels)
+        own[WEIGHTS_COLUMN].title = "weights run";
     struct gt_section *section =
-        gt_document_section(l->document, GT_SECTION_TABLE, "family", title, family_columns, GT_LAYOUT_COUNT(family_columns));
+        gt_document_section(l->document, GT_SECTION_TABLE, "family", r->labels ? flagged_title(l, title) : title, own,
+                            GT_LAYOUT_COUNT(family_columns));
     for (size_t i = 0; i < r->row_count; i++)
         family_row(l, section, &r->rows[i]);
     energy_table(l);
-}
-
-/* A heading over figures of several models, with what has to be flagged. */
-static const char *flagged_title(struct gt_layout *l, const char *title)
-{
-    const struct gt_report *r = l->report;
-    const char *open = r->random_weights || r->modelled ? " (" : "";
-    return gt_layout_text(l, "%s%s%s%s%s%s", title, open, r->random_weights ? "weights=random" : "",
-                          r->random_weights && r->modelled ? ", " : "", r->modelled ? "modelled" : "", *open ? ")" : "");
 }
 
 static const char *pair_text(struct gt_layout *l, size_t from, size_t to)
@@ -177,6 +195,35 @@ static const char *pair_text(struct gt_layout *l, size_t from, size_t to)
     const struct gt_report_row *rows = l->report->rows;
     return gt_layout_text(l, "%s → %s", gt_report_short_name(rows[from].name), gt_report_short_name(rows[to].name));
 }
+
+/* Whether the cost is joules: then their labels belong beside it. */
+static bool joules_judge(const struct gt_layout *l)
+{
+    return l->report->axis && strcmp(l->report->axis, "J") == 0;
+}
+
+/* What two rows say at `offset`, a string of struct gt_report_row. */
+static struct gt_value pair_label(struct gt_layout *l, size_t from, size_t to, size_t offset, bool applies)
+{
+    const struct gt_report_row *rows = l->report->rows;
+    const char *a, *b;
+    memcpy(&a, (const char *)&rows[from] + offset, sizeof a);
+    memcpy(&b, (const char *)&rows[to] + offset, sizeof b);
+    return gt_value_text(applies ? gt_report_both(l->arena, a, b) : NULL);
+}
+
+/* Whose figures a row of two models stands on: columns, and values in their order. Joules are named where they are the cost. */
+#define PAIR_LABEL_COLUMNS                                                                                                     \
+    {"accuracy_provenance", NULL, GT_Q_TEXT, DATA}, {"energy_provenance", NULL, GT_Q_TEXT, DATA},                              \
+        {"energy_source", NULL, GT_Q_TEXT, DATA},                                                                              \
+    {                                                                                                                          \
+        "weights", NULL, GT_Q_TEXT, DATA                                                                                       \
+    }
+#define PAIR_LABELS(l, from, to)                                                                                               \
+    pair_label(l, from, to, offsetof(struct gt_report_row, accuracy.provenance), true),                                        \
+        pair_label(l, from, to, offsetof(struct gt_report_row, energy.provenance), joules_judge(l)),                           \
+        pair_label(l, from, to, offsetof(struct gt_report_row, energy.source), joules_judge(l)),                               \
+        pair_label(l, from, to, offsetof(struct gt_report_row, weights), true)
 
 static const struct gt_column step_columns[] = {
     {"step", "step", GT_Q_TEXT, TEXT},
@@ -204,6 +251,8 @@ static const struct gt_column step_columns[] = {
     {"images_needed", NULL, GT_Q_INTEGER, DATA},
     {"gain_pp_per_doubling", NULL, GT_Q_PP, DATA},
     {"weights_random", NULL, GT_Q_TEXT, DATA},
+    {"rounding_pp", NULL, GT_Q_PP, DATA},
+    PAIR_LABEL_COLUMNS,
 };
 
 /* What would have decided it stands beside undecided steps only. */
@@ -238,6 +287,8 @@ static void step_row(struct gt_layout *l, struct gt_section *section, const stru
         gt_value_f64_if(undecided, t->images_needed),
         gt_value_f64(t->gain_pp_per_doubling),
         gt_value_bool(is_random(&rows[s->from]) || is_random(&rows[s->to])),
+        gt_value_f64(t->rounding_pp),
+        PAIR_LABELS(l, s->from, s->to),
     };
     gt_section_row(section, values, GT_LAYOUT_COUNT(values));
 }
@@ -251,6 +302,11 @@ static void undecided_line(struct gt_layout *l, struct gt_section *section, cons
         gt_section_line(section,
                         "%s: these images resolve a step from %.2f pp (80 %% power); the observed one would need %.0f images.",
                         pair, t->resolvable_pp, t->images_needed);
+    else if (isfinite(t->resolvable_pp) && t->delta_pp != 0)
+        gt_section_line(
+            section,
+            "%s: these images resolve a step from %.2f pp (80 %% power); what was observed is within the rounding of ±%.2f pp.",
+            pair, t->resolvable_pp, t->rounding_pp);
     else if (isfinite(t->resolvable_pp))
         gt_section_line(section, "%s: these images resolve a step from %.2f pp (80 %% power); none was observed.", pair,
                         t->resolvable_pp);
@@ -294,6 +350,7 @@ static void lambda_breaks(struct gt_layout *l)
         {"cost_lo_per_correct_answer", NULL, GT_Q_REAL, DATA},
         {"cost_hi_per_correct_answer", NULL, GT_Q_REAL, DATA},
         {"kwh_per_million_inferences", "more kWh per million inferences", GT_Q_REAL, 0},
+        PAIR_LABEL_COLUMNS,
     };
     enum { LAMBDA = 3, COST = 4 };
     const struct gt_report *r = l->report;
@@ -316,6 +373,7 @@ static void lambda_breaks(struct gt_layout *l)
             gt_value_f64(b->cost_lo),
             gt_value_f64(b->cost_hi),
             gt_value_f64(b->kwh_per_million),
+            PAIR_LABELS(l, b->from, b->to),
         };
         gt_section_row(section, values, GT_LAYOUT_COUNT(values));
     }
@@ -326,7 +384,8 @@ static void tau_breaks(struct gt_layout *l)
     static const struct gt_column columns[] = {{"step", "step", GT_Q_TEXT, TEXT},
                                                {"from", NULL, GT_Q_TEXT, DATA},
                                                {"to", NULL, GT_Q_TEXT, DATA},
-                                               {"tau_pp_per_doubling", "τ in pp per doubling of cost", GT_Q_REAL, 0}};
+                                               {"tau_pp_per_doubling", "τ in pp per doubling of cost", GT_Q_REAL, 0},
+                                               PAIR_LABEL_COLUMNS};
     const struct gt_report *r = l->report;
     struct gt_section *section = gt_document_section(l->document, GT_SECTION_TABLE, "tau_break_points",
                                                      flagged_title(l, "Break-points of τ (logarithmic axis of cost)"), columns,
@@ -334,7 +393,8 @@ static void tau_breaks(struct gt_layout *l)
     for (size_t i = 0; i < r->tau_count; i++) {
         const struct gt_report_tau *t = &r->taus[i];
         const struct gt_value values[] = {gt_value_text(pair_text(l, t->from, t->to)), gt_value_text(r->rows[t->from].name),
-                                          gt_value_text(r->rows[t->to].name), gt_value_f64(t->pp_per_doubling)};
+                                          gt_value_text(r->rows[t->to].name), gt_value_f64(t->pp_per_doubling),
+                                          PAIR_LABELS(l, t->from, t->to)};
         gt_section_row(section, values, GT_LAYOUT_COUNT(values));
     }
 }
@@ -368,11 +428,11 @@ static void conclusions(struct gt_layout *l)
     static const struct gt_column columns[] = {
         {"axis", NULL, GT_Q_TEXT, DATA},        {"no_measurable_gain_beyond", NULL, GT_Q_TEXT, DATA},
         {"knee_linear", NULL, GT_Q_TEXT, DATA}, {"knee_log", NULL, GT_Q_TEXT, DATA},
-        {"headline", NULL, GT_Q_TEXT, DATA},
+        {"headline", NULL, GT_Q_TEXT, DATA},    {"labels", NULL, GT_Q_TEXT, DATA},
     };
     const struct gt_report *r = l->report;
-    const struct gt_value values[] = {gt_value_text(r->axis), name_value(r->beyond), name_value(r->knee_linear),
-                                      name_value(r->knee_log), gt_value_text(r->headline)};
+    const struct gt_value values[] = {gt_value_text(r->axis),  name_value(r->beyond),      name_value(r->knee_linear),
+                                      name_value(r->knee_log), gt_value_text(r->headline), gt_value_text(r->labels)};
     gt_layout_fields(l, NULL, NULL, true, columns, values, GT_LAYOUT_COUNT(columns));
 }
 

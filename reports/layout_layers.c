@@ -93,6 +93,10 @@ static void text_layers(struct gt_layout *l)
 
 void gt_layout_layers(struct gt_layout *l)
 {
+    if (l->report->family_alone) { /* null, not a model without layers */
+        gt_layout_fields(l, "layers", NULL, false, NULL, NULL, 0);
+        return;
+    }
     data_layers(l);
     text_layers(l);
 }

@@ -104,6 +104,68 @@ static enum gt_status find_selected(struct load *l, struct gt_model_record *sele
     return GT_OK;
 }
 
+/* Distinct families in the store, in its order, into report->candidates. */
+static enum gt_status list_families(struct load *l)
+{
+    struct gt_model_record *all;
+    size_t count, n = 0;
+    enum gt_status status = gt_store_find_models(l->store, NULL, l->arena, &all, &count, l->err);
+    const char **names = status == GT_OK ? gt_arena_alloc(l->arena, count + 1, sizeof *names) : NULL;
+    if (status == GT_OK && !names)
+        return no_memory(l);
+    for (size_t i = 0; status == GT_OK && i < count; i++) /* ordered by family */
+        if (all[i].family && (n == 0 || strcmp(names[n - 1], all[i].family) != 0))
+            names[n++] = all[i].family;
+    l->report->candidates = names;
+    l->report->candidate_count = n;
+    return status;
+}
+
+/* Of the candidates those that have `part` in their name; that of this very name alone, if there is one. */
+static void keep_families(struct load *l, const char *part, const char **names)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < l->report->candidate_count; i++) {
+        const char *name = l->report->candidates[i];
+        if (strcmp(name, part) == 0) {
+            names[0] = name;
+            n = 1;
+            break;
+        }
+        if (*part && strstr(name, part))
+            names[n++] = name;
+    }
+    l->report->candidates = names;
+    l->report->candidate_count = n;
+}
+
+static enum gt_status find_family(struct load *l, const char **family)
+{
+    char label[128];
+    enum gt_status status = list_families(l);
+    if (status != GT_OK)
+        return status;
+    gt_text_escape(label, sizeof label, l->query->family, SIZE_MAX);
+    const char **names = gt_arena_alloc(l->arena, l->report->candidate_count + 1, sizeof *names);
+    const char *const *all = l->report->candidates;
+    size_t all_count = l->report->candidate_count;
+    if (!names)
+        return no_memory(l);
+    keep_families(l, l->query->family, names);
+    if (l->report->candidate_count > 1)
+        return gt_err_set(l->err, GT_E_AMBIGUOUS, "'%s' could be any of: %s", label, candidates_text(l));
+    if (l->report->candidate_count == 1) {
+        *family = names[0];
+        return GT_OK;
+    }
+    l->report->candidates = all;
+    l->report->candidate_count = all_count;
+    if (all_count == 0)
+        return gt_err_set(l->err, GT_E_NOENT,
+                          "no family '%s': the store has none yet; greentrack eval --model NAME records one", label);
+    return gt_err_set(l->err, GT_E_NOENT, "no family '%s'; the store has: %s", label, candidates_text(l));
+}
+
 /* --- the family */
 
 static void fill_model(struct gt_facts_model *out, const struct gt_model_record *m)
@@ -117,6 +179,26 @@ static void fill_model(struct gt_facts_model *out, const struct gt_model_record 
                                    .params = count_of(m->params),
                                    .macs_known = known(m->macs),
                                    .params_known = known(m->params)};
+}
+
+static enum gt_status load_family(struct load *l)
+{
+    struct gt_model_record *family = NULL;
+    size_t count = 0;
+    enum gt_status status = find_family(l, &l->report->family);
+    if (status == GT_OK)
+        status = gt_store_family_models(l->store, l->report->family, l->arena, &family, &count, l->err);
+    if (status != GT_OK)
+        return status;
+    l->models = gt_arena_alloc(l->arena, count + 1, sizeof *l->models);
+    if (!l->models)
+        return no_memory(l);
+    for (size_t i = 0; i < count; i++)
+        fill_model(&l->models[i], &family[i]);
+    l->facts.models = l->models;
+    l->facts.model_count = count;
+    l->facts.family_alone = true;
+    return GT_OK;
 }
 
 static enum gt_status load_models(struct load *l)
@@ -153,11 +235,14 @@ static struct gt_facts_accuracy accuracy_fact(size_t model, const struct gt_accu
                                       .provenance = a->provenance,
                                       .dataset = a->dataset_name ? a->dataset_name : a->dataset,
                                       .images = a->dataset,
+                                      .citation = a->citation,
                                       .split = a->split,
                                       .precision = a->precision,
+                                      .preprocessing = a->preprocessing,
                                       .pct = a->pct,
-                                      .n = known(a->correct) ? count_of(a->n) : 0,
+                                      .n = count_of(a->n),
                                       .correct = count_of(a->correct),
+                                      .counted = known(a->correct) && known(a->n),
                                       .answers = whole ? a->answers : NULL};
 }
 
@@ -181,6 +266,7 @@ static enum gt_status append_accuracies(struct load *l, size_t model, const stru
     return GT_OK;
 }
 
+/* Whether there is one is known always, what it is only when it was asked for. */
 static enum gt_status load_published(struct load *l, size_t model)
 {
     struct gt_accuracy_record *published;
@@ -190,7 +276,8 @@ static enum gt_status load_published(struct load *l, size_t model)
         return GT_OK;
     if (status != GT_OK)
         return gt_err_set(l->err, status, "%s", ignored.text);
-    return append_accuracies(l, model, published, 1);
+    l->facts.published = l->models[model].family != NULL; /* by which it is asked for */
+    return l->query->accuracy == GT_REPORT_ACCURACY_PUBLISHED ? append_accuracies(l, model, published, 1) : GT_OK;
 }
 
 static enum gt_status load_accuracies(struct load *l, size_t model)
@@ -200,7 +287,7 @@ static enum gt_status load_accuracies(struct load *l, size_t model)
     enum gt_status status = gt_store_get_accuracies(l->store, l->models[model].digest, l->arena, &list, &count, l->err);
     if (status == GT_OK)
         status = append_accuracies(l, model, list, count);
-    if (status == GT_OK && l->query->accuracy == GT_REPORT_ACCURACY_PUBLISHED)
+    if (status == GT_OK)
         status = load_published(l, model);
     return status;
 }
@@ -411,6 +498,8 @@ static enum gt_status load_layers(struct load *l)
     l->report->wattage_row = run->attribution.model_row;
     l->report->run_models = run->model_count;
     l->report->idle_unknown = run->attribution.method && known(run->attribution.total.uj) && !run->attribution.idle_known;
+    if (l->facts.family_alone)
+        return GT_OK;
     fill_closure(&l->report->closure, &run->attribution);
     for (size_t i = 0; i < run->model_count; i++)
         if (strcmp(run->models[i].model, l->models[fact->model].digest) == 0 && choice.layers != GT_FACTS_NONE)
@@ -423,14 +512,16 @@ enum gt_status gt_report_build(struct gt_store *store, const struct gt_report_qu
 {
     struct load l = {.store = store, .arena = arena, .query = query, .report = report, .err = err};
     *report = (struct gt_report){0};
-    if (!query->model)
-        return gt_err_set(err, GT_E_ARG, "a report needs a model");
-    enum gt_status status = load_models(&l);
+    if (!query->model && !query->family)
+        return gt_err_set(err, GT_E_ARG, "a report needs a model or a family");
+    enum gt_status status = query->model ? load_models(&l) : load_family(&l);
     for (size_t model = 0; model < l.facts.model_count && status == GT_OK; model++) {
         status = load_accuracies(&l, model);
         if (status == GT_OK)
             status = load_runs(&l, model);
     }
+    if (status == GT_OK && l.facts.family_alone)
+        l.facts.selected = gt_report_anchor(&l.facts);
     if (status == GT_OK)
         status = load_layers(&l);
     return status == GT_OK ? gt_report_analyse(&l.facts, query, arena, report, err) : status;

@@ -8,6 +8,13 @@ const char *gt_report_short_name(const char *name)
     return !name ? "model" : slash && slash[1] ? slash + 1 : name;
 }
 
+const char *gt_report_both(struct gt_arena *arena, const char *a, const char *b)
+{
+    if (!a || !b || strcmp(a, b) == 0)
+        return a ? a : b;
+    return gt_arena_printf(arena, "%s, %s", a, b);
+}
+
 const char *gt_report_missing_model(const struct gt_report *report, bool energy)
 {
     const char *first = NULL;

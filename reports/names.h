@@ -2,6 +2,7 @@
 #ifndef GT_REPORTS_NAMES_H
 #define GT_REPORTS_NAMES_H
 
+#include "core/arena.h"
 #include "reports/report.h"
 
 /* The fixed footnote (DESIGN, truth rule 4). */
@@ -11,6 +12,12 @@
 
 /* "b3" of "fashion/b3"; "model" of NULL. Borrowed from `name`. */
 const char *gt_report_short_name(const char *name);
+
+/*
+ * The labels of one row or two: the text that both have ("random"), else both ("random, trained"), or the one that is known.
+ * NULL when neither is.
+ */
+const char *gt_report_both(struct gt_arena *arena, const char *a, const char *b);
 
 /*
  * A model of the report that lacks energy (or accuracy) and that `eval` can run, which knows the MACs of what it can: the

@@ -94,15 +94,63 @@ static bool is_rapl(const struct gt_report_row *row)
     return row->energy.known && is(row->energy.provenance, "measured") && is(row->energy.source, "powercap");
 }
 
+static bool has_energy(const struct gt_report_row *row)
+{
+    return row->energy.known;
+}
+
+static bool has_macs(const struct gt_report_row *row)
+{
+    return row->macs_known;
+}
+
+/* Of the selected model; of a family alone, of any row. */
+static bool any(const struct gt_analysis *a, row_test *test)
+{
+    for (size_t i = 0; i < a->report->row_count; i++)
+        if ((a->report->family_alone || a->report->rows[i].selected) && test(&a->report->rows[i]))
+            return true;
+    return false;
+}
+
 static void note_random(struct gt_analysis *a)
 {
     const char *names = names_where(a, is_random);
-    if (names)
+    if (names && a->query->accuracy == GT_REPORT_ACCURACY_PUBLISHED)
+        gt_analysis_note(a,
+                         "weights=random: joules and time of %s are those of random weights in the same architecture. Assumed: "
+                         "that trained weights cost the same.",
+                         names);
+    else if (names)
         gt_analysis_note(a,
                          strchr(names, ',')
                              ? "weights=random: %s were never trained; their accuracies say nothing about the networks."
                              : "weights=random: %s was never trained; its accuracy says nothing about the network.",
                          names);
+}
+
+/* Whose they are, where they stand, and how exact a printed decimal is. */
+static void note_published(struct gt_analysis *a, const char *without)
+{
+    const struct gt_report_accuracy *first = NULL;
+    for (size_t i = 0; i < a->report->row_count && !first; i++)
+        if (a->report->rows[i].accuracy.known)
+            first = &a->report->rows[i].accuracy;
+    if (without)
+        gt_analysis_note(a, "No published accuracy of %s is known.", without);
+    if (!first)
+        return;
+    gt_analysis_note(a, "Accuracies are published ones, as asked for: they belong to trained weights, the joules to the "
+                        "weights that were run.");
+    gt_analysis_note(a, "Published in: %s (%s %s).", first->citation ? first->citation : "source unknown",
+                     first->dataset ? first->dataset : "data set unknown", first->split ? first->split : "");
+    if (!first->counted && first->n)
+        gt_analysis_note(
+            a,
+            "Published to one decimal: each accuracy may be off by %.2f pp. Their intervals and those of the steps "
+            "are wider by that, and a verdict holds for the least step that the rounding allows; break-points are "
+            "taken at the printed figures.",
+            first->rounding_pp);
 }
 
 static void note_missing_accuracy(struct gt_analysis *a)
@@ -118,23 +166,31 @@ static void note_missing_accuracy(struct gt_analysis *a)
                          "No accuracy of %s. `greentrack annotate RUN --dataset D --answers FILE` takes it from answers that "
                          "you have.",
                          names);
+    if (names && a->facts->published)
+        gt_analysis_note(a,
+                         "Published accuracies of this family are left out, since they belong to other weights; "
+                         "`greentrack report --family %s --accuracy published` sets them against this host's joules.",
+                         a->report->family);
 }
 
 static void note_accuracy(struct gt_analysis *a)
 {
     const char *elsewhere = names_where(a, is_elsewhere), *user = names_where(a, from_user),
                *unused = names_where(a, has_unused_user);
+    if (a->query->accuracy == GT_REPORT_ACCURACY_PUBLISHED) {
+        note_published(a, names_where(a, has_no_accuracy));
+        return;
+    }
     note_missing_accuracy(a);
     if (elsewhere)
-        gt_analysis_note(a, "Accuracy of %s is of other images (or another split or precision) than %s's, and not compared.",
+        gt_analysis_note(a,
+                         "Accuracy of %s is of other images (or another split, precision or preparation) than %s's, and not "
+                         "compared.",
                          elsewhere, gt_report_short_name(a->report->name));
     if (unused)
         gt_analysis_note(a, "Accuracy of %s is the measured one; what the user handed in for it is not used.", unused);
-    if (user && a->query->accuracy == GT_REPORT_ACCURACY_OWN)
+    if (user)
         gt_analysis_note(a, "Accuracy of %s: scored from answers that the user handed in.", user);
-    if (a->query->accuracy == GT_REPORT_ACCURACY_PUBLISHED)
-        gt_analysis_note(a, "Accuracies are published ones, as asked for: they belong to trained weights, the joules to the "
-                            "weights that were run.");
 }
 
 static void note_energy(struct gt_analysis *a)
@@ -144,7 +200,10 @@ static void note_energy(struct gt_analysis *a)
         gt_analysis_note(a,
                          "No joules of %s in this comparison group: missing energy is not zero. `%s%s` takes them; "
                          "`greentrack doctor` says what this machine can measure.",
-                         names, model ? "greentrack eval --model " : "greentrack run",
+                         names,
+                         !model                                               ? "greentrack run"
+                         : a->query->accuracy == GT_REPORT_ACCURACY_PUBLISHED ? "greentrack run -- gtcnn bench --model "
+                                                                              : "greentrack eval --model ",
                          model ? gt_report_shell_word(a->arena, model) : "");
     if (is(a->report->axis, "GMAC"))
         gt_analysis_note(a, "The axis of cost is 10^9 MACs per inference, not joules.");
@@ -179,7 +238,7 @@ static void note_measured(struct gt_analysis *a)
 
 static void note_idle(struct gt_analysis *a)
 {
-    if (a->report->idle_unknown && a->report->energy.known)
+    if (a->report->idle_unknown && any(a, has_energy))
         gt_analysis_note(a, "Idle power of this host is unknown, so dynamic energy and the share of idle cannot be told apart; "
                             "`greentrack calibrate` measures it where it can.");
 }
@@ -195,9 +254,11 @@ static void note_basis(struct gt_analysis *a)
                          whole);
     if (hooked)
         gt_analysis_note(a,
-                         "Joules of %s come from runs with unit hooks on, which cost the smallest network most; "
-                         "`greentrack eval --rounds 10` takes them with hooks off.",
-                         hooked);
+                         "Joules of %s come from runs with unit hooks on, which cost the smallest network most; %s takes them "
+                         "with hooks off.",
+                         hooked,
+                         a->query->accuracy == GT_REPORT_ACCURACY_PUBLISHED ? "GREENTRACK_UNITS=off in the environment"
+                                                                            : "`greentrack eval --rounds 10`");
     if (other)
         gt_analysis_note(a,
                          "Rounds of %s are of another series than those of %s, taken at another time: one `greentrack eval` of "
@@ -216,7 +277,7 @@ static void note_annotation(struct gt_analysis *a)
 {
     const char *runs = NULL;
     for (size_t i = 0; i < a->facts->run_count; i++)
-        if (a->facts->runs[i].annotation_unused && a->facts->runs[i].model == a->facts->selected)
+        if (a->facts->runs[i].annotation_unused && (a->facts->family_alone || a->facts->runs[i].model == a->facts->selected))
             runs = gt_analysis_text(a, "%s%s%.12s", runs ? runs : "", runs ? ", " : "", a->facts->runs[i].id);
     if (runs)
         gt_analysis_note(
@@ -277,17 +338,20 @@ static void note_unpaired(struct gt_analysis *a)
 {
     for (size_t i = 0; i < a->report->step_count; i++)
         if (!a->report->steps[i].step.paired) {
-            gt_analysis_note(a,
-                             "Steps marked unpaired lack the answers of the same images: Newcombe's unpaired interval, wider.");
+            gt_analysis_note(
+                a, a->report->published
+                       ? "Steps are unpaired: published figures come without the answers to each image, so Newcombe's unpaired "
+                         "interval and an unpaired variance, wider than the answers would give."
+                       : "Steps marked unpaired lack the answers of the same images: Newcombe's unpaired interval, wider.");
             return;
         }
 }
 
 static void note_fixed(struct gt_analysis *a)
 {
-    if (a->report->macs_known)
+    if (any(a, has_macs))
         gt_analysis_note(a, "%s", GT_REPORT_MAC_FOOTNOTE);
-    if (a->report->energy.known)
+    if (any(a, has_energy))
         gt_analysis_note(a, "Joules are attributed: the dynamic share, and idle for the CPUs reserved. PUE not applied.");
 }
 

@@ -1,5 +1,6 @@
 /*
- * `report --model b3`: everything that is known about one model and its family, as one struct, and the document made of it.
+ * `report --model b3`: everything that is known about one model and its family, as one struct, and the document made of it;
+ * `report --family fashion`: the same without the parts of one model.
  *
  * Life cycle: gt_report_build (reads the store, computes) -> gt_report_document -> gt_render_document. Everything is borrowed
  * from the caller's arena and from the store's rows copied into it; nothing needs freeing but the arena. One thread.
@@ -30,18 +31,24 @@ enum gt_report_accuracy_choice { GT_REPORT_ACCURACY_OWN, GT_REPORT_ACCURACY_PUBL
 enum gt_report_axis { GT_REPORT_AXIS_AUTO, GT_REPORT_AXIS_JOULES, GT_REPORT_AXIS_SECONDS, GT_REPORT_AXIS_MACS };
 
 struct gt_report_query {
-    const char *model; /* "b3", "fashion/b3", a part of the name, or a digest's beginning (>= 6 hex digits) */
+    const char
+        *model; /* "b3", "fashion/b3", a part of the name, or a digest's beginning (>= 6 hex digits); NULL: the family alone */
+    const char *family; /* where there is no model: a family's name, or a part of it that no other has */
     enum gt_report_accuracy_choice accuracy;
     enum gt_report_axis axis;
 };
 
 struct gt_report_accuracy {
     bool known;
-    double pct, lo_pct, hi_pct; /* Wilson, 95 %; lo and hi are NaN where n is unknown (published) */
-    uint64_t n, correct;
+    double pct, lo_pct, hi_pct; /* Wilson, 95 %, widened by rounding_pp; lo and hi are NaN where n is unknown */
+    double rounding_pp;         /* half of the last published digit; 0 where answers were counted */
+    uint64_t n, correct;        /* correct 0 unless counted */
+    bool counted;
     const char *provenance; /* "measured", "user", "published" */
     const char *dataset, *split, *precision;
-    const uint8_t *answers; /* one bit per image, least significant first; NULL: none kept */
+    const char *preprocessing; /* of the images, in one line; NULL not known */
+    const char *citation;      /* of published figures; NULL else */
+    const uint8_t *answers;    /* one bit per image, least significant first; NULL: none kept */
     uint64_t answer_count;
     bool elsewhere;   /* the store has one on other images, of another split or precision; it does not compare */
     bool user_unused; /* a user's stands beside the measured one, and is not used */
@@ -93,7 +100,8 @@ struct gt_report_closure {
 };
 
 enum { GT_REPORT_HULL_MODELS = 3 /* SCALING.md, "Few points": two are one test, no hull */ };
-#define GT_REPORT_DRIFT_FLAG 0.05 /* SCALING.md, "Measuring" */
+#define GT_REPORT_PUBLISHED_ROUNDING_PP 0.05 /* published accuracies have one decimal */
+#define GT_REPORT_DRIFT_FLAG 0.05            /* SCALING.md, "Measuring" */
 
 /* One model of the family, in order of φ. */
 struct gt_report_row {
@@ -138,6 +146,8 @@ struct gt_report_left_out {
 };
 
 struct gt_report {
+    bool
+        family_alone; /* no model was asked for: name to params, accuracy, energy, layers, closure are unknown; family is not */
     /* identity */
     const char *name, *family, *digest, *weights, *precision, *runtime;
     double phi, phi_eff;
@@ -173,16 +183,18 @@ struct gt_report {
     struct gt_report_left_out *left_out;
     size_t left_out_count;
     bool random_weights, modelled; /* of anything that is judged */
+    bool published;                /* the accuracies are published ones: of trained weights, not of those that were run */
+    const char *labels;            /* whose accuracies and joules stand side by side; NULL unless published */
     const char *headline;
     const char *const *notes; /* flags, left-out models, assumptions, how to get what is missing */
     size_t note_count;
-    const char *const *candidates; /* after GT_E_AMBIGUOUS and GT_E_NOENT: models that the store has */
+    const char *const *candidates; /* after GT_E_AMBIGUOUS and GT_E_NOENT: models, or families, that the store has */
     size_t candidate_count;
 };
 
 /*
- * Builds the report of one model. GT_E_NOENT: no such model; GT_E_AMBIGUOUS: several (candidates are filled, and named in the
- * error's text); GT_E_NOMEM; whatever the store reports.
+ * Builds the report of one model, or of a family. GT_E_NOENT: no such model or family; GT_E_AMBIGUOUS: several (candidates
+ * are filled, and named in the error's text); GT_E_NOMEM; whatever the store reports.
  */
 enum gt_status gt_report_build(struct gt_store *store, const struct gt_report_query *query, struct gt_arena *arena,
                                struct gt_report *report, struct gt_err *err);

@@ -65,10 +65,11 @@ static const struct gt_column dataset[] = {TEXT(gt_dataset_record, digest), TEXT
 TABLE(gt_table_dataset, "datasets", gt_dataset_record, dataset);
 
 static const struct gt_column accuracy[] = {
-    TEXT(gt_accuracy_record, model), TEXT(gt_accuracy_record, dataset),    TEXT(gt_accuracy_record, dataset_name),
-    TEXT(gt_accuracy_record, split), TEXT(gt_accuracy_record, precision),  TEXT(gt_accuracy_record, provenance),
-    INTEGER(gt_accuracy_record, n),  INTEGER(gt_accuracy_record, correct), REAL(gt_accuracy_record, pct),
-    TEXT(gt_accuracy_record, run),   TEXT(gt_accuracy_record, citation),   INTEGER(gt_accuracy_record, real_ns)};
+    TEXT(gt_accuracy_record, model),      TEXT(gt_accuracy_record, dataset),   TEXT(gt_accuracy_record, dataset_name),
+    TEXT(gt_accuracy_record, split),      TEXT(gt_accuracy_record, precision), TEXT(gt_accuracy_record, preprocessing),
+    TEXT(gt_accuracy_record, provenance), INTEGER(gt_accuracy_record, n),      INTEGER(gt_accuracy_record, correct),
+    REAL(gt_accuracy_record, pct),        TEXT(gt_accuracy_record, run),       TEXT(gt_accuracy_record, citation),
+    INTEGER(gt_accuracy_record, real_ns)};
 TABLE(gt_table_accuracy, "accuracies", gt_accuracy_record, accuracy);
 
 static const struct gt_column process[] = {INTEGER(gt_process_record, pid),      INTEGER(gt_process_record, ppid),

@@ -259,7 +259,7 @@ static enum gt_status get_blobs(struct gt_store *store, struct gt_accuracy_recor
     for (size_t i = 0; i < count && (code = sqlite3_step(statement)) == SQLITE_ROW; i++) {
         struct gt_accuracy_record *a = &accuracies[i];
         size_t bytes;
-        a->predictions = take_blob(statement, 0, arena, &a->prediction_count, &failed);
+        a->predictions = take_blob(statement, 0, arena, &a->prediction_bytes, &failed);
         a->answers = take_blob(statement, 1, arena, &bytes, &failed);
         a->answer_count = a->answers ? (size_t)sqlite3_column_int64(statement, 2) : 0;
         if (a->answer_count > bytes * 8) /* a damaged row must not be read beyond its end */
@@ -284,11 +284,12 @@ enum gt_status gt_store_published(struct gt_store *store, const char *name, stru
 {
     void *rows = NULL;
     size_t count;
-    enum gt_status status = gt_columns_select(
-        store, &gt_table_accuracy, "",
-        "FROM (SELECT name AS model, NULL AS dataset, dataset_name, split, NULL AS precision, 'published' AS provenance, n,"
-        " NULL AS correct, pct, NULL AS run, citation, NULL AS real_ns FROM published WHERE name = ?)",
-        name, NULL, arena, &rows, &count, err);
+    enum gt_status status =
+        gt_columns_select(store, &gt_table_accuracy, "",
+                          "FROM (SELECT name AS model, NULL AS dataset, dataset_name, split, NULL AS precision, NULL AS "
+                          "preprocessing, 'published' AS provenance, n,"
+                          " NULL AS correct, pct, NULL AS run, citation, NULL AS real_ns FROM published WHERE name = ?)",
+                          name, NULL, arena, &rows, &count, err);
     if (status == GT_OK && count == 0)
         return gt_err_set(err, GT_E_NOENT, "no published accuracy of %.100s is known", name);
     *accuracy = rows;
@@ -306,7 +307,7 @@ static enum gt_status get_labels(struct gt_store *store, struct gt_dataset_recor
     sqlite3_bind_text(statement, 1, dataset->digest, -1, SQLITE_STATIC);
     int code = sqlite3_step(statement);
     if (code == SQLITE_ROW)
-        dataset->labels = take_blob(statement, 0, arena, &dataset->label_count, &failed);
+        dataset->labels = take_blob(statement, 0, arena, &dataset->label_bytes, &failed);
     return end_reading(store, statement, code, failed, err);
 }
 
@@ -348,21 +349,23 @@ enum gt_status gt_store_get_calibration(struct gt_store *store, const char *host
 }
 
 enum gt_status gt_store_find_dataset(struct gt_store *store, const char *name, const char *split, const uint8_t *labels,
-                                     size_t count, struct gt_arena *arena, struct gt_dataset_record *dataset,
+                                     size_t bytes, size_t width, struct gt_arena *arena, struct gt_dataset_record *dataset,
                                      struct gt_err *err)
 {
     sqlite3_stmt *statement;
     *dataset = (struct gt_dataset_record){.images = GT_UNKNOWN};
-    enum gt_status status = gt_db_prepare(store,
-                                          "SELECT digest, images FROM datasets WHERE name = ?1 AND split = ?2"
-                                          " AND substr(labels, 1, ?3) = ?4 ORDER BY images DESC, digest LIMIT 1",
-                                          &statement, err);
+    enum gt_status status =
+        gt_db_prepare(store,
+                      "SELECT digest, images FROM datasets WHERE name = ?1 AND split = ?2"
+                      " AND length(labels) = images * ?5 AND substr(labels, 1, ?3) = ?4 ORDER BY images DESC, digest LIMIT 1",
+                      &statement, err);
     if (status != GT_OK)
         return status;
     sqlite3_bind_text(statement, 1, name, -1, SQLITE_STATIC);
     sqlite3_bind_text(statement, 2, split, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(statement, 3, (int64_t)count);
-    sqlite3_bind_blob64(statement, 4, labels, count, SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 3, (int64_t)bytes);
+    sqlite3_bind_blob64(statement, 4, labels, bytes, SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 5, (int64_t)width);
     bool failed = false;
     int code = sqlite3_step(statement);
     if (code == SQLITE_ROW) {

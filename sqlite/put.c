@@ -341,7 +341,7 @@ static enum gt_status put_blobs(struct gt_store *store, const struct gt_accuracy
     if (status != GT_OK)
         return status;
     if (a->predictions)
-        sqlite3_bind_blob64(statement, 1, a->predictions, a->prediction_count, SQLITE_STATIC);
+        sqlite3_bind_blob64(statement, 1, a->predictions, a->prediction_bytes, SQLITE_STATIC);
     if (a->answers) {
         sqlite3_bind_blob64(statement, 2, a->answers, (a->answer_count + 7) / 8, SQLITE_STATIC);
         sqlite3_bind_int64(statement, 3, (sqlite3_int64)a->answer_count);
@@ -358,7 +358,7 @@ static enum gt_status put_dataset(struct gt_store *store, const struct gt_datase
     status = gt_db_prepare(store, "UPDATE datasets SET labels = ? WHERE digest = ? AND labels IS NULL", &statement, err);
     if (status != GT_OK)
         return status;
-    sqlite3_bind_blob64(statement, 1, dataset->labels, dataset->label_count, SQLITE_STATIC);
+    sqlite3_bind_blob64(statement, 1, dataset->labels, dataset->label_bytes, SQLITE_STATIC);
     sqlite3_bind_text(statement, 2, dataset->digest, -1, SQLITE_STATIC);
     return gt_db_finish(store, statement, err);
 }
@@ -368,16 +368,16 @@ static enum gt_status replace_accuracy(struct gt_store *store, const struct gt_a
                                        struct gt_err *err)
 {
     static const char same[] = " FROM accuracies WHERE model = ? AND dataset_name IS ? AND split IS ? AND precision IS ?"
-                               " AND provenance = ? AND dataset IS ?";
-    const char *texts[] = {accuracy->model,     accuracy->dataset_name, accuracy->split,
-                           accuracy->precision, accuracy->provenance,   accuracy->dataset};
+                               " AND provenance = ? AND dataset IS ? AND preprocessing IS ?";
+    const char *texts[] = {accuracy->model,      accuracy->dataset_name, accuracy->split,        accuracy->precision,
+                           accuracy->provenance, accuracy->dataset,      accuracy->preprocessing};
     char sql[256];
     sqlite3_stmt *statement;
     sqlite3_snprintf(sizeof sql, sql, "SELECT n%s ORDER BY n DESC", same);
     enum gt_status status = gt_db_prepare(store, sql, &statement, err);
     if (status != GT_OK)
         return status;
-    for (int i = 0; i < 6; i++)
+    for (int i = 0; i < 7; i++)
         sqlite3_bind_text(statement, i + 1, texts[i], -1, SQLITE_STATIC);
     int code = sqlite3_step(statement);
     int64_t n = code == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
@@ -388,7 +388,7 @@ static enum gt_status replace_accuracy(struct gt_store *store, const struct gt_a
     if (status != GT_OK || *more)
         return status;
     sqlite3_snprintf(sizeof sql, sql, "DELETE%s", same);
-    return gt_db_run(store, sql, texts, 6, err);
+    return gt_db_run(store, sql, texts, 7, err);
 }
 
 enum gt_status gt_store_put_accuracy(struct gt_store *store, const struct gt_accuracy_record *accuracy,

@@ -55,19 +55,22 @@ struct gt_model_record {
 struct gt_dataset_record {
     const char *digest, *name, *split;
     int64_t images;
-    const uint8_t *labels; /* one byte per image, NULL when not kept */
-    size_t label_count;
+    /* The class of each image in label_bytes / images bytes, little-endian: one, or two where a class is above 255. NULL: not
+     * kept. */
+    const uint8_t *labels;
+    size_t label_bytes;
 };
 
-/* Accuracy belongs to (model digest, dataset, split, precision). */
+/* Accuracy belongs to (model digest, dataset, split, precision, preprocessing). */
 struct gt_accuracy_record {
     const char *model, *dataset; /* digests; dataset NULL for published figures without one here */
     const char *dataset_name, *split, *precision;
-    const char *provenance; /* "measured", "user", "published" */
+    const char *preprocessing; /* what was done to the images, in one line; NULL not known */
+    const char *provenance;    /* "measured", "user", "published" */
     int64_t n, correct;
     double pct;                 /* as published; else 100 correct / n */
-    const uint8_t *predictions; /* one class per image, in the dataset's order; NULL when not kept */
-    size_t prediction_count;
+    const uint8_t *predictions; /* like the dataset's labels, in its order: prediction_bytes / n bytes each; NULL: not kept */
+    size_t prediction_bytes;
     const uint8_t *answers; /* one bit per image, least significant first: 1 = right; NULL when not kept */
     size_t answer_count;    /* images, not bytes */
     const char *run;        /* the run that measured it, or NULL */

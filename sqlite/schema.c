@@ -215,7 +215,25 @@ static const char version_3[] =
     " LEFT JOIN accuracies c ON c.id = (SELECT max(id) FROM accuracies d WHERE d.model = m.digest"
     " AND d.provenance IN ('measured', 'user'));";
 
-static const char *const migrations[GT_STORE_VERSION] = {version_1, version_2, version_3};
+/*
+ * Accuracies say what was done to the images. All that was measured before went through the only way that there was; of answers
+ * that a person handed in it is not known.
+ */
+static const char version_4[] =
+    "DROP VIEW v_family;"
+    "ALTER TABLE accuracies ADD COLUMN preprocessing TEXT;"
+    "UPDATE accuracies SET preprocessing = 'resize=area mean=0.286 std=0.353' WHERE provenance = 'measured';"
+    "CREATE VIEW v_family AS SELECT m.family, m.phi, m.name, m.digest, m.weights, m.macs, m.params, p.run, r.round,"
+    " r.unit_hooks, p.precision, p.threads, p.batch, p.runtime, p.runtime_version, r.host, r.source, r.boundary, r.provenance,"
+    " a.kind, p.inferences, p.uj_per_inference, p.lo_uj, p.hi_uj, p.seconds_per_inference, c.pct AS accuracy_pct,"
+    " c.n AS accuracy_n, c.provenance AS accuracy_provenance, c.dataset_name, c.split, p.counted, a.method, a.version, "
+    "c.preprocessing"
+    " FROM v_run_models p JOIN runs r ON r.id = p.run JOIN v_models m ON m.digest = p.model"
+    " LEFT JOIN v_attributions a ON a.run = p.run"
+    " LEFT JOIN accuracies c ON c.id = (SELECT max(id) FROM accuracies d WHERE d.model = m.digest"
+    " AND d.provenance IN ('measured', 'user'));";
+
+static const char *const migrations[GT_STORE_VERSION] = {version_1, version_2, version_3, version_4};
 
 static enum gt_status migrate_one(struct gt_store *store, int64_t from, struct gt_err *err)
 {

@@ -15,7 +15,7 @@
 #include "core/status.h"
 #include "sqlite/records.h"
 
-enum { GT_STORE_VERSION = 3 }; /* PRAGMA user_version of what this code writes */
+enum { GT_STORE_VERSION = 4 }; /* PRAGMA user_version of what this code writes */
 
 struct gt_store; /* opaque */
 
@@ -58,8 +58,8 @@ enum gt_status gt_store_put_attribution(struct gt_store *store, const char *run,
 
 /*
  * Replaces an accuracy of the same model, dataset (name and digest: other images under the same name are another dataset),
- * split, precision and provenance; one that rests on more images stays (a trial on a few must not destroy a full result), and
- * *kept (NULL: not wanted) gets their number, else 0. `dataset` NULL: none.
+ * split, precision, preprocessing and provenance; one that rests on more images stays (a trial on a few must not destroy a full
+ * result), and *kept (NULL: not wanted) gets their number, else 0. `dataset` NULL: none.
  */
 enum gt_status gt_store_put_accuracy(struct gt_store *store, const struct gt_accuracy_record *accuracy,
                                      const struct gt_dataset_record *dataset, int64_t *kept, struct gt_err *err);
@@ -167,11 +167,11 @@ enum gt_status gt_store_get_dataset(struct gt_store *store, const char *digest, 
                                     struct gt_arena *arena, struct gt_dataset_record **dataset, struct gt_err *err);
 
 /*
- * The largest dataset of that name and split whose first `count` images have these labels (one byte each): the one that answers
- * without a digest belong to. digest NULL: none.
+ * The largest dataset of that name and split whose labels have `width` bytes each and begin with these `bytes`: the one that
+ * answers without a digest belong to. digest NULL: none.
  */
 enum gt_status gt_store_find_dataset(struct gt_store *store, const char *name, const char *split, const uint8_t *labels,
-                                     size_t count, struct gt_arena *arena, struct gt_dataset_record *dataset,
+                                     size_t bytes, size_t width, struct gt_arena *arena, struct gt_dataset_record *dataset,
                                      struct gt_err *err);
 
 #endif

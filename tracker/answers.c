@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define MAGIC "# gtcnn predictions "
-enum { LINE_BYTES = 8192, CLASS_MOST = 255, CLASS_FILE_MOST = 1000000000 };
+enum { LINE_BYTES = 8192, CLASS_MOST = 65535, CLASS_FILE_MOST = 1000000000 };
 
 struct reading {
     const char *path;
@@ -18,7 +18,7 @@ struct reading {
     struct gt_answers *answers;
     struct gt_err *err;
     unsigned long line;
-    uint8_t *labels, *predictions; /* owned while growing */
+    uint16_t *labels, *predictions; /* owned while growing */
     size_t room;
     int64_t announced; /* rows that the header promises; GT_UNKNOWN */
 };
@@ -40,7 +40,7 @@ static const char **text_key(struct gt_answers *answers, const char *key)
         {"weights", &answers->weights}, {"family", &answers->family},
         {"runtime", &answers->runtime}, {"precision", &answers->precision},
         {"dataset", &answers->dataset}, {"dataset_digest", &answers->dataset_digest},
-        {"split", &answers->split},
+        {"split", &answers->split},     {"preprocessing", &answers->preprocessing},
     };
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         if (strcmp(keys[i].key, key) == 0)
@@ -73,12 +73,12 @@ static enum gt_status read_header(struct reading *r, char *line)
 
 /* --- rows --------------------------------------------------------------------------------------------------------------- */
 
-static bool grow(uint8_t **bytes, size_t room)
+static bool grow(uint16_t **classes, size_t room)
 {
-    uint8_t *more = realloc(*bytes, room);
+    uint16_t *more = realloc(*classes, room * sizeof *more);
     if (!more)
         return false;
-    *bytes = more;
+    *classes = more;
     return true;
 }
 
@@ -117,13 +117,13 @@ static enum gt_status read_row(struct reading *r, const char *line)
     if (index != answers->count)
         return bad_line(r, "the index does not follow the one before");
     if (label > CLASS_MOST)
-        return bad_line(r, "labels above 255 are not supported");
+        return bad_line(r, "labels above 65535 are not supported");
     if (!make_room(r))
         return gt_err_set(r->err, GT_E_NOMEM, "out of memory");
-    r->labels[answers->count] = (uint8_t)label;
-    /* A class that does not fit a byte is no label, hence wrong; it must not become one by being cut. */
+    r->labels[answers->count] = (uint16_t)label;
+    /* A class that does not fit is no label, hence wrong; it must not become one by being cut. */
     r->predictions[answers->count] =
-        prediction > CLASS_MOST ? (uint8_t)(label == CLASS_MOST ? 0 : CLASS_MOST) : (uint8_t)prediction;
+        prediction > CLASS_MOST ? (uint16_t)(label == CLASS_MOST ? 0 : CLASS_MOST) : (uint16_t)prediction;
     answers->correct += label == prediction;
     answers->count++;
     return GT_OK;
@@ -160,12 +160,13 @@ static enum gt_status finish(struct reading *r)
     if (r->announced != GT_UNKNOWN && r->announced != (int64_t)answers->count)
         return gt_err_set(r->err, GT_E_FORMAT, "%s: %zu rows, but the header says %lld: the file is cut", r->path,
                           answers->count, (long long)r->announced);
-    uint8_t *labels = gt_arena_alloc(r->arena, answers->count, 1), *predictions = gt_arena_alloc(r->arena, answers->count, 1);
+    uint16_t *labels = gt_arena_alloc(r->arena, answers->count, sizeof *labels);
+    uint16_t *predictions = gt_arena_alloc(r->arena, answers->count, sizeof *predictions);
     uint8_t *bits = gt_arena_alloc(r->arena, (answers->count + 7) / 8, 1);
     if (!labels || !predictions || !bits)
         return gt_err_set(r->err, GT_E_NOMEM, "out of memory");
-    memcpy(labels, r->labels, answers->count);
-    memcpy(predictions, r->predictions, answers->count);
+    memcpy(labels, r->labels, answers->count * sizeof *labels);
+    memcpy(predictions, r->predictions, answers->count * sizeof *predictions);
     for (size_t i = 0; i < answers->count; i++)
         if (labels[i] == predictions[i])
             bits[i / 8] |= (uint8_t)(1u << (i % 8));
@@ -193,7 +194,43 @@ enum gt_status gt_answers_read(const char *path, struct gt_arena *arena, struct 
 
 /* --- records ------------------------------------------------------------------------------------------------------------ */
 
-static const char *dataset_digest(const struct gt_answers *answers, const char *name, const char *split, struct gt_arena *arena)
+/* Bytes that a class takes in the store: one, or two where one does not fit. */
+static size_t width_of(const uint16_t *classes, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (classes[i] > 255)
+            return 2;
+    return 1;
+}
+
+/* Classes as the store has them. NULL: out of memory. */
+static const uint8_t *pack_to(const uint16_t *classes, size_t count, size_t width, struct gt_arena *arena)
+{
+    uint8_t *out = gt_arena_alloc(arena, count, width);
+    for (size_t i = 0; out && i < count; i++) {
+        out[i * width] = (uint8_t)classes[i];
+        if (width == 2)
+            out[i * 2 + 1] = (uint8_t)(classes[i] >> 8);
+    }
+    return out;
+}
+
+static const uint8_t *pack(const uint16_t *classes, size_t count, struct gt_arena *arena, size_t *bytes)
+{
+    size_t width = width_of(classes, count);
+    *bytes = count * width;
+    return pack_to(classes, count, width, arena);
+}
+
+const uint8_t *gt_answers_labels(const struct gt_answers *answers, size_t width, struct gt_arena *arena)
+{
+    if (width < width_of(answers->labels, answers->count))
+        return NULL;
+    return pack_to(answers->labels, answers->count, width, arena);
+}
+
+static const char *dataset_digest(const uint8_t *labels, size_t label_bytes, const char *name, const char *split,
+                                  struct gt_arena *arena)
 {
     unsigned char bytes[EVP_MAX_MD_SIZE];
     unsigned size = 0;
@@ -201,8 +238,7 @@ static const char *dataset_digest(const struct gt_answers *answers, const char *
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     bool ok = out && context && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1 &&
               EVP_DigestUpdate(context, name, strlen(name) + 1) == 1 &&
-              EVP_DigestUpdate(context, split, strlen(split) + 1) == 1 &&
-              EVP_DigestUpdate(context, answers->labels, answers->count) == 1 &&
+              EVP_DigestUpdate(context, split, strlen(split) + 1) == 1 && EVP_DigestUpdate(context, labels, label_bytes) == 1 &&
               EVP_DigestFinal_ex(context, bytes, &size) == 1 && size == 32;
     EVP_MD_CTX_free(context);
     return ok ? gt_text_hex(out, bytes, 32) : NULL;
@@ -212,9 +248,12 @@ enum gt_status gt_answers_records(const struct gt_answers *answers, const char *
                                   struct gt_arena *arena, struct gt_dataset_record *dataset,
                                   struct gt_accuracy_record *accuracy, struct gt_err *err)
 {
-    const char *digest =
-        answers->dataset_digest ? answers->dataset_digest : dataset_digest(answers, dataset_name, split, arena);
-    if (!digest)
+    size_t label_bytes = 0, prediction_bytes = 0;
+    const uint8_t *labels = pack(answers->labels, answers->count, arena, &label_bytes);
+    const uint8_t *predictions = pack(answers->predictions, answers->count, arena, &prediction_bytes);
+    const char *digest = !labels || answers->dataset_digest ? answers->dataset_digest
+                                                            : dataset_digest(labels, label_bytes, dataset_name, split, arena);
+    if (!digest || !labels || !predictions)
         return gt_err_set(err, GT_E_NOMEM, "out of memory");
     bool whole = answers->dataset_images == GT_UNKNOWN || answers->dataset_images == (int64_t)answers->count;
     *dataset = (struct gt_dataset_record){
@@ -222,8 +261,8 @@ enum gt_status gt_answers_records(const struct gt_answers *answers, const char *
         .name = dataset_name,
         .split = split,
         .images = whole ? (int64_t)answers->count : answers->dataset_images,
-        .labels = whole ? answers->labels : NULL, /* of a part of the images, they are not the dataset's */
-        .label_count = whole ? answers->count : 0,
+        .labels = whole ? labels : NULL, /* of a part of the images, they are not the dataset's */
+        .label_bytes = whole ? label_bytes : 0,
     };
     *accuracy = (struct gt_accuracy_record){
         .dataset = digest,
@@ -232,8 +271,9 @@ enum gt_status gt_answers_records(const struct gt_answers *answers, const char *
         .n = (int64_t)answers->count,
         .correct = (int64_t)answers->correct,
         .pct = 100.0 * (double)answers->correct / (double)answers->count,
-        .predictions = answers->predictions,
-        .prediction_count = answers->count,
+        .preprocessing = answers->preprocessing,
+        .predictions = predictions,
+        .prediction_bytes = prediction_bytes,
         .answers = answers->answers,
         .answer_count = answers->count,
     };

@@ -20,11 +20,16 @@ static enum gt_status only_model(const struct gt_run_record *run, const struct g
 static enum gt_status find_images(struct gt_tracker *tracker, struct gt_store *store, const char *name, const char *split,
                                   struct gt_answers *answers, struct gt_err *err)
 {
-    struct gt_dataset_record known;
+    struct gt_dataset_record known = {0};
+    enum gt_status status = GT_OK;
     if (answers->dataset_digest)
         return GT_OK;
-    enum gt_status status =
-        gt_store_find_dataset(store, name, split, answers->labels, answers->count, &tracker->arena, &known, err);
+    for (size_t width = 1; width <= 2 && status == GT_OK && !known.digest; width++) {
+        const uint8_t *labels = gt_answers_labels(answers, width, &tracker->arena);
+        if (labels)
+            status =
+                gt_store_find_dataset(store, name, split, labels, answers->count * width, width, &tracker->arena, &known, err);
+    }
     answers->dataset_digest = known.digest;
     answers->dataset_images = known.digest ? known.images : answers->dataset_images;
     return status;

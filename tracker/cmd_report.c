@@ -4,11 +4,11 @@
 
 #include <string.h>
 
-/* "b3" in family "fashion" is "fashion/b3". */
+/* "b3" in family "fashion" is "fashion/b3"; NULL without --model. */
 static const char *wanted_model(struct gt_tracker *tracker)
 {
-    const char *model = gt_tracker_text(tracker, GT_OPT_MODEL, ""), *family = gt_tracker_text(tracker, GT_OPT_FAMILY, NULL);
-    if (!family || strchr(model, '/'))
+    const char *model = gt_tracker_text(tracker, GT_OPT_MODEL, NULL), *family = gt_tracker_text(tracker, GT_OPT_FAMILY, NULL);
+    if (!model || !family || strchr(model, '/'))
         return model;
     const char *both = gt_arena_printf(&tracker->arena, "%s/%s", family, model);
     return both ? both : model;
@@ -29,8 +29,13 @@ int gt_cmd_report(struct gt_tracker *tracker)
     struct gt_err err = {0};
     /* the choices stand in the enumerations' order */
     struct gt_report_query query = {.model = wanted_model(tracker),
+                                    .family = gt_tracker_text(tracker, GT_OPT_FAMILY, NULL),
                                     .accuracy = (enum gt_report_accuracy_choice)tracker->args->values[GT_OPT_ACCURACY].choice,
                                     .axis = (enum gt_report_axis)tracker->args->values[GT_OPT_AXIS].choice};
+    if (!query.model && !query.family) {
+        gt_tracker_say(tracker, "--model NAME or --family NAME is needed");
+        return GT_EXIT_USAGE;
+    }
     enum gt_status status = gt_storeopen(tracker, GT_STORE_READ, &store, &err);
     memset(&report, 0, sizeof report);
     if (status == GT_OK)

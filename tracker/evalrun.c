@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { ARGUMENTS_MOST = 24, ABANDONED_S = 60, A_MODEL = 3 /* gtcnn VERB --model NAME */ };
+enum { ARGUMENTS_MOST = 40, ABANDONED_S = 60, A_MODEL = 3 /* gtcnn VERB --model NAME */ };
 
 struct evaluating {
     struct gt_tracker *tracker;
@@ -48,6 +48,25 @@ static void pass_on(struct arguments *a, const struct gt_tracker *tracker, enum 
 {
     if (gt_tracker_given(tracker, id))
         add(a, name, tracker->args->values[id].text);
+}
+
+/* What says which images they are and how they are prepared: of one evaluation, the same for every model. */
+static void pass_on_images(struct arguments *a, const struct gt_tracker *tracker)
+{
+    static const struct {
+        enum gt_option_id id;
+        const char *name;
+    } options[] = {
+        {GT_OPT_DATA, "--data"},
+        {GT_OPT_CLASSES, "--classes"},
+        {GT_OPT_RESIZE, "--resize"},
+        {GT_OPT_CROP, "--crop"},
+        {GT_OPT_INTERPOLATION, "--interpolation"},
+        {GT_OPT_MEAN, "--mean"},
+        {GT_OPT_STD, "--std"},
+    };
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+        pass_on(a, tracker, options[i].id, options[i].name);
 }
 
 static void progress(struct evaluating *e, const char *what, size_t i, size_t n)
@@ -110,7 +129,7 @@ static bool evaluate_model(struct evaluating *e, struct gt_eval_model *model, si
     struct gt_measure_result result;
     bool ok = false;
     add(&a, "--model", model->name);
-    pass_on(&a, e->tracker, GT_OPT_DATA, "--data");
+    pass_on_images(&a, e->tracker);
     pass_on(&a, e->tracker, GT_OPT_LIMIT, "--limit");
     pass_on(&a, e->tracker, GT_OPT_THREADS, "--threads");
     pass_on(&a, e->tracker, GT_OPT_BATCH, "--batch");

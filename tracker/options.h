@@ -41,7 +41,14 @@ enum gt_option_kind {
     X(ROUNDS, "rounds", 0, COUNT, "N", "", 1, 1000, "rounds that visit every model in a rotating order, unit hooks off")       \
     X(SECONDS, "seconds", 0, NUMBER, "S", "", 0.05, 3600, "length of one round of one model (default: 1)")                     \
     X(LIMIT, "limit", 'n', COUNT, "N", "", 1, 1e9, "only the first N")                                                         \
-    X(DATA, "data", 0, FOLDER, "DIR", "", 0, 0, "folder of the images (IDX files; default: Fashion-MNIST)")                    \
+    X(DATA, "data", 0, FOLDER, "DIR", "", 0, 0,                                                                                \
+      "folder of the images: IDX files, or JPEG and PNG files in a folder for each class (default: Fashion-MNIST)")            \
+    X(CLASSES, "classes", 0, FILE, "FILE", "", 0, 0, "names of the class folders in the order of the outputs, one on a line")  \
+    X(RESIZE, "resize", 0, TEXT, "N", "", 0, 0, "pixels of an image's shorter side before the crop (gtcnn(1))")                \
+    X(CROP, "crop", 0, TEXT, "N|none", "", 0, 0, "pixels of a side of the centre square, or the whole image (gtcnn(1))")       \
+    X(INTERPOLATION, "interpolation", 0, TEXT, "FILTER", "", 0, 0, "filter of the resizing: bicubic (default) or bilinear")    \
+    X(MEAN, "mean", 0, TEXT, "R,G,B", "", 0, 0, "mean of the channels, 0 to 1 (gtcnn(1))")                                     \
+    X(STD, "std", 0, TEXT, "R,G,B", "", 0, 0, "standard deviation of the channels, 0 to 1 (gtcnn(1))")                         \
     X(THREADS, "threads", 't', COUNT, "N", "", 1, 1024, "threads of the runtime (default: 1)")                                 \
     X(BATCH, "batch", 'b', COUNT, "N", "", 1, 65536, "images per batch (default: the model's own, or 1)")                      \
     X(ENERGY_SOURCE, "energy-source", 0, TEXT, "SOURCE", "", 0, 0,                                                             \

@@ -24,6 +24,12 @@ static const struct gt_verb_option eval_options[] = {
     {GT_OPT_SECONDS},
     {GT_OPT_LIMIT, 0, "only the first N images"},
     {GT_OPT_DATA},
+    {GT_OPT_CLASSES},
+    {GT_OPT_RESIZE},
+    {GT_OPT_CROP},
+    {GT_OPT_INTERPOLATION},
+    {GT_OPT_MEAN},
+    {GT_OPT_STD},
     {GT_OPT_THREADS},
     {GT_OPT_BATCH},
     {GT_OPT_ENERGY_SOURCE},
@@ -68,8 +74,9 @@ static const struct gt_verb_option annotate_options[] = {
 
 static const struct gt_verb_option report_options[] = {
     COMMON,
-    {GT_OPT_MODEL, GT_OPTION_NEEDED},
-    {GT_OPT_FAMILY, 0, "the family that the model is looked for in"},
+    {GT_OPT_MODEL, 0,
+     "the model: its name, a part of it such as b3, or the start of its digest; without it, --family is needed"},
+    {GT_OPT_FAMILY, 0, "the family that the model is looked for in; without --model, the family to report on"},
     {GT_OPT_ACCURACY},
     {GT_OPT_AXIS},
     {GT_OPT_LIMIT, 0, "list the N layers that cost most (default: 10)"},
@@ -142,7 +149,7 @@ const struct gt_verb gt_verbs[] = {
     {"eval", "measure models of the reference runtime over labelled images", "", 0, 0, GT_VERB_INGESTS, gt_cmd_eval,
      eval_options,
      "Runs gtcnn over the images of a dataset with the plugin preloaded, scores its answers against the labels and stores the "
-     "accuracy with every answer. With several models, every one of them in turn.\n\n"
+     "accuracy with every answer and with what was done to the images. With several models, every one of them in turn.\n\n"
      "With --rounds, the joules of the models are then taken again with the unit hooks off, in rounds that visit every model "
      "in "
      "a rotating order, so that neither the hooks nor a drifting machine favour one of them."},
@@ -172,7 +179,10 @@ const struct gt_verb gt_verbs[] = {
     {"report", "report on a model and its family", "", 0, 0, GT_VERB_INGESTS, gt_cmd_report, report_options,
      "Reports what is known about a model: accuracy, multiply-accumulates, joules per inference with bounds, the layers that "
      "cost most; then its family, and where scaling stops paying off. Where rounds of several evaluations are known, "
-     "those of the one that ended well and has most models of the family are taken; rows of another one are noted."},
+     "those of the one that ended well and has most models of the family are taken; rows of another one are noted. "
+     "With --family alone, only the family. With --accuracy "
+     "published, accuracies that their authors published for trained weights (efficientnet: Tan & Le 2019, table 2) are set "
+     "against the joules of the weights that were run here; without it they never meet."},
     {"cost", "count a model's multiply-accumulates, parameters and bytes, layer by layer", "", 0, 0, 0, gt_cmd_cost,
      cost_options,
      "Counts exactly, without running the model: a MAC is one multiply-accumulate of a convolution or fully connected layer, "

@@ -13,11 +13,17 @@ enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 const struct gtcnn_cli_verb GTCNN_CLI_VERBS[] = {
     {"eval", GTCNN_CLI_EVAL, "accuracy over a set of labelled images",
-     "Classifies the images of an IDX data set and prints the accuracy with its Wilson interval and the speed. Images are "
-     "resized "
-     "area-wise to the model's input, repeated where it wants three channels, scaled to [0, 1] and normalised by mean 0.2860 "
+     "Classifies the images of a data set and prints the accuracy with its Wilson interval and the speed. "
+     "IDX files: images are resized area-wise to the model's input, repeated where it wants three channels, scaled to [0, 1] "
      "and "
-     "standard deviation 0.3530, those of Fashion-MNIST's training pixels.",
+     "normalised, by default by mean 0.2860 and standard deviation 0.3530, those of Fashion-MNIST's training pixels. "
+     "Folders DIR/CLASS/IMAGE.{jpg,jpeg,png}, also in DIR/test, DIR/val (both the test split) and DIR/train: by default as in "
+     "EfficientNet's official evaluation. The centre square of S / (S + 32) of the shorter side, S being the side of the "
+     "model's "
+     "input, is resampled to the input by a bicubic filter and normalised by ImageNet's means and deviations. With --resize or "
+     "--crop the shorter side is resized, then the centre cropped. Transparency is dropped; orientation tags and colour "
+     "profiles are not applied. Models of one channel get the luma. "
+     "What was done is said, and written beside every accuracy.",
      gtcnn_cli_eval},
     {"run", GTCNN_CLI_RUN, "any model on any NumPy array",
      "Runs a model on a NumPy array and writes its output as one. The first dimension may have any size: it is cut into "

@@ -42,7 +42,9 @@ static enum gtcnn_status load_part(const char *folder, const char *prefix, const
         gtcnn_cli_fail(err, status, "%s; install it (apt install %s) or name another set by --data DIR", cause.text,
                        GTCNN_DATASET_PACKAGE);
     else if (status == GTCNN_E_NOENT)
-        gtcnn_cli_fail(err, status, "%s; --data wants a folder with %s-%s-ubyte[.gz]", cause.text, prefix, what);
+        gtcnn_cli_fail(err, status,
+                       "%s; --data wants a folder with %s-%s-ubyte[.gz], or with a folder of images for each class", cause.text,
+                       prefix, what);
     else if (status && err)
         *err = cause;
     free(path);
@@ -63,8 +65,7 @@ static enum gtcnn_status digest(struct gtcnn_dataset *d, struct gtcnn_err *err)
     return ok ? GTCNN_OK : gtcnn_cli_fail(err, GTCNN_E_NOMEM, "SHA-256 failed (out of memory)");
 }
 
-/* "fashion-mnist" from ".../fashion-mnist//". */
-static char *base_name(const char *folder)
+char *gtcnn_dataset_name(const char *folder)
 {
     size_t end = strlen(folder);
     while (end > 1 && folder[end - 1] == '/')
@@ -83,6 +84,19 @@ static enum gtcnn_status check_counts(const char *folder, const struct gtcnn_dat
                                d->split, d->images.dim[0], d->labels.dim[0]);
 }
 
+bool gtcnn_dataset_there(const char *folder, const char *split)
+{
+    static const char *const parts[] = {"images-idx3", "labels-idx1"};
+    bool there = false;
+    for (size_t s = 0; s < SPLIT_COUNT; s++)
+        for (size_t i = 0; i < 2 && strcmp(SPLITS[s].split, split) == 0; i++) {
+            char *path = file_path(folder ? folder : GTCNN_DATASET_DEFAULT, SPLITS[s].prefix, parts[i]);
+            there = there || (path && access(path, F_OK) == 0);
+            free(path);
+        }
+    return there;
+}
+
 enum gtcnn_status gtcnn_dataset_load(const char *folder, const char *split, struct gtcnn_dataset *d, struct gtcnn_err *err)
 {
     *d = (struct gtcnn_dataset){0};
@@ -93,7 +107,7 @@ enum gtcnn_status gtcnn_dataset_load(const char *folder, const char *split, stru
         return gtcnn_cli_fail(err, GTCNN_E_ARG, "no split of that name; there are test and train");
     folder = folder ? folder : GTCNN_DATASET_DEFAULT;
     d->split = SPLITS[s].split;
-    d->name = base_name(folder);
+    d->name = gtcnn_dataset_name(folder);
     enum gtcnn_status status = d->name ? GTCNN_OK : gtcnn_cli_fail(err, GTCNN_E_NOMEM, "out of memory");
     if (!status)
         status = load_part(folder, SPLITS[s].prefix, "images-idx3", 3, &d->images, err);

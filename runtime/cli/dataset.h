@@ -7,6 +7,8 @@
 
 #include "runtime/cli/idx.h"
 
+#include <stdbool.h>
+
 /* Where Debian's package dataset-fashion-mnist puts its files. */
 #define GTCNN_DATASET_DEFAULT "/usr/share/datasets/fashion-mnist"
 #define GTCNN_DATASET_PACKAGE "dataset-fashion-mnist"
@@ -23,7 +25,12 @@ struct gtcnn_dataset {
  * images and labels must agree. A missing default set is answered with the name of its package.
  */
 enum gtcnn_status gtcnn_dataset_load(const char *folder, const char *split, struct gtcnn_dataset *d, struct gtcnn_err *err);
+/* Base name of a folder: "fashion-mnist" from ".../fashion-mnist//"; owned by the caller, NULL when memory is out. */
+char *gtcnn_dataset_name(const char *folder);
 void gtcnn_dataset_free(struct gtcnn_dataset *d);
+
+/* Whether `folder` (NULL: the default one) has a file of that split. */
+bool gtcnn_dataset_there(const char *folder, const char *split);
 
 /* GTCNN_E_FORMAT naming the first label that is no class. */
 enum gtcnn_status gtcnn_dataset_check_labels(const struct gtcnn_dataset *d, uint64_t classes, struct gtcnn_err *err);

@@ -62,7 +62,10 @@ void gtcnn_help_verb(FILE *f, const struct gtcnn_cli_verb *verb)
         if (!belongs(o, verb))
             continue;
         int n = fprintf(f, "  --%s%s%s", o->name, o->argument ? " " : "", o->argument ? o->argument : "");
-        fprintf(f, "%*s", n < HELP_COLUMN ? HELP_COLUMN - n : 1, "");
+        if (n < HELP_COLUMN)
+            fprintf(f, "%*s", HELP_COLUMN - n, "");
+        else /* too long to stand beside */
+            fprintf(f, "\n%*s", HELP_COLUMN, "");
         print_wrapped(f, o->help, HELP_COLUMN);
     }
 }

@@ -16,7 +16,21 @@ const struct gtcnn_cli_option GTCNN_CLI_OPTIONS[] = {
     {"model", "NAME|FILE", GTCNN_CLI_LIST, AT(models), MODEL_VERBS, MODEL_VERBS, GTCNN_CLI_BENCH, 0, 0, NULL,
      "built-in model (fashion/b0 to b3, efficientnet/b0 to b7) or ONNX file"},
     {"data", "DIR", GTCNN_CLI_TEXT, AT(data), GTCNN_CLI_EVAL, 0, 0, 0, 0, NULL,
-     "folder with IDX files, plain or gzip'd (default: Debian's dataset-fashion-mnist)"},
+     "folder with IDX files, plain or gzip'd, or with a folder of JPEG and PNG files for each class (default: Debian's "
+     "dataset-fashion-mnist)"},
+    {"classes", "FILE", GTCNN_CLI_TEXT, AT(classes), GTCNN_CLI_EVAL, 0, 0, 0, 0, NULL,
+     "names of the class folders in the order of the model's outputs, one on a line (default: sorted by their bytes)"},
+    {"resize", "N", GTCNN_CLI_COUNT, AT(resize), GTCNN_CLI_EVAL, 0, 0, 1, 65535, NULL,
+     "pixels that the shorter side of an image is resized to before the crop (default: 32 more than the crop)"},
+    {"crop", "N|none", GTCNN_CLI_TEXT, AT(crop), GTCNN_CLI_EVAL, 0, 0, 0, 0, NULL,
+     "pixels of a side of the centre square that the model sees, or the whole image whatever its shape (default: the model's "
+     "input)"},
+    {"interpolation", "bicubic|bilinear", GTCNN_CLI_TEXT, AT(interpolation), GTCNN_CLI_EVAL, 0, 0, 0, 0, "bicubic|bilinear",
+     "filter of the resizing, with antialiasing"},
+    {"mean", "R,G,B", GTCNN_CLI_TEXT, AT(mean), GTCNN_CLI_EVAL, 0, 0, 0, 0, NULL,
+     "mean of the channels in units of 0 to 1, or one number for all (default: ImageNet's for JPEG and PNG files in colour, "
+     "else Fashion-MNIST's)"},
+    {"std", "R,G,B", GTCNN_CLI_TEXT, AT(std), GTCNN_CLI_EVAL, 0, 0, 0, 0, NULL, "standard deviation of the channels, likewise"},
     {"split", "test|train", GTCNN_CLI_TEXT, AT(split), GTCNN_CLI_EVAL, 0, 0, 0, 0, "test|train",
      "which images of the data set"},
     {"limit", "N", GTCNN_CLI_COUNT, AT(limit), GTCNN_CLI_EVAL, 0, 0, 1, 1e9, NULL, "only the first N images"},

@@ -24,7 +24,8 @@ struct gtcnn_cli_list {
 struct gtcnn_cli_args {
     struct gtcnn_cli_list models, dumps;
     const char *data, *split, *predictions, *input, *output, *format;
-    uint64_t limit, batch, threads; /* 0: not given */
+    const char *classes, *crop, *interpolation, *mean, *std;
+    uint64_t limit, batch, threads, resize; /* 0: not given */
     double seconds;
     bool help, man;
     const char *topic; /* of help; NULL: none */

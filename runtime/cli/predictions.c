@@ -53,10 +53,11 @@ enum gtcnn_status gtcnn_predictions_write(const char *path, const struct gtcnn_p
     write_digest(a.file, "dataset_digest", p->dataset_digest);
     write_count(a.file, "dataset_images", p->dataset_images);
     write_text(a.file, "split", p->split);
+    write_text(a.file, "preprocessing", p->preprocessing);
     write_count(a.file, "images", p->images);
     write_count(a.file, "classes", p->classes);
     for (uint64_t i = 0; i < p->images; i++)
-        fprintf(a.file, "%" PRIu64 " %u %u\n", i, (unsigned)p->labels[i], p->predictions[i]);
+        fprintf(a.file, "%" PRIu64 " %u %u\n", i, p->labels[i], p->predictions[i]);
     return gtcnn_atomic_commit(&a, err);
 }
 

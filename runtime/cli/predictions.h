@@ -17,10 +17,13 @@
  *   precision       "fp32"
  *   threads, batch  integers
  *   dataset         base name of the data's folder: "fashion-mnist"
- *   dataset_digest  SHA-256 over the uncompressed image file followed by the uncompressed label file (headers included), all of
- *                   the split whatever --limit says; 64 hexadecimal digits
+ *   dataset_digest  SHA-256 over the uncompressed image file followed by the uncompressed label file (headers included), or
+ *                   over the names and contents of the folders' images (folder.h), all of the split whatever --limit says; 64
+ *                   hexadecimal digits
  *   dataset_images  images in the whole split
- *   split           "test" or "train"
+ *   split           "test" or "train"; of folders also "val"
+ *   preprocessing   what was done to the images, in one line without the model's size (preprocess.h): accuracies of different
+ *                   lines are not to be compared
  *   images          rows that follow: a reader that finds another number has a truncated file
  *   classes         outputs of the model; 0 <= PREDICTION < classes, likewise LABEL
  *
@@ -46,7 +49,8 @@ struct gtcnn_predictions {
     uint64_t dataset_images;
     uint64_t images; /* rows */
     uint64_t classes;
-    const uint8_t *labels;       /* `images` of them */
+    const char *preprocessing;   /* one line */
+    const uint32_t *labels;      /* `images` of them */
     const uint32_t *predictions; /* `images` of them */
 };
 

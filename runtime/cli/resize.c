@@ -72,7 +72,7 @@ static void shrink_columns(struct gtcnn_resizer *r, const uint8_t *in)
         }
 }
 
-void gtcnn_resizer_apply(struct gtcnn_resizer *r, const uint8_t *in, float *out)
+void gtcnn_resizer_apply(struct gtcnn_resizer *r, const uint8_t *in, double mean, double std, float *out, size_t step)
 {
     shrink_columns(r, in);
     for (uint32_t y = 0; y < r->out_h; y++)
@@ -81,6 +81,6 @@ void gtcnn_resizer_apply(struct gtcnn_resizer *r, const uint8_t *in, float *out)
             double sum = 0;
             for (uint32_t k = 0; k < tap->count; k++)
                 sum += r->scratch[(size_t)(tap->first + k) * r->out_w + x] * tap->weight[k];
-            out[(size_t)y * r->out_w + x] = (float)((sum / 255 - GTCNN_PIXEL_MEAN) / GTCNN_PIXEL_STD);
+            out[((size_t)y * r->out_w + x) * step] = (float)((sum / 255 - mean) / std);
         }
 }

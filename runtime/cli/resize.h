@@ -8,9 +8,10 @@
 #ifndef GTCNN_CLI_RESIZE_H
 #define GTCNN_CLI_RESIZE_H
 
+#include <stddef.h>
 #include <stdint.h>
 
-/* Mean and standard deviation of the pixels of Fashion-MNIST's 60,000 training images, scaled to [0, 1]. Used for every set. */
+/* Mean and standard deviation of the pixels of Fashion-MNIST's 60,000 training images, scaled to [0, 1]. The default. */
 #define GTCNN_PIXEL_MEAN 0.2860
 #define GTCNN_PIXEL_STD 0.3530
 
@@ -31,7 +32,8 @@ struct gtcnn_resizer {
 int gtcnn_resizer_init(struct gtcnn_resizer *r, uint32_t in_h, uint32_t in_w, uint32_t out_h, uint32_t out_w);
 void gtcnn_resizer_free(struct gtcnn_resizer *r);
 
-/* in_h x in_w bytes to out_h x out_w normalised values, (pixel / 255 - mean) / std. */
-void gtcnn_resizer_apply(struct gtcnn_resizer *r, const uint8_t *in, float *out);
+/* in_h x in_w bytes to out_h x out_w normalised values, (pixel / 255 - mean) / std, each `step` floats behind the one before.
+ */
+void gtcnn_resizer_apply(struct gtcnn_resizer *r, const uint8_t *in, double mean, double std, float *out, size_t step);
 
 #endif

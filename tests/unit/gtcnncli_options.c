@@ -155,8 +155,8 @@ static void the_man_page_has_every_verb_and_option(void **state)
 static void predictions_are_written_as_documented(void **state)
 {
     (void)state;
-    static const uint8_t digest[GTCNN_DIGEST_BYTES] = {0xab}, labels[] = {9, 2, 1};
-    static const uint32_t predictions[] = {9, 0, 1};
+    static const uint8_t digest[GTCNN_DIGEST_BYTES] = {0xab};
+    static const uint32_t labels[] = {9, 2, 1}, predictions[] = {9, 0, 1};
     struct gtcnn_model_info m = {.name = "e\033vil",
                                  .family = "fashion",
                                  .phi = 1.5,
@@ -173,6 +173,7 @@ static void predictions_are_written_as_documented(void **state)
                                   .split = "test",
                                   .dataset_digest = digest,
                                   .dataset_images = 10,
+                                  .preprocessing = "resize=area",
                                   .images = 3,
                                   .classes = 10,
                                   .labels = labels,
@@ -187,11 +188,12 @@ static void predictions_are_written_as_documented(void **state)
         m.phi = known ? 1.5 : NAN;
         struct gtcnn_err err = {0};
         assert_int_equal(gtcnn_predictions_write(path, &p, &err), GTCNN_OK);
-        snprintf(want, sizeof want,
-                 "# gtcnn predictions 1\n# model e\\x1bvil\n# digest %s\n%s# weights random\n# macs 7\n# params 8\n"
-                 "# runtime 0.1.0 b\n# precision fp32\n# threads 2\n# batch 4\n# dataset set\n# dataset_digest %s\n"
-                 "# dataset_images 10\n# split test\n# images 3\n# classes 10\n0 9 9\n1 2 0\n2 1 1\n",
-                 zeros, known ? "# family fashion\n# phi 1.5\n" : "", zeros);
+        snprintf(
+            want, sizeof want,
+            "# gtcnn predictions 1\n# model e\\x1bvil\n# digest %s\n%s# weights random\n# macs 7\n# params 8\n"
+            "# runtime 0.1.0 b\n# precision fp32\n# threads 2\n# batch 4\n# dataset set\n# dataset_digest %s\n"
+            "# dataset_images 10\n# split test\n# preprocessing resize=area\n# images 3\n# classes 10\n0 9 9\n1 2 0\n2 1 1\n",
+            zeros, known ? "# family fashion\n# phi 1.5\n" : "", zeros);
         FILE *f = fopen(path, "r");
         got[fread(got, 1, sizeof got - 1, f)] = 0;
         fclose(f);

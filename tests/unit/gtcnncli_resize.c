@@ -49,7 +49,7 @@ static void agrees_with_the_definition(void **state)
             in[i] = (uint8_t)((x = x * 1664525u + 1013904223u) >> 24);
         struct gtcnn_resizer r;
         assert_int_equal(gtcnn_resizer_init(&r, d[0], d[1], d[2], d[3]), 0);
-        gtcnn_resizer_apply(&r, in, out);
+        gtcnn_resizer_apply(&r, in, GTCNN_PIXEL_MEAN, GTCNN_PIXEL_STD, out, 1);
         for (uint32_t y = 0; y < d[2]; y++)
             for (uint32_t c = 0; c < d[3]; c++) {
                 double want = (double)direct(in, d[0], d[1], d[2], d[3], y, c);
@@ -67,7 +67,7 @@ static void halving_is_the_mean_of_four(void **state)
     float out[2];
     struct gtcnn_resizer r;
     assert_int_equal(gtcnn_resizer_init(&r, 2, 4, 1, 2), 0);
-    gtcnn_resizer_apply(&r, in, out);
+    gtcnn_resizer_apply(&r, in, GTCNN_PIXEL_MEAN, GTCNN_PIXEL_STD, out, 1);
     assert_true(fabs(denormalise(out[0]) - 40) < 1e-3);
     assert_true(fabs(denormalise(out[1]) - 227.5) < 1e-3);
     gtcnn_resizer_free(&r);
@@ -88,7 +88,7 @@ static void keeps_the_mean(void **state)
             double got = 0;
             struct gtcnn_resizer r;
             assert_int_equal(gtcnn_resizer_init(&r, 13, 17, h, w), 0);
-            gtcnn_resizer_apply(&r, in, out);
+            gtcnn_resizer_apply(&r, in, GTCNN_PIXEL_MEAN, GTCNN_PIXEL_STD, out, 1);
             for (uint32_t i = 0; i < h * w; i++)
                 got += denormalise(out[i]);
             assert_true(fabs(got / (h * w) - mean) < 1e-3);

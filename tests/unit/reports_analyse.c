@@ -10,7 +10,7 @@
 /* cmocka wants the four above first */
 #include <cmocka.h>
 
-enum { IMAGES = 4000, MODELS = 6, RUNS = 64 };
+enum { IMAGES = 4000, MODELS = 8, RUNS = 64 };
 
 /* A family under construction. */
 struct family {
@@ -55,6 +55,7 @@ static void add_accuracy(struct family *f, size_t model, uint64_t right)
                                                                           .precision = "fp32",
                                                                           .n = IMAGES,
                                                                           .correct = right,
+                                                                          .counted = true,
                                                                           .answers = f->answers[model]};
 }
 
@@ -309,6 +310,25 @@ static void test_accuracies_do_not_mix(void **state)
     begin(&f, 2, "trained");
     add_accuracy(&f, 0, 3200);
     add_accuracy(&f, 1, 3400);
+    f.accuracies[0].preprocessing = "resize=area";
+    f.accuracies[1].preprocessing = "resize=256"; /* the same images, but not what the network saw of them */
+    analyse(&f, 0);
+    assert_true(f.report.rows[0].accuracy.known && !f.report.rows[1].accuracy.known);
+    assert_string_equal(f.report.rows[0].accuracy.preprocessing, "resize=area");
+    assert_true(noted(
+        &f, "An accuracy of toy/b1 is not compared: its images were prepared by \"resize=256\", here by \"resize=area\"."));
+    gt_arena_free(&f.arena);
+    f.report = (struct gt_report){0};
+    f.accuracies[1].preprocessing = NULL; /* what is not known may be another one */
+    analyse(&f, 0);
+    assert_true(noted(&f, "prepared by \"unknown\"") && !f.report.rows[1].accuracy.known);
+    gt_arena_free(&f.arena);
+    f.report = (struct gt_report){0};
+    f.accuracies[1].preprocessing = "resize=area";
+    analyse(&f, 0);
+    assert_true(f.report.rows[0].accuracy.known && f.report.rows[1].accuracy.known && !noted(&f, "prepared by"));
+    gt_arena_free(&f.arena);
+    f.report = (struct gt_report){0};
     f.accuracies[1].dataset = "other toys";
     analyse(&f, 0);
     assert_true(f.report.rows[0].accuracy.known && !f.report.rows[1].accuracy.known);
@@ -323,6 +343,158 @@ static void test_accuracies_do_not_mix(void **state)
     analyse(&f, 0);
     assert_true(f.report.accuracy.known && f.report.accuracy.pct == 77.1 && isnan(f.report.accuracy.lo_pct));
     assert_true(noted(&f, "published ones, as asked for"));
+    gt_arena_free(&f.arena);
+}
+
+/*
+ * EfficientNet b0 ... b7 of Tan & Le 2019, n = 50000, at 1, 2, 4 ... 128 J. The figures come from a program of its own: Wilson
+ * at the printed percentage less and plus 0.05, Newcombe's unpaired interval at the ends that the rounding allows, z of the
+ * difference less 0.1, Holm over seven steps.
+ */
+static void eight_published(struct family *f)
+{
+    static const double pct[] = {77.1, 79.1, 80.1, 81.6, 82.9, 83.6, 84.0, 84.3};
+    begin(f, 8, "random");
+    f->query.accuracy = GT_REPORT_ACCURACY_PUBLISHED;
+    f->facts.published = f->facts.family_alone = true;
+    for (size_t i = 0; i < 8; i++) {
+        f->accuracies[f->facts.accuracy_count++] = (struct gt_facts_accuracy){.model = i,
+                                                                              .provenance = "published",
+                                                                              .dataset = "imagenet",
+                                                                              .split = "validation",
+                                                                              .citation = "Tan & Le 2019",
+                                                                              .pct = pct[i],
+                                                                              .n = 50000};
+        add_run(f, i, 1e6 * (double)(1 << i), "modelled", "rounds");
+    }
+    analyse(f, gt_report_anchor(&f->facts));
+}
+
+static void near(double got, double want)
+{
+    if (!(fabs(got - want) <= 1e-9 * fmax(1, fabs(want))))
+        fail_msg("%.15g, wanted %.15g", got, want);
+}
+
+static void test_published_figures(void **state)
+{
+    static const double wilson[8][2] = {{76.67934260113668, 77.5159283399941},  {78.69107259732657, 79.50382904400087},
+                                        {79.69741741631877, 80.4972970868471},  {81.20758507743031, 81.98684497212885},
+                                        {82.51707836741959, 83.27710085021873}, {83.22247279991734, 83.97156940671633},
+                                        {83.62564926644413, 84.36831396021182}, {83.9280780160624, 84.66582562304475}};
+    static const struct {
+        double lo, hi, z, p_holm;
+        enum gt_verdict verdict;
+    } steps[7] = {{1.3874256830461265, 2.6124274579983857, 7.266127693399686, 2.5895723326349057e-12, GT_VERDICT_GAIN},
+                  {0.4004907701614575, 1.5994438376057647, 3.531622946028979, 0.001652071255364112, GT_VERDICT_GAIN},
+                  {0.9122877428945568, 2.0876258950915285, 5.626684242771514, 1.102239339389597e-07, GT_VERDICT_GAIN},
+                  {0.7263953666944402, 1.8735429710303217, 4.966460308779781, 3.4093000344230964e-06, GT_VERDICT_GAIN},
+                  {0.13710796830383845, 1.262864663563662, 2.5406263904598494, 0.03319622738481858, GT_VERDICT_GAIN},
+                  {-0.15673874555824485, 0.9567251296564623, 1.2874137425927674, 0.39590023375485583, GT_VERDICT_UNDECIDED},
+                  {-0.2527223663660199, 0.8527131790989028, 0.8658884959894149, 0.39590023375485583, GT_VERDICT_UNDECIDED}};
+    struct family f;
+    (void)state;
+    eight_published(&f);
+    for (size_t i = 0; i < 8; i++) {
+        near(f.report.rows[i].accuracy.lo_pct, wilson[i][0]);
+        near(f.report.rows[i].accuracy.hi_pct, wilson[i][1]);
+        assert_false(f.report.rows[i].accuracy.counted);
+    }
+    assert_int_equal(f.report.step_count, 7);
+    for (size_t i = 0; i < 7; i++) {
+        const struct gt_step *s = &f.report.steps[i].step;
+        assert_false(s->paired);
+        near(s->delta_ci_pp.lo, steps[i].lo);
+        near(s->delta_ci_pp.hi, steps[i].hi);
+        near(s->z, steps[i].z);
+        near(s->p_holm, steps[i].p_holm);
+        near(s->rounding_pp, 0.1);
+        assert_int_equal(s->verdict, steps[i].verdict);
+    }
+    near(f.report.steps[5].step.resolvable_pp, 0.922982692483732);
+    near(f.report.steps[5].step.images_needed, 376279);
+    gt_arena_free(&f.arena);
+}
+
+/* Whose figures they are is said, and nothing that is true of random weights' own accuracies alone. */
+static void test_published_words(void **state)
+{
+    struct family f;
+    (void)state;
+    eight_published(&f);
+    assert_true(f.report.published);
+    assert_string_equal(f.report.labels,
+                        "accuracy: published, of trained weights; joules: modelled, source model, of weights=random");
+    assert_says(&f,
+                "Published accuracies against this host's modelled joules (accuracy: published, of trained weights; joules: "
+                "modelled, source model, of weights=random).");
+    assert_says(&f, "Beyond b6 no measurable gain");
+    assert_null(strstr(f.report.headline, "say nothing"));
+    assert_false(noted(&f, "say nothing"));
+    assert_true(noted(&f, "joules and time of b0, b1, b2, b3, b4, b5, b6, b7 are those of random weights"));
+    assert_true(noted(&f, "Published in: Tan & Le 2019 (imagenet validation)."));
+    assert_true(noted(&f, "Published to one decimal: each accuracy may be off by 0.05 pp."));
+    assert_true(noted(&f, "Steps are unpaired"));
+    assert_true(noted(&f, "Joules are attributed"));
+    gt_arena_free(&f.arena);
+}
+
+/* Two sizes are one test; what is judged by MACs has its joules labelled all the same, where there are any. */
+static void test_published_few_and_without_joules(void **state)
+{
+    struct family f;
+    (void)state;
+    eight_published(&f);
+    gt_arena_free(&f.arena);
+    f.report = (struct gt_report){0};
+    f.facts.model_count = 2;
+    f.facts.accuracy_count = f.facts.run_count = 2;
+    analyse(&f, 0);
+    assert_says(&f, "of weights=random). b0 to b1: measurable gain, +2.00 pp (95 % +1.39 to +2.61) for 2 times the modelled");
+    gt_arena_free(&f.arena);
+    f.report = (struct gt_report){0};
+    f.query.axis = GT_REPORT_AXIS_MACS;
+    f.facts.model_count = f.facts.accuracy_count = f.facts.run_count = 3;
+    analyse(&f, 0);
+    assert_says(
+        &f, "Published accuracies against MACs (accuracy: published, of trained weights; joules: modelled, source model, of "
+            "weights=random; cost: MACs, counted).");
+    gt_arena_free(&f.arena);
+    f.report = (struct gt_report){0};
+    f.query.axis = GT_REPORT_AXIS_AUTO;
+    f.facts.run_count = 0;
+    analyse(&f, 0);
+    assert_says(&f, "(accuracy: published, of trained weights; no joules; weights=random; cost: MACs, counted).");
+    gt_arena_free(&f.arena);
+    f.report = (struct gt_report){0};
+    f.query.axis = GT_REPORT_AXIS_JOULES; /* nothing to judge, and the accuracies are labelled none the less */
+    analyse(&f, 0);
+    assert_int_equal(f.report.judged_count, 0);
+    assert_string_equal(f.report.labels, "accuracy: published, of trained weights; no joules; weights=random");
+    gt_arena_free(&f.arena);
+}
+
+/* A family is compared where most of its models were run, not where the latest one was. */
+static void test_anchor_of_a_family(void **state)
+{
+    struct family f;
+    (void)state;
+    begin(&f, 3, "trained");
+    add_run(&f, 0, 1e6, "measured", NULL);
+    add_run(&f, 1, 2e6, "measured", NULL);
+    struct gt_facts_run *elsewhere = add_run(&f, 2, 4e6, "measured", NULL);
+    elsewhere->group[GT_GROUP_HOST] = "host B";
+    elsewhere->begun_ns = 9;
+    f.runs[1].begun_ns = 5;
+    assert_int_equal(gt_report_anchor(&f.facts), 1);
+    f.facts.family_alone = true;
+    analyse(&f, 1);
+    assert_int_equal(f.report.row_count, 2);
+    assert_int_equal(f.report.left_out_count, 1);
+    assert_null(f.report.name);
+    assert_false(f.report.rows[0].selected || f.report.rows[1].selected);
+    f.facts.run_count = 0;
+    assert_int_equal(gt_report_anchor(&f.facts), 0);
     gt_arena_free(&f.arena);
 }
 
@@ -483,6 +655,10 @@ int main(void)
         cmocka_unit_test(test_whole_runs_are_labelled),
         cmocka_unit_test(test_other_groups_are_left_out),
         cmocka_unit_test(test_accuracies_do_not_mix),
+        cmocka_unit_test(test_published_figures),
+        cmocka_unit_test(test_published_words),
+        cmocka_unit_test(test_published_few_and_without_joules),
+        cmocka_unit_test(test_anchor_of_a_family),
         cmocka_unit_test(test_other_accuracies_are_said),
         cmocka_unit_test(test_advice_can_be_followed),
         cmocka_unit_test(test_axis_without_energy),

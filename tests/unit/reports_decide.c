@@ -206,6 +206,41 @@ static void test_unpaired_step(void **state)
     assert_int_equal(s.verdict, GT_VERDICT_GAIN);
 }
 
+/*
+ * Percentages with one decimal stand for any of 51 counts of 50000. The ends come from a program of its own; a step that the
+ * rounding could make vanish needs no number of images: none would do.
+ */
+static void test_rounded_counts(void **state)
+{
+    struct gt_step_data d = {.n = 50000,
+                             .from_correct = 38550,
+                             .to_n = 50000,
+                             .to_correct = 39550,
+                             .from_slack = 25,
+                             .to_slack = 25,
+                             .from_cost = 1,
+                             .to_cost = 2};
+    struct gt_step s;
+    (void)state;
+    gt_decide_steps(&d, 1, &s);
+    near(s.delta_pp, 2, 1e-12);
+    near(s.rounding_pp, 0.1, 1e-12);
+    near(s.se_pp, 0.26148728458569453, 1e-12);
+    near(s.z, 7.266127693399686, 1e-9);
+    near(s.delta_ci_pp.lo, 1.3874256830461265, 1e-9);
+    near(s.delta_ci_pp.hi, 2.6124274579983857, 1e-9);
+    d.to_correct = 38590; /* 0.08 pp */
+    gt_decide_steps(&d, 1, &s);
+    near(s.z, 0, 0);
+    near(s.p, 1, 0);
+    assert_true(isnan(s.images_needed));
+    assert_int_equal(s.verdict, GT_VERDICT_UNDECIDED);
+    d.to_correct = d.to_n; /* no count above the images, none below 0 */
+    d.from_correct = 0;
+    gt_decide_steps(&d, 1, &s);
+    assert_true(s.delta_ci_pp.hi <= 100 && s.delta_ci_pp.lo > 99);
+}
+
 /* Three images, all gained: the normal test would divide by nothing; the exact one stands in. */
 static void test_vanishing_variance(void **state)
 {
@@ -227,6 +262,7 @@ int main(void)
         cmocka_unit_test(test_loss_and_undecided),
         cmocka_unit_test(test_resolvable_and_needed_agree),
         cmocka_unit_test(test_unpaired_step),
+        cmocka_unit_test(test_rounded_counts),
         cmocka_unit_test(test_vanishing_variance),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

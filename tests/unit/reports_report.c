@@ -20,14 +20,30 @@
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
-enum { SIZES = 4, UNITS = 3, IMAGES = 8000, ROUNDS = 3 };
+enum { SIZES = 4, OTHER = SIZES, PUBLISHED, MODELS = PUBLISHED + SIZES, UNITS = 3, IMAGES = 8000, ROUNDS = 3 };
 
-/* Of the family "toy", then of "other". */
-static const char *const digests[2 * SIZES] = {"00000000000000000000000000000000000000000000000000000000000000b0",
-                                               "11111111111111111111111111111111111111111111111111111111111111b1",
-                                               "22222222222222222222222222222222222222222222222222222222222222b2",
-                                               "33333333333333333333333333333333333333333333333333333333333333b3",
-                                               "44444444444444444444444444444444444444444444444444444444444444b0"};
+/* Of the family "toy", then of "other", then of "efficientnet". */
+static const char *const digests[MODELS] = {"00000000000000000000000000000000000000000000000000000000000000b0",
+                                            "11111111111111111111111111111111111111111111111111111111111111b1",
+                                            "22222222222222222222222222222222222222222222222222222222222222b2",
+                                            "33333333333333333333333333333333333333333333333333333333333333b3",
+                                            "44444444444444444444444444444444444444444444444444444444444444b0",
+                                            "55555555555555555555555555555555555555555555555555555555555555b0",
+                                            "66666666666666666666666666666666666666666666666666666666666666b4",
+                                            "77777777777777777777777777777777777777777777777777777777777777b5",
+                                            "88888888888888888888888888888888888888888888888888888888888888b6"};
+static const struct {
+    const char *name, *family;
+    double phi;
+} labels[MODELS] = {{"toy/b0", "toy", 0},
+                    {"toy/b1", "toy", 1},
+                    {"toy/b2", "toy", 2},
+                    {"toy/b3", "toy", 3},
+                    {"other/b0", "other", 4},
+                    {"efficientnet/b0", "efficientnet", 0},
+                    {"efficientnet/b4", "efficientnet", 4},
+                    {"efficientnet/b5", "efficientnet", 5},
+                    {"efficientnet/b6", "efficientnet", 6}};
 static const char dataset_digest[] = "dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd";
 /* A name from a hostile file: it must not drive a terminal. */
 static const char evil[] = "head\033[31m";
@@ -54,7 +70,6 @@ static const struct gt_member_record head_members[] = {{evil, "Gemm", 640, 650}}
 
 static void model_record(struct gt_model_record *out, struct gt_unit_record *units, const struct world *w, int size)
 {
-    static const char *const names[] = {"toy/b0", "toy/b1", "toy/b2", "toy/b3", "other/b0"};
     int64_t scale = INT64_C(1) << size;
     units[0] = (struct gt_unit_record){.index = 0,
                                        .name = "stem/conv",
@@ -78,10 +93,10 @@ static void model_record(struct gt_model_record *out, struct gt_unit_record *uni
                                        .member_count = 1,
                                        .members = head_members};
     *out = (struct gt_model_record){.digest = digests[size],
-                                    .name = names[size],
-                                    .family = size < SIZES ? "toy" : "other",
+                                    .name = labels[size].name,
+                                    .family = labels[size].family,
                                     .weights = w->weights,
-                                    .phi = size,
+                                    .phi = labels[size].phi,
                                     .macs = 177040 * scale,
                                     .params = 738 * scale,
                                     .unit_count = UNITS,
@@ -218,6 +233,7 @@ static void put_accuracy(struct world *w, int size, int right)
                                         .dataset_name = "toys",
                                         .split = "test",
                                         .precision = "fp32",
+                                        .preprocessing = "resize=area mean=0.5 std=0.25",
                                         .provenance = "measured",
                                         .n = IMAGES,
                                         .correct = correct,
@@ -313,6 +329,15 @@ static void against_golden(const char *got, const char *path)
     free(want);
 }
 
+static void all_goldens(struct world *w, const struct gt_report *report, const char *const (*formats)[2])
+{
+    for (size_t i = 0; i < 3; i++) {
+        char *got = rendered(w, report, formats[i][0], NULL);
+        against_golden(got, formats[i][1]);
+        free(got);
+    }
+}
+
 static void test_goldens(void **state)
 {
     static const char *const formats[][2] = {
@@ -321,11 +346,127 @@ static void test_goldens(void **state)
     struct gt_report report;
     fill(w);
     build(w, "b3", &report);
+    all_goldens(w, &report, formats);
+}
+
+/* efficientnet b0, b4, b5, b6 in rounds at 100, 200, 400, 800 µJ; no accuracy of their own. */
+static void fill_published(struct world *w)
+{
+    for (int size = 0; size < SIZES; size++)
+        for (int round = 0; round < ROUNDS; round++)
+            put_run(w, PUBLISHED + size, round, 100.0 * (1 << size) * (1 + 0.01 * (round - 1)));
+}
+
+static void build_family(struct world *w, const char *family, enum gt_report_accuracy_choice accuracy, struct gt_report *report)
+{
+    struct gt_report_query query = {.family = family, .accuracy = accuracy};
+    ok(w, gt_report_build(w->store, &query, &w->arena, report, &w->err));
+}
+
+static void test_published_goldens(void **state)
+{
+    static const char *const formats[][2] = {{"text", "tests/golden/report-published.txt"},
+                                             {"json", "tests/golden/report-published.json"},
+                                             {"csv", "tests/golden/report-published.csv"}};
+    struct world *w = *state;
+    struct gt_report report;
+    fill(w); /* another family, which stays out */
+    fill_published(w);
+    build_family(w, "efficientnet", GT_REPORT_ACCURACY_PUBLISHED, &report);
+    all_goldens(w, &report, formats);
+}
+
+/* Wherever a published accuracy and a joule stand in one row, both labels do. */
+static void test_published_labels_in_every_row(void **state)
+{
+    static const char *const tables[] = {"steps", "break_points", "tau_break_points"};
+    static const char *const keys[][2] = {{"accuracy_provenance", "published"},
+                                          {"energy_provenance", "modelled"},
+                                          {"energy_source", "model"},
+                                          {"weights", "random"}};
+    struct world *w = *state;
+    struct gt_report report;
+    fill_published(w);
+    build_family(w, "efficientnet", GT_REPORT_ACCURACY_PUBLISHED, &report);
+    char *json = rendered(w, &report, "json", NULL);
+    json_t *root = json_loads(json, 0, NULL), *row;
+    size_t i, rows = 0;
+    for (size_t t = 0; t < COUNT(tables); t++)
+        json_array_foreach(json_object_get(root, tables[t]), i, row)
+        {
+            rows++;
+            for (size_t k = 0; k < COUNT(keys); k++)
+                assert_string_equal(json_string_value(json_object_get(row, keys[k][0])), keys[k][1]);
+        }
+    assert_true(rows >= 7);
+    assert_non_null(strstr(report.headline, "Published accuracies against this host's modelled joules"));
+    assert_non_null(strstr(report.headline, "weights=random"));
+    assert_null(strstr(report.headline, "say nothing"));
+    json_decref(root);
+    free(json);
+}
+
+/* Without being asked for, published accuracies and joules never meet; how to get them is said. */
+static void test_published_stay_out(void **state)
+{
+    static const char *const formats[] = {"text", "json", "csv"};
+    struct world *w = *state;
+    struct gt_report report;
+    fill_published(w);
+    build_family(w, "efficientnet", GT_REPORT_ACCURACY_OWN, &report);
+    assert_int_equal(report.row_count, SIZES);
+    assert_int_equal(report.judged_count, 0);
+    assert_null(report.labels);
+    for (size_t i = 0; i < report.row_count; i++)
+        assert_false(report.rows[i].accuracy.known || report.rows[i].judged);
     for (size_t i = 0; i < COUNT(formats); i++) {
-        char *got = rendered(w, &report, formats[i][0], NULL);
-        against_golden(got, formats[i][1]);
-        free(got);
+        char *out = rendered(w, &report, formats[i], NULL);
+        assert_null(strstr(out, "77.1"));
+        assert_null(strstr(out, "84.0"));
+        assert_non_null(strstr(out, "greentrack report --family efficientnet --accuracy published"));
+        free(out);
     }
+}
+
+/* The store's own accuracies stay in their report, and are not in that of the published ones. */
+static void test_family_alone(void **state)
+{
+    static const char *const absent[] = {"model", "accuracy", "energy", "layers", "closure", "macs", "run"};
+    struct world *w = *state;
+    struct gt_report report;
+    fill(w);
+    build_family(w, "to", GT_REPORT_ACCURACY_OWN, &report);
+    assert_int_equal(report.row_count, SIZES);
+    assert_int_equal(report.judged_count, SIZES);
+    assert_true(report.steps[0].step.paired && report.break_count == 3);
+    char *json = rendered(w, &report, "json", NULL);
+    json_t *root = json_loads(json, 0, NULL);
+    for (size_t i = 0; i < COUNT(absent); i++)
+        assert_true(json_is_null(json_object_get(root, absent[i])));
+    assert_string_equal(json_string_value(json_object_get(root, "family_name")), "toy");
+    json_decref(root);
+    free(json);
+    build_family(w, "toy", GT_REPORT_ACCURACY_PUBLISHED, &report);
+    assert_int_equal(report.judged_count, 0);
+}
+
+static void test_unknown_and_ambiguous_family(void **state)
+{
+    struct world *w = *state;
+    struct gt_report report;
+    struct gt_report_query query = {.family = "t"};
+    assert_int_equal(gt_report_build(w->store, &query, &w->arena, &report, &w->err), GT_E_NOENT);
+    assert_non_null(strstr(w->err.text, "none yet"));
+    put_run(w, 0, -1, 100);
+    put_run(w, OTHER, -1, 100);
+    assert_int_equal(gt_report_build(w->store, &query, &w->arena, &report, &w->err), GT_E_AMBIGUOUS);
+    assert_non_null(strstr(w->err.text, "other, toy"));
+    query.family = "nosuch";
+    assert_int_equal(gt_report_build(w->store, &query, &w->arena, &report, &w->err), GT_E_NOENT);
+    assert_int_equal(report.candidate_count, 2);
+    assert_non_null(strstr(w->err.text, "other, toy"));
+    query.family = "";
+    assert_int_equal(gt_report_build(w->store, &query, &w->arena, &report, &w->err), GT_E_NOENT);
 }
 
 static void test_reads_back_what_was_stored(void **state)
@@ -527,7 +668,7 @@ static void test_unknown_and_ambiguous(void **state)
     assert_int_equal(gt_report_build(w->store, &query, &w->arena, &report, &w->err), GT_E_NOENT);
     assert_int_equal(report.candidate_count, 1);
     assert_non_null(strstr(w->err.text, "toy/b0"));
-    put_run(w, SIZES, -1, 100);
+    put_run(w, OTHER, -1, 100);
     query.model = "b0";
     assert_int_equal(gt_report_build(w->store, &query, &w->arena, &report, &w->err), GT_E_AMBIGUOUS);
     assert_int_equal(report.candidate_count, 2);
@@ -543,6 +684,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_goldens, world_open, world_close),
+        cmocka_unit_test_setup_teardown(test_published_goldens, world_open, world_close),
+        cmocka_unit_test_setup_teardown(test_published_labels_in_every_row, world_open, world_close),
+        cmocka_unit_test_setup_teardown(test_published_stay_out, world_open, world_close),
+        cmocka_unit_test_setup_teardown(test_family_alone, world_open, world_close),
+        cmocka_unit_test_setup_teardown(test_unknown_and_ambiguous_family, world_open, world_close),
         cmocka_unit_test_setup_teardown(test_reads_back_what_was_stored, world_open, world_close),
         cmocka_unit_test_setup_teardown(test_unobserved_layers_are_not_zero, world_open, world_close),
         cmocka_unit_test_setup_teardown(test_unknown_parts_are_not_zero, world_open, world_close),

@@ -86,7 +86,7 @@ static void damaged_answers_and_labels_are_not_missing_ones(void **state)
     size_t n, count;
     a.provenance = "measured";
     a.predictions = predictions;
-    a.prediction_count = BIG;
+    a.prediction_bytes = BIG;
     place_open(&p);
     OK(&p, gt_store_put_accuracy(p.store, &a, &dataset, NULL, &p.err));
     unsigned char *bytes = take_file(&p, &n);

@@ -740,7 +740,7 @@ static void accuracies_keep_their_answers(void **state)
                                    .correct = 2,
                                    .pct = 66.666,
                                    .predictions = predictions,
-                                   .prediction_count = 3,
+                                   .prediction_bytes = 3,
                                    .answers = answers,
                                    .answer_count = 3,
                                    .real_ns = 1};
@@ -772,10 +772,18 @@ static void accuracies_keep_their_answers(void **state)
     assert_memory_equal(got[1].predictions, predictions, 3);
     OK(&p, gt_store_get_dataset(p.store, NULL, "toy", "test", &p.arena, &set, &p.err));
     assert_memory_equal(set->labels, labels, 3);
+    a.preprocessing = "resize=256"; /* images prepared in another way: nothing is replaced */
+    OK(&p, gt_store_put_accuracy(p.store, &a, &dataset, NULL, &p.err));
+    OK(&p, gt_store_put_accuracy(p.store, &a, &dataset, NULL, &p.err)); /* but by the same again */
+    OK(&p, gt_store_get_accuracies(p.store, MODEL_A, &p.arena, &got, &count, &p.err));
+    assert_int_equal(count, 3);
+    same_text(got[0].preprocessing, "resize=256");
+    assert_null(got[1].preprocessing);
+    a.preprocessing = NULL;
     dataset.digest = a.dataset = "cccc"; /* other images under the same name: another dataset, nothing is replaced */
     OK(&p, gt_store_put_accuracy(p.store, &a, &dataset, NULL, &p.err));
     OK(&p, gt_store_get_accuracies(p.store, MODEL_A, &p.arena, &got, &count, &p.err));
-    assert_int_equal(count, 3);
+    assert_int_equal(count, 4);
     assert_int_equal(gt_store_get_dataset(p.store, NULL, "toy", "test", &p.arena, &set, &p.err), GT_E_AMBIGUOUS);
     OK(&p, gt_store_get_dataset(p.store, "dddd", NULL, NULL, &p.arena, &set, &p.err));
     assert_memory_equal(set->labels, labels, 3);
@@ -920,6 +928,9 @@ static void version_1_is_brought_up_to_date(void **state)
     unlink(p.path);
     dump[read_file("tests/golden/store-v1.sql", dump, sizeof dump - 1)] = '\0';
     sql(p.path, dump);
+    sql(p.path,
+        "DELETE FROM accuracies; INSERT INTO accuracies(model, provenance) SELECT digest, 'measured' FROM models LIMIT 1;"
+        "INSERT INTO accuracies(model, provenance) SELECT digest, 'user' FROM models LIMIT 1");
     assert_int_equal(gt_store_open(p.path, GT_STORE_READ, &p.store, &p.err), GT_E_VERSION);
     OK(&p, gt_store_open(p.path, GT_STORE_WRITE, &p.store, &p.err));
     assert_int_equal(ask(&p, "SELECT count(*) FROM runs"), 4);
@@ -933,6 +944,10 @@ static void version_1_is_brought_up_to_date(void **state)
     assert_int_equal(ask(&p, "SELECT inferences FROM run_models WHERE counted = 'annotated'"), 5);
     assert_int_equal(ask(&p, "SELECT count(*) FROM v_layers WHERE uj_per_call >= 0"), 33);
     assert_int_equal(ask(&p, "SELECT count(*) FROM v_runs WHERE job_uj > 0 AND run_total_uj IS NULL"), 4);
+    assert_int_equal(ask(&p, "SELECT count(*) FROM accuracies WHERE provenance = 'measured'"
+                             " AND preprocessing = 'resize=area mean=0.286 std=0.353'"),
+                     1);
+    assert_int_equal(ask(&p, "SELECT count(*) FROM accuracies WHERE provenance = 'user' AND preprocessing IS NULL"), 1);
     assert_sound(&p);
     place_close(&p);
 }

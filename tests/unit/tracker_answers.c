@@ -30,7 +30,7 @@ static enum gt_status read_text(const char *text, size_t n, struct gt_arena *are
 
 static void scores_a_predictions_file(void **state)
 {
-    static const char text[] = HEADER "# images 4\n0 9 9\n1 2 3\n2 0 0\n3 255 300\n";
+    static const char text[] = HEADER "# images 4\n# preprocessing resize=256 crop=input\n0 9 9\n1 2 3\n2 0 0\n3 255 300\n";
     struct gt_arena arena = {0};
     struct gt_answers answers;
     struct gt_dataset_record dataset;
@@ -41,7 +41,6 @@ static void scores_a_predictions_file(void **state)
     assert_int_equal(answers.count, 4);
     assert_int_equal(answers.correct, 2);
     assert_int_equal(answers.answers[0], 1 | 4);
-    assert_true(answers.predictions[3] != answers.labels[3]); /* class 300 must not become label 255 */
     assert_string_equal(answers.model, "fashion/b3");
     assert_string_equal(answers.dataset, "fashion mnist");
     assert_int_equal(gt_answers_records(&answers, answers.dataset, "test", &arena, &dataset, &accuracy, &err), GT_OK);
@@ -50,6 +49,29 @@ static void scores_a_predictions_file(void **state)
     assert_null(dataset.labels); /* of four of ten images */
     assert_int_equal(accuracy.correct, 2);
     assert_true(accuracy.pct == 50.0);
+    assert_string_equal(accuracy.preprocessing, "resize=256 crop=input");
+    assert_int_equal(accuracy.prediction_bytes, 8); /* 300 needs two */
+    assert_memory_equal(accuracy.predictions, "\x09\0\x03\0\0\0\x2c\x01", 8);
+    gt_arena_free(&arena);
+}
+
+/* A thousand classes: labels above 255 are labels, and a class beyond all numbers does not become one. */
+static void takes_many_classes(void **state)
+{
+    static const char text[] = "0 999 999\n1 65535 70000\n2 1 257\n";
+    struct gt_arena arena = {0};
+    struct gt_answers answers;
+    struct gt_dataset_record dataset;
+    struct gt_accuracy_record accuracy;
+    struct gt_err err;
+    (void)state;
+    assert_int_equal(read_text(text, strlen(text), &arena, &answers, &err), GT_OK);
+    assert_int_equal(answers.correct, 1);
+    assert_int_equal(answers.answers[0], 1);
+    assert_int_equal(gt_answers_records(&answers, "imagenet", "val", &arena, &dataset, &accuracy, &err), GT_OK);
+    assert_int_equal(dataset.label_bytes, 6);
+    assert_memory_equal(dataset.labels, "\xe7\x03\xff\xff\x01\0", 6);
+    assert_null(accuracy.preprocessing);
     gt_arena_free(&arena);
 }
 
@@ -67,7 +89,7 @@ static void takes_bare_rows(void **state)
     assert_int_equal(gt_answers_records(&answers, "b", "test", &arena, &other, &accuracy, &err), GT_OK);
     assert_int_equal(strlen(dataset.digest), 64);
     assert_string_not_equal(dataset.digest, other.digest);
-    assert_int_equal(dataset.label_count, 2);
+    assert_int_equal(dataset.label_bytes, 2);
     gt_arena_free(&arena);
 }
 
@@ -95,7 +117,7 @@ static void names_what_is_wrong(void **state)
     REFUSES("0 -1 1\n", GT_E_FORMAT, "line 1");
     REFUSES("0  1 1\n", GT_E_FORMAT, "line 1");
     REFUSES("0 1 99999999999999999999\n", GT_E_FORMAT, "line 1");
-    REFUSES("0 256 1\n", GT_E_FORMAT, "labels above 255");
+    REFUSES("0 65536 1\n", GT_E_FORMAT, "labels above 65535");
     REFUSES("0 1 1\n1 \0 1\n", GT_E_FORMAT, "line 2");
     REFUSES("\x7f"
             "ELF\n",
@@ -140,10 +162,8 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(scores_a_predictions_file),
-        cmocka_unit_test(takes_bare_rows),
-        cmocka_unit_test(names_what_is_wrong),
-        cmocka_unit_test(survives_mutations),
+        cmocka_unit_test(scores_a_predictions_file), cmocka_unit_test(takes_many_classes), cmocka_unit_test(takes_bare_rows),
+        cmocka_unit_test(names_what_is_wrong),       cmocka_unit_test(survives_mutations),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
