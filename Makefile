@@ -26,13 +26,18 @@ CFLAGS_ALL = -std=c11 -D_GNU_SOURCE -DGT_VERSION='"$(VERSION)"' -I. -I$(O)/gen $
 src = $(sort $(wildcard $(1)/*.c))
 obj = $(patsubst %.c,$(O)/%.o,$(1))
 
+# The trainer is built where oneDNN is installed.
+hash := \#
+HAVE_DNNL := $(shell echo '$(hash)include <oneapi/dnnl/dnnl.h>' | $(CC) $(CPPFLAGS) -E -x c - >/dev/null 2>&1 && echo yes)
+
 MODULES := core energy sqlite reports
 RUNTIME_SRC := $(call src,runtime)
 RUNTIME_OBJ := $(call obj,$(RUNTIME_SRC)) $(O)/gen/onnx.pb-c.o
 PLUGIN_OBJ := $(call obj,$(filter-out plugin/nop.c,$(call src,plugin)))
 TRACKER_OBJ := $(call obj,$(call src,tracker))
+TRAIN_OBJ := $(call obj,$(call src,runtime/train))
 GTCNNCLI_OBJ := $(call obj,$(call src,runtime/cli))
-TEST_SRC := $(call src,tests/unit)
+TEST_SRC := $(filter-out $(if $(HAVE_DNNL),,tests/unit/train_%),$(call src,tests/unit))
 TESTS := $(patsubst tests/unit/%.c,$(O)/tests/unit/%,$(TEST_SRC))
 HOSTS := $(patsubst tests/host/%.c,$(O)/tests/host/%,$(call src,tests/host))
 
@@ -44,6 +49,7 @@ LIBS_reports := $(O)/libreports.a $(LIBS_sqlite)
 LIBS_tracker := $(O)/libtracker.a $(O)/libreports.a $(O)/libsqlite.a $(LIBS_energy)
 LIBS_runtime := $(O)/libgtcnn-objects.a
 LIBS_gtcnncli := $(O)/libgtcnncli.a $(LIBS_runtime)
+LIBS_train := $(O)/libtrain.a $(LIBS_gtcnncli)
 LIBS_plugin := $(O)/libplugin.a $(LIBS_energy)
 EXT_core := -lm
 EXT_energy := -lm
@@ -53,9 +59,14 @@ EXT_tracker := -lsqlite3 -ljansson -lcrypto -lm
 EXT_runtime := -lprotobuf-c -lcrypto -lz -lm -pthread
 EXT_images := -ljpeg -lpng
 EXT_gtcnncli := $(EXT_images) $(EXT_runtime)
+EXT_train := -ldnnl -lgomp $(EXT_gtcnncli)
 EXT_plugin := -pthread -lm
 
 PRODUCTS := $(O)/libgtcnn.so $(O)/gtcnn $(O)/libgreentrack.so $(O)/libgreentrack-nop.so $(O)/greentrack
+
+ifeq ($(HAVE_DNNL),yes)
+PRODUCTS += $(O)/gtcnn-train
+endif
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -121,7 +132,7 @@ clean:
 ## install: commands, libraries, headers and man pages below DESTDIR and PREFIX
 install: all
 	$(Q)install -d $(foreach d,bin lib/greentrack include share/man/man1 share/man/man7 share/bash-completion/completions,'$(DESTDIR)$(PREFIX)/$(d)')
-	$(Q)install -m 755 $(O)/greentrack $(O)/gtcnn '$(DESTDIR)$(PREFIX)/bin'
+	$(Q)install -m 755 $(O)/greentrack $(O)/gtcnn $(if $(HAVE_DNNL),$(O)/gtcnn-train) '$(DESTDIR)$(PREFIX)/bin'
 	$(Q)install -m 644 $(O)/libgtcnn.so.1 '$(DESTDIR)$(PREFIX)/lib'
 	$(Q)ln -sf libgtcnn.so.1 '$(DESTDIR)$(PREFIX)/lib/libgtcnn.so'
 	$(Q)install -m 644 $(O)/libgreentrack.so $(O)/libgreentrack-nop.so '$(DESTDIR)$(PREFIX)/lib/greentrack'
@@ -134,7 +145,7 @@ install: all
 uninstall:
 	$(Q)rm -f $(foreach f,bin/greentrack bin/gtcnn lib/libgtcnn.so lib/libgtcnn.so.1 lib/greentrack/libgreentrack.so \
 	  lib/greentrack/libgreentrack-nop.so include/gtcnn.h include/greentrack.h share/bash-completion/completions/greentrack \
-	  $(addprefix share/man/man1/,$(notdir $(MAN1))) $(addprefix share/man/man7/,$(notdir $(MAN7))),'$(DESTDIR)$(PREFIX)/$(f)')
+	  bin/gtcnn-train $(addprefix share/man/man1/,$(notdir $(MAN1))) $(addprefix share/man/man7/,$(notdir $(MAN7))),'$(DESTDIR)$(PREFIX)/$(f)')
 	$(Q)rmdir '$(DESTDIR)$(PREFIX)/lib/greentrack' 2>/dev/null || true
 
 # --- objects ---------------------------------------------------------------------------------------------------------------------
@@ -185,6 +196,10 @@ $(O)/libgtcnncli.a: $(filter-out $(O)/runtime/cli/main.o,$(GTCNNCLI_OBJ))
 $(O)/libplugin.a: $(PLUGIN_OBJ)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
+# The trainer without its main(), for tests.
+$(O)/libtrain.a: $(filter-out $(O)/runtime/train/main.o,$(TRAIN_OBJ))
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
 # --- products --------------------------------------------------------------------------------------------------------------------
 
 LINK = $(CC) $(CFLAGS) $(LDFLAGS)
@@ -196,6 +211,9 @@ $(O)/libgtcnn.so: $(RUNTIME_OBJ)
 # escape.o is in the library too, but hidden there.
 $(O)/gtcnn: $(GTCNNCLI_OBJ) $(O)/runtime/escape.o $(O)/libgtcnn.so
 	$(Q)$(LINK) -Wl,-rpath,'$$ORIGIN:$$ORIGIN/../lib' -o $@ $(filter %.o,$^) -L$(O) -lgtcnn -lcrypto $(EXT_images) -lz -lm -pthread
+
+$(O)/gtcnn-train: $(O)/runtime/train/main.o $(LIBS_train)
+	$(Q)$(LINK) -o $@ $^ $(EXT_train)
 
 # The man page: prose, with commands and options from the tables that also feed --help.
 MAN1 += $(O)/man/gtcnn.1

@@ -42,6 +42,13 @@ const struct gtcnn_cli_verb GTCNN_CLI_VERBS[] = {
     {"export", GTCNN_CLI_EXPORT, "write a built-in model as ONNX",
      "Writes a built-in model as an ONNX file (opset 13) with its weights inside. The file is whole or absent.",
      gtcnn_cli_export},
+    {"train", GTCNN_CLI_TRAIN, "train a built-in model",
+     "Trains a built-in model on the training split of an IDX data set, by SGD with Nesterov momentum, a warm-up and a cosine "
+     "schedule, label smoothing, weight decay, shifts and flips. Some images are held out; the weights of the epoch that is "
+     "best on them are kept. The test split is not read. The output folder gets a checkpoint after every epoch, from which the "
+     "same command goes on after a kill, and at the end model.onnx and training.json (recipe and curves). Needs a build with "
+     "oneDNN (libdnnl-dev).",
+     gtcnn_cli_train},
     {"help", GTCNN_CLI_HELP, "print help", "Prints the commands, or one command's options.", gtcnn_cli_help},
     {NULL},
 };
@@ -122,7 +129,7 @@ int gtcnn_cli_main(int argc, char *const argv[], FILE *out, FILE *f)
     const struct gtcnn_cli_verb *verb = gtcnn_cli_find_verb(help ? "help" : argv[1]);
     if (!verb)
         return unknown_verb(argv[1], f);
-    struct gtcnn_cli cli = {.out = out, .err = f};
+    struct gtcnn_cli cli = {.out = out, .err = f, .words = argv + 1};
     struct gtcnn_err err = {0};
     enum gtcnn_status status = gtcnn_cli_parse(verb, argc - 2, argv + 2, &cli.args, &err);
     if (!status)

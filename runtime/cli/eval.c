@@ -106,7 +106,7 @@ static void on_hashed(void *context, size_t done)
 static enum gtcnn_status work(struct eval *e, struct gtcnn_err *err)
 {
     enum gtcnn_status status = GTCNN_OK;
-    gtcnn_progress_begin(&e->progress, e->cli->err);
+    gtcnn_progress_begin(&e->progress, e->cli->err, 0);
     if (e->cli->args.predictions)
         status = gtcnn_imageset_hash(&e->set, on_hashed, e, err);
     if (!status)

@@ -33,7 +33,7 @@ const struct gtcnn_cli_option GTCNN_CLI_OPTIONS[] = {
     {"std", "R,G,B", GTCNN_CLI_TEXT, AT(std), GTCNN_CLI_EVAL, 0, 0, 0, 0, NULL, "standard deviation of the channels, likewise"},
     {"split", "test|train", GTCNN_CLI_TEXT, AT(split), GTCNN_CLI_EVAL, 0, 0, 0, 0, "test|train",
      "which images of the data set"},
-    {"limit", "N", GTCNN_CLI_COUNT, AT(limit), GTCNN_CLI_EVAL, 0, 0, 1, 1e9, NULL, "only the first N images"},
+    {"limit", "N", GTCNN_CLI_COUNT, AT(limit), GTCNN_CLI_EVAL | GTCNN_CLI_TRAIN, 0, 0, 1, 1e9, NULL, "only the first N images"},
     {"predictions", "FILE", GTCNN_CLI_TEXT, AT(predictions), GTCNN_CLI_EVAL, 0, 0, 0, 0, NULL,
      "write every image's label and prediction to FILE"},
     {"input", "FILE.npy", GTCNN_CLI_TEXT, AT(input), GTCNN_CLI_RUN, GTCNN_CLI_RUN, 0, 0, 0, NULL,
@@ -46,7 +46,33 @@ const struct gtcnn_cli_option GTCNN_CLI_OPTIONS[] = {
      "how long to measure each model, after a warm-up (default 1)"},
     {"batch", "B", GTCNN_CLI_COUNT, AT(batch), MODEL_VERBS & ~GTCNN_CLI_EXPORT, 0, 0, 1, 65536, NULL,
      "images per inference call (default: the file's own, 1 where that is dynamic)"},
-    {"threads", "T", GTCNN_CLI_COUNT, AT(threads), RUNNING_VERBS, 0, 0, 1, 1024, NULL, "threads to compute with (default 1)"},
+    {"threads", "T", GTCNN_CLI_COUNT, AT(threads), RUNNING_VERBS | GTCNN_CLI_TRAIN, 0, 0, 1, 1024, NULL,
+     "threads to compute with (default 1)"},
+    {"data", "DIR", GTCNN_CLI_TEXT, AT(data), GTCNN_CLI_TRAIN, 0, 0, 0, 0, NULL,
+     "folder with IDX files, plain or gzip'd (default: Debian's dataset-fashion-mnist)"},
+    {"model", "NAME", GTCNN_CLI_LIST, AT(models), GTCNN_CLI_TRAIN, GTCNN_CLI_TRAIN, 0, 0, 0, NULL,
+     "built-in model to train from fresh weights (fashion/b0 to b3)"},
+    {"output", "DIR", GTCNN_CLI_TEXT, AT(output), GTCNN_CLI_TRAIN, GTCNN_CLI_TRAIN, 0, 0, 0, NULL,
+     "folder for checkpoint, model and curves; made if it is not there"},
+    {"batch", "B", GTCNN_CLI_COUNT, AT(batch), GTCNN_CLI_TRAIN, 0, 0, 1, 1024, NULL, "images per step (default 128)"},
+    {"seed", "N", GTCNN_CLI_COUNT, AT(seed), GTCNN_CLI_TRAIN, 0, 0, 0, 1e15, NULL,
+     "of weights, order and augmentation (default 1); the held-out images are the same for all"},
+    {"epochs", "N", GTCNN_CLI_COUNT, AT(epochs), GTCNN_CLI_TRAIN, 0, 0, 1, 1e5, NULL,
+     "length of the cosine schedule (default 30)"},
+    {"warmup", "N", GTCNN_CLI_COUNT, AT(warmup), GTCNN_CLI_TRAIN, 0, 0, 0, 1e5, NULL,
+     "epochs among them in which the learning rate rises (default 2)"},
+    {"patience", "N", GTCNN_CLI_COUNT, AT(patience), GTCNN_CLI_TRAIN, 0, 0, 1, 1e5, NULL,
+     "stop after N epochs without a better held-out accuracy (default 12)"},
+    {"rate", "X", GTCNN_CLI_REAL, AT(rate), GTCNN_CLI_TRAIN, 0, 0, 1e-9, 1e3, NULL, "highest learning rate (default 0.2)"},
+    {"momentum", "X", GTCNN_CLI_REAL, AT(momentum), GTCNN_CLI_TRAIN, 0, 0, 0, 0.9999, NULL, "Nesterov's (default 0.9)"},
+    {"decay", "X", GTCNN_CLI_REAL, AT(decay), GTCNN_CLI_TRAIN, 0, 0, 0, 1, NULL,
+     "weight decay, of weights alone (default 0.0002)"},
+    {"smoothing", "X", GTCNN_CLI_REAL, AT(smoothing), GTCNN_CLI_TRAIN, 0, 0, 0, 0.99, NULL, "of labels (default 0.1)"},
+    {"held-out", "N", GTCNN_CLI_COUNT, AT(held_out), GTCNN_CLI_TRAIN, 0, 0, 1, 1e9, NULL,
+     "training images set apart to choose by (default 5000)"},
+    {"shift", "N", GTCNN_CLI_COUNT, AT(shift), GTCNN_CLI_TRAIN, 0, 0, 0, 1000, NULL,
+     "pixels by which an image may be moved, each way (default 2)"},
+    {"no-flip", NULL, GTCNN_CLI_FLAG, AT(no_flip), GTCNN_CLI_TRAIN, 0, 0, 0, 0, NULL, "do not mirror images"},
     {"format", "text|json", GTCNN_CLI_TEXT, AT(format), GTCNN_CLI_INFO | GTCNN_CLI_BENCH, 0, 0, 0, 0, "text|json",
      "how to print the result"},
     {"man", NULL, GTCNN_CLI_FLAG, AT(man), GTCNN_CLI_HELP, 0, 0, 0, 0, NULL,
@@ -106,10 +132,10 @@ const char *gtcnn_cli_nearest_verb(const char *name)
     return best;
 }
 
-static const struct gtcnn_cli_option *find_option(const char *name, size_t n)
+static const struct gtcnn_cli_option *find_option(const struct gtcnn_cli_verb *verb, const char *name, size_t n)
 {
     for (const struct gtcnn_cli_option *o = GTCNN_CLI_OPTIONS; o->name; o++)
-        if (strlen(o->name) == n && memcmp(o->name, name, n) == 0)
+        if ((o->verbs & verb->bit) && strlen(o->name) == n && memcmp(o->name, name, n) == 0)
             return o;
     return NULL;
 }
@@ -203,8 +229,8 @@ static enum gtcnn_status parse_option(const struct gtcnn_cli_verb *verb, int arg
 {
     const char *name = argv[*i] + 2, *value = strchr(name, '=');
     size_t n = value ? (size_t)(value - name) : strlen(name);
-    const struct gtcnn_cli_option *o = find_option(name, n);
-    if (!o || !(o->verbs & verb->bit))
+    const struct gtcnn_cli_option *o = find_option(verb, name, n);
+    if (!o)
         return unknown_option(verb, name, n, err);
     if (o->kind == GTCNN_CLI_FLAG && value)
         return gtcnn_cli_fail(err, GTCNN_E_ARG, "--%s takes no value", o->name);
@@ -252,7 +278,21 @@ static enum gtcnn_status check_required(const struct gtcnn_cli_verb *verb, const
 enum gtcnn_status gtcnn_cli_parse(const struct gtcnn_cli_verb *verb, int argc, char *const argv[], struct gtcnn_cli_args *args,
                                   struct gtcnn_err *err)
 {
-    *args = (struct gtcnn_cli_args){.split = "test", .format = "text", .seconds = 1};
+    *args = (struct gtcnn_cli_args){
+        .split = "test",
+        .format = "text",
+        .seconds = 1,
+        .seed = 1,
+        .epochs = 30,
+        .warmup = 2,
+        .patience = 12,
+        .held_out = 5000,
+        .shift = 2,
+        .rate = 0.2,
+        .momentum = 0.9,
+        .decay = 2e-4,
+        .smoothing = 0.1,
+    };
     for (int i = 0; i < argc; i++) {
         enum gtcnn_status status;
         char safe[64];

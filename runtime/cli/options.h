@@ -27,6 +27,9 @@ struct gtcnn_cli_args {
     const char *classes, *crop, *interpolation, *mean, *std;
     uint64_t limit, batch, threads, resize; /* 0: not given */
     double seconds;
+    uint64_t seed, epochs, warmup, patience, held_out, shift; /* of train; defaults filled in */
+    double rate, momentum, decay, smoothing;
+    bool no_flip;
     bool help, man;
     const char *topic; /* of help; NULL: none */
 };
@@ -35,6 +38,7 @@ struct gtcnn_cli_args {
 struct gtcnn_cli {
     FILE *out, *err;
     struct gtcnn_cli_args args;
+    char *const *words; /* behind the command's name, as main got them; NULL behind the last */
 };
 
 /* One verb. `run` reports through `err`; what it prints goes to cli->out. */
@@ -52,7 +56,8 @@ enum {
     GTCNN_CLI_INFO = 8,
     GTCNN_CLI_EXPORT = 16,
     GTCNN_CLI_HELP = 32,
-    GTCNN_CLI_ALL = 63
+    GTCNN_CLI_TRAIN = 64,
+    GTCNN_CLI_ALL = 127
 };
 
 enum gtcnn_cli_kind { GTCNN_CLI_FLAG, GTCNN_CLI_TEXT, GTCNN_CLI_LIST, GTCNN_CLI_COUNT, GTCNN_CLI_REAL };
@@ -61,7 +66,7 @@ struct gtcnn_cli_option {
     const char *name, *argument; /* "batch", "B"; argument NULL for a flag */
     enum gtcnn_cli_kind kind;
     size_t offset;              /* in struct gtcnn_cli_args */
-    unsigned verbs;             /* that take it */
+    unsigned verbs;             /* that take it; a name may stand twice, for different verbs */
     unsigned required, repeats; /* that need it; that take it more than once */
     double min, max;            /* of COUNT and REAL */
     const char *choices;        /* of TEXT: "test|train"; the first is the default. NULL: any text */

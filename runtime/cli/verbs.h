@@ -12,6 +12,8 @@ enum gtcnn_status gtcnn_cli_run(struct gtcnn_cli *cli, struct gtcnn_err *err);
 enum gtcnn_status gtcnn_cli_bench(struct gtcnn_cli *cli, struct gtcnn_err *err);
 enum gtcnn_status gtcnn_cli_info(struct gtcnn_cli *cli, struct gtcnn_err *err);
 enum gtcnn_status gtcnn_cli_export(struct gtcnn_cli *cli, struct gtcnn_err *err);
+/* Becomes the trainer, a program of its own (gtcnn-train, which defines this function anew): the command needs no oneDNN. */
+enum gtcnn_status gtcnn_cli_train(struct gtcnn_cli *cli, struct gtcnn_err *err);
 enum gtcnn_status gtcnn_cli_help(struct gtcnn_cli *cli, struct gtcnn_err *err);
 
 /* Opens a model with the command line's batch and threads; *model is owned by the caller. */
