@@ -32,7 +32,8 @@ HAVE_DNNL := $(shell echo '$(hash)include <oneapi/dnnl/dnnl.h>' | $(CC) $(CPPFLA
 
 MODULES := core energy sqlite reports
 RUNTIME_SRC := $(call src,runtime)
-RUNTIME_OBJ := $(call obj,$(RUNTIME_SRC)) $(O)/gen/onnx.pb-c.o
+RUNTIME_OBJ := $(call obj,$(RUNTIME_SRC)) $(O)/gen/onnx.pb-c.o $(O)/gen/shipped.o
+SHIPPED := $(sort $(wildcard models/*/*.onnx))
 PLUGIN_OBJ := $(call obj,$(filter-out plugin/nop.c,$(call src,plugin)))
 TRACKER_OBJ := $(call obj,$(call src,tracker))
 TRAIN_OBJ := $(call obj,$(call src,runtime/train))
@@ -173,6 +174,14 @@ $(O)/gen/onnx.pb-c.h: $(O)/gen/onnx.pb-c.c ;
 
 $(O)/gen/onnx.pb-c.o: $(O)/gen/onnx.pb-c.c $(O)/flags
 	$(Q)$(CC) $(CFLAGS_ALL) -Wno-error -c -o $@ $<
+
+# The trained models, inside the library.
+$(O)/gen/shipped.c: runtime/embed $(SHIPPED)
+	@mkdir -p $(@D)
+	$(Q)./runtime/embed $(SHIPPED) >$@
+
+$(O)/gen/shipped.o: $(O)/gen/shipped.c $(O)/flags
+	$(Q)$(CC) $(CFLAGS_ALL) -c -o $@ $<
 
 $(filter $(O)/runtime/onnx%,$(RUNTIME_OBJ)) $(addsuffix .o,$(filter $(O)/tests/unit/runtime_onnx% $(O)/tests/unit/gtcnncli_imageset,$(TESTS))): | $(O)/gen/onnx.pb-c.c
 

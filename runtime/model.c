@@ -3,6 +3,7 @@
 
 #include "runtime/escape.h"
 #include "runtime/families.h"
+#include "runtime/shipped.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -25,12 +26,20 @@ static bool names_a_file(const char *name)
     return (n > 5 && strcmp(name + n - 5, ".onnx") == 0) || (!gtcnn_family_find(name) && stat(name, &st) == 0);
 }
 
+/* With the weights that it was trained to where such a file is shipped, else with seeded ones. */
+static enum gtcnn_status load_builtin(struct gtcnn_model *model, const char *name, struct gtcnn_err *err)
+{
+    for (const struct gtcnn_shipped *s = GTCNN_SHIPPED; s->name; s++)
+        if (strcmp(s->name, name) == 0)
+            return gtcnn_onnx_read_memory(s->bytes, s->n, name, &model->graph, err);
+    enum gtcnn_status status = gtcnn_family_build(name, &model->graph, err);
+    return status ? status : gtcnn_onnx_digest(model->graph, model->graph->digest, err);
+}
+
 static enum gtcnn_status load_graph(struct gtcnn_model *model, const char *name, struct gtcnn_err *err)
 {
-    if (!names_a_file(name)) {
-        enum gtcnn_status status = gtcnn_family_build(name, &model->graph, err);
-        return status ? status : gtcnn_onnx_digest(model->graph, model->graph->digest, err);
-    }
+    if (!names_a_file(name))
+        return load_builtin(model, name, err);
     model->path = strdup(name);
     if (!model->path)
         return gtcnn_err_set(err, GTCNN_E_NOMEM, "out of memory");

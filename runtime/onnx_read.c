@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -447,6 +448,33 @@ out:
         gtcnn_graph_free(g);
     else
         *graph = g;
+    return status;
+}
+
+static int write_all(int fd, const char *bytes, size_t n)
+{
+    while (n > 0) {
+        ssize_t done = write(fd, bytes, n);
+        if (done < 0)
+            return -1;
+        bytes += done;
+        n -= (size_t)done;
+    }
+    return 0;
+}
+
+enum gtcnn_status gtcnn_onnx_read_memory(const void *bytes, size_t n, const char *label, struct gtcnn_graph **graph,
+                                         struct gtcnn_err *err)
+{
+    int fd = memfd_create("gtcnn-model", MFD_CLOEXEC);
+    enum gtcnn_status status;
+    if (fd < 0 || write_all(fd, bytes, n) != 0)
+        status =
+            gtcnn_err_set(err, GTCNN_E_IO, "%s: no anonymous file for a model that is built in: %s", label, strerror(errno));
+    else
+        status = gtcnn_onnx_read_fd(fd, -1, label, graph, err);
+    if (fd >= 0)
+        close(fd);
     return status;
 }
 

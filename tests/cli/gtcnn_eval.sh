@@ -4,7 +4,7 @@
 for how in "--batch 1 --threads 1" "--batch 7 --threads 2" "--batch 64"; do
     gtcnn eval --model fashion/b0 --limit 100 --predictions answers $how >out || exit 1
     correct=$(awk '!/^#/ && $2 == $3' answers | wc -l)
-    grep -q "^accuracy .* % ($correct of 100; 95 %: .*); the weights are random: this is guessing$" out || cat out
+    grep -q "^accuracy .* % ($correct of 100; 95 %: .*)$" out || cat out
     grep -c '^[0-9]* [0-9] [0-9]$' answers
     grep '^[0-9]' answers >rows
     [ ! -e first ] || cmp first rows
@@ -14,7 +14,7 @@ grep -v '^# \(runtime\|digest\|threads\|batch\)\|^[0-9]' answers
 sed -n 's/^\(data.*\)/\1/p; s/^model *\([^,]*, weights=[a-z]*\).*/\1/p' out
 head -n 5 answers | sed -n 's/^# digest \(.*\)/\1/p' | grep -cx '[0-9a-f]\{64\}'
 # Three channels and another size: efficientnet wants 3 x 224 x 224.
-gtcnn eval --model efficientnet/b0 --limit 1 --split train | sed -n '/^data/p'
+gtcnn eval --model efficientnet/b0 --limit 1 --split train | sed -n '/^data/p; s/^accuracy.*; \(the weights .*\)/\1/p'
 # Where the result cannot be written, nothing is left behind.
 t gtcnn eval --model fashion/b0 --limit 1 --predictions no/folder
 ls

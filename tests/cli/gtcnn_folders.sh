@@ -1,7 +1,7 @@
 # Folders of JPEG and PNG files: which images there are, in which order, what is said of them, and what is refused.
 . "$OLDPWD/tests/cli/lib_gtcnn.sh"
 image() { "$O/tests/host/mkimage" "$@"; }
-eval_b0() { t gtcnn eval --model fashion/b0 --data d "$@" | sed '/^speed\|^model/d'; }
+eval_b0() { t gtcnn eval --model fashion/b0 --data d "$@" | sed '/^speed\|^model/d; s/^\(accuracy\).* of \([0-9]*\);.*/\1 over \2/'; }
 for c in 0 1 2 3 4 5 6 7 8 9; do mkdir -p d/c$c; done
 image d/c0/b.jpg jpeg 60 40 1
 image d/c0/A.JPG jpeg-grey 31 29 2

@@ -20,7 +20,7 @@ is "doctor" "$("$G" doctor --format json | query '[(.sources | map(.source) | so
 # One model: one run, no series.
 "$G" eval --model fashion/b0 --limit 50 --format json >"$TMP/one" || fail "eval of one model"
 is "one model" "$(query '[.models[] | [.model, .images, .basis, .weights]]' <"$TMP/one")" \
-    '[["fashion/b0",50,"hooked","random"]]'
+    '[["fashion/b0",50,"hooked","trained"]]'
 is "its run" "$("$G" list --format json | query '[.runs[] | [.role, .inferences, .children]]')" '[["eval",50,0]]'
 
 # Two models with rounds: a series, whose rounds are inside of it and hold no layers.

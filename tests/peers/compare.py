@@ -1,6 +1,9 @@
 """Compares gtcnn with peers. Called by tests/peers/run: compare.py GTCNN FOLDER [PATTERN]."""
 
+import glob
+import gzip
 import importlib
+import json
 import os
 import subprocess
 import sys
@@ -114,6 +117,56 @@ def check_exports(onnxruntime):
         wanted = session.run(None, {info.name: x})[0]
         compare(name + " in ONNX Runtime, from the file", path, x, wanted)
         compare(name + " in ONNX Runtime, built in", model, x, wanted)
+
+
+# --- the trained models that ship ----------------------------------------------------------------------------------------
+
+IMAGES = "/usr/share/datasets/fashion-mnist/t10k-images-idx3-ubyte.gz"
+MEAN, STD = 0.2860, 0.3530  # runtime/cli/resize.h
+LOGITS = 1e-4  # absolute
+
+
+def area_weights(size, wanted):
+    """wanted x size: the share of each pixel in each box of an area-wise resize."""
+    edges = np.arange(wanted + 1) * size / wanted
+    pixels = np.arange(size)
+    covered = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
+    return np.maximum(covered, 0) * wanted / size
+
+
+def check_shipped(onnxruntime):
+    """10,000 test images: the answers that ship, ONNX Runtime's and ours are the same but for ties; logits within 1e-4."""
+    if not os.path.exists(IMAGES):
+        report("skip", "shipped models", "dataset-fashion-mnist is not installed")
+        return
+    with gzip.open(IMAGES) as file:
+        images = np.frombuffer(file.read(), np.uint8, offset=16).reshape(-1, 28, 28) / 255.0
+    for path in sorted(glob.glob("models/fashion/*.onnx")):
+        name = path + " in ONNX Runtime, 10,000 images"
+        if not wanted_here(name):
+            continue
+        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        info = session.get_inputs()[0]
+        weights = area_weights(28, info.shape[2])
+        x = (((weights @ images @ weights.T) - MEAN) / STD).astype(np.float32)[:, None]
+        wanted = session.run(None, {info.name: x})[0]
+        got, error = run_model(path, x)
+        if error is not None:
+            report("fail", name, error)
+            continue
+        worst = np.max(np.abs(got - wanted))
+        top = np.sort(wanted, axis=1)
+        clear = top[:, -1] - top[:, -2] > 2 * LOGITS
+        differ = np.sum((got.argmax(axis=1) != wanted.argmax(axis=1)) & clear)
+        shipped = np.loadtxt("%s-seed-%d.answers" % (path[:-5], shipped_seed(path)), dtype=np.int64)
+        stale = np.sum((shipped != wanted.argmax(axis=1)) & clear)
+        same = worst <= LOGITS and differ == 0 and stale == 0
+        report("pass" if same else "fail", name, "largest difference %.1e, other answers %d, other than shipped %d" % (worst, differ, stale))
+
+
+def shipped_seed(path):
+    with open(path[:-5] + ".json") as file:
+        return json.load(file)["shipped_seed"]
 
 
 def check_exports_by_onnx(onnx):
@@ -281,6 +334,7 @@ def main():
     onnxruntime, onnx, torch = load("onnxruntime"), load("onnx"), load("torch")
     if onnxruntime:
         check_exports(onnxruntime)
+        check_shipped(onnxruntime)
     if onnx:
         check_exports_by_onnx(onnx)
         check_node_tests(onnx)
