@@ -2,15 +2,27 @@
 #include "sqlite/annotate.h"
 #include "sqlite/columns.h"
 #include "sqlite/digest.h"
+#include "sqlite/regions.h"
 
 #include <string.h>
 
 /* --- models */
 
-/* A live job may still be naming regions, and a run with its unit hooks off knows no units: the fullest list stays. */
+static enum gt_status put_regions(struct gt_store *store, const struct gt_model_record *model, struct gt_err *err)
+{
+    const struct gt_key key = {"model", model->digest, 0};
+    enum gt_status status = GT_OK;
+    for (size_t u = 0; u < model->unit_count && status == GT_OK; u++)
+        status = gt_columns_insert(store, "INSERT OR IGNORE", &gt_table_unit, &key, 1, &model->units[u], err);
+    return status;
+}
+
+/* A run with its unit hooks off knows no units: the fullest list stays. Regions are added to those of other runs. */
 static enum gt_status put_units(struct gt_store *store, const struct gt_model_record *model, struct gt_err *err)
 {
     int64_t stored;
+    if (gt_regions_alone(model))
+        return put_regions(store, model, err);
     enum gt_status status = gt_db_integer(store, "SELECT count(*) FROM units WHERE model = ?", model->digest, 0, &stored, err);
     if (status != GT_OK || (int64_t)model->unit_count < stored || model->unit_count == 0)
         return status;
@@ -193,8 +205,9 @@ static enum gt_status put_seen(struct gt_store *store, const struct gt_run_recor
     return status == GT_OK ? put_slots(store, run, err) : status;
 }
 
-static enum gt_status put_run(struct gt_store *store, const struct gt_run_record *run, const struct gt_model_record *models,
-                              size_t model_count, struct gt_err *err)
+/* Writes a run whose regions have the store's indices. */
+static enum gt_status put_placed(struct gt_store *store, const struct gt_run_record *run, const struct gt_model_record *models,
+                                 size_t model_count, struct gt_err *err)
 {
     char digest[GT_DIGEST_TEXT] = "";
     const char *before = NULL;
@@ -218,6 +231,23 @@ static enum gt_status put_run(struct gt_store *store, const struct gt_run_record
     if (status == GT_OK)
         status = put_attribution(store, run->id, &run->attribution, run->models, run->model_count, err);
     return status == GT_OK ? gt_annotation_apply(store, run->id, err) : status;
+}
+
+static enum gt_status put_run(struct gt_store *store, const struct gt_run_record *run, const struct gt_model_record *models,
+                              size_t model_count, struct gt_err *err)
+{
+    struct gt_arena arena = {0};
+    struct gt_run_record placed = *run;
+    struct gt_model_record *copies = gt_arena_alloc(&arena, model_count + 1, sizeof *copies);
+    enum gt_status status = copies ? GT_OK : gt_err_set(err, GT_E_NOMEM, "out of memory");
+    if (copies && model_count > 0)
+        memcpy(copies, models, model_count * sizeof *copies);
+    if (status == GT_OK)
+        status = gt_regions_place(store, &placed, copies, model_count, &arena, err);
+    if (status == GT_OK)
+        status = put_placed(store, &placed, copies, model_count, err);
+    gt_arena_free(&arena);
+    return status;
 }
 
 enum gt_status gt_store_put_run(struct gt_store *store, const struct gt_run_record *run, const struct gt_model_record *models,

@@ -33,9 +33,9 @@ struct gt_member_record {
     int64_t macs, params;
 };
 
-/* A unit of a model, or a region that a program named itself. */
+/* A unit of a model, or a region that a program named itself: those of a model of regions alone are told apart by name. */
 struct gt_unit_record {
-    int64_t index; /* position in the model */
+    int64_t index; /* position in the model; the store has its own for regions, and changes a run's indices to them */
     const char *name, *op, *shape_in, *shape_out;
     int64_t macs, params;
     bool region;
