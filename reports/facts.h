@@ -63,6 +63,7 @@ struct gt_facts_run {
     bool whole;             /* the figures of one inference are a part of the whole run: a number was reported or given */
     uint64_t begun_ns;      /* real time */
     bool annotation_unused; /* what a person said of it does not hold of its model or its several models */
+    const char *caveats;    /* what was lost that changes the figures, in words; NULL nothing */
     const char *group[GT_GROUP_FIELDS];
     uint64_t inferences;
     bool energy_known;

@@ -219,6 +219,16 @@ static double not_below_zero(double value)
     return value < 0 ? 0 : value;
 }
 
+/* What was lost in any of them, each reason once; NULL: nothing. */
+static const char *caveats_of(struct gt_analysis *a, const struct gt_facts_run *const *rounds, size_t n)
+{
+    const char *out = NULL;
+    for (size_t i = 0; i < n; i++)
+        if (rounds[i]->caveats && !(out && strstr(out, rounds[i]->caveats)))
+            out = gt_analysis_text(a, "%s%s%s", out ? out : "", out ? "; " : "", rounds[i]->caveats);
+    return out;
+}
+
 static struct gt_report_energy report_energy(struct gt_analysis *a, const struct gt_facts_run *picked)
 {
     struct gt_report_energy out = unknown_energy();
@@ -237,6 +247,7 @@ static struct gt_report_energy report_energy(struct gt_analysis *a, const struct
     out.provenance = picked->group[GT_GROUP_PROVENANCE];
     out.source = picked->group[GT_GROUP_SOURCE];
     out.boundary = picked->group[GT_GROUP_BOUNDARY];
+    out.caveats = caveats_of(a, rounds, n);
     out.known = picked->energy_known;
     if (!out.known)
         return out;

@@ -327,6 +327,7 @@ static struct gt_facts_run run_fact(struct load *l, size_t model, const struct g
                                .series_complete = run->series_status == 0,
                                .hooked = run->unit_hooks,
                                .annotation_unused = run->annotation_unused,
+                               .caveats = run->caveats,
                                .whole = part->counted && strcmp(part->counted, "observed") != 0,
                                .begun_ns = count_of(run->begin_real_ns),
                                .inferences = count_of(part->inferences),

@@ -272,6 +272,23 @@ static void note_basis(struct gt_analysis *a)
                          drift, 100 * GT_REPORT_DRIFT_FLAG);
 }
 
+/* What was lost on the way to the figures. */
+static void note_caveats(struct gt_analysis *a)
+{
+    const struct gt_facts_run *layers =
+        a->choice.layers == GT_FACTS_NONE || !a->report->layer_count ? NULL : &a->facts->runs[a->choice.layers];
+    for (size_t i = 0; i < a->report->row_count; i++) {
+        const struct gt_report_row *row = &a->report->rows[i];
+        if (row->energy.caveats)
+            gt_analysis_note(a, "What was lost in the runs of %s: %s.", gt_report_short_name(row->name), row->energy.caveats);
+        if (row->selected && row->energy.caveats && layers && layers->caveats &&
+            strcmp(row->energy.caveats, layers->caveats) == 0)
+            layers = NULL;
+    }
+    if (layers && layers->caveats)
+        gt_analysis_note(a, "What was lost in the run of the layers: %s.", layers->caveats);
+}
+
 /* Of the selected model's runs: what was said of one before it loaded a second model. */
 static void note_annotation(struct gt_analysis *a)
 {
@@ -358,8 +375,8 @@ static void note_fixed(struct gt_analysis *a)
 void gt_analysis_write_notes(struct gt_analysis *a)
 {
     static void (*const kinds[])(struct gt_analysis *) = {
-        note_random,     note_accuracy, note_energy,    note_modelled, note_measured, note_idle, note_basis,
-        note_annotation, note_method,   note_dominated, note_left_out, note_unpaired, note_fixed};
+        note_random,  note_accuracy,   note_energy, note_modelled,  note_measured, note_idle,     note_basis,
+        note_caveats, note_annotation, note_method, note_dominated, note_left_out, note_unpaired, note_fixed};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds && !a->failed; i++)
         kinds[i](a);
 }

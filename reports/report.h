@@ -66,6 +66,7 @@ struct gt_report_energy {
     const char *provenance, *source, *boundary;
     const char *basis;             /* GT_REPORT_HOOKS_OFF, GT_REPORT_HOOKED, GT_REPORT_WHOLE_RUN */
     uint32_t rounds;               /* hooks-off rounds; 0 else */
+    const char *caveats;           /* what was lost in those runs that changes their figures, in words; NULL nothing */
     bool other_series;             /* they are rounds of another series than the selected model's */
     double stat_lo_uj, stat_hi_uj; /* t-interval over rounds, 95 %, cut at 0; NaN below two rounds */
     double round_sd_uj;            /* standard deviation over rounds; NaN below two */

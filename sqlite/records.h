@@ -147,6 +147,10 @@ struct gt_attribution_record {
     const char *model_row;                  /* of the wattage table, with its source and year; NULL when measured */
 };
 
+/* Kinds of events that change what the figures say: reports repeat their text. */
+#define GT_EVENT_WINDOW "window"   /* inferences whose time is not known, or was made up for */
+#define GT_EVENT_COUNTER "counter" /* why a counter has gaps */
+
 /* Something lost ("ring full"), a gap, or a note ("disabled": reason). */
 struct gt_event_record {
     const char *kind, *text;

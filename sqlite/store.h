@@ -147,6 +147,7 @@ struct gt_model_run {
     int64_t series_status; /* how the series ended; GT_UNKNOWN: it has not, was killed, or there is none */
     int64_t begin_real_ns, round;
     bool unit_hooks, annotation_unused;
+    const char *caveats; /* texts of its events that change what the figures say (GT_EVENT_WINDOW, ...), or NULL */
     const char *host, *host_text, *boot_id;
     const char *source, *boundary, *provenance, *kind;
     const char *method;

@@ -428,7 +428,10 @@ static void extend_window(struct merge *m)
         const struct gt_trace_info *info = trace->info;
         uint64_t seen = 0, told = 0, end_ns = info->last_ns < m->input->until_ns ? info->last_ns : m->input->until_ns;
         count_calls(m, trace, &seen, &told);
-        if (!trace->goes_on && seen > 0 && told > seen && lost_its_end(info))
+        if (trace->goes_on || told <= seen || !lost_its_end(info))
+            continue;
+        *(seen > 0 ? &m->out->extended_calls : &m->out->untimed_calls) += told - seen;
+        if (seen > 0)
             gt_fold_extend_window(m->fold, end_ns, end_ns);
     }
 }

@@ -51,6 +51,9 @@ struct gt_runfold {
     uint64_t first_ns, last_ns; /* of the samples; 0: none */
     uint64_t first_raw[GT_SOURCE_DOMAINS], last_raw[GT_SOURCE_DOMAINS];
     struct gt_trace_cpu first_cpu, last_cpu;
+    /* Calls that a full disk or the cap left without a row: those for which the window was made longer, and those of processes
+     * that have no row at all, of which nobody knows when they were. */
+    uint64_t extended_calls, untimed_calls;
     struct gt_attribution attribution;
     struct gt_unit_energy *units;   /* owned, attribution.unit_count */
     struct gt_infer_energy *infers; /* owned, attribution.infer_count */

@@ -9,6 +9,8 @@
 
 #define HEX_ID (2 * GT_TRACE_ID_BYTES + 1)
 
+enum { WINDOW_REASONS = 2, COUNTER_REASONS = 4 };
+
 struct making {
     const struct gt_runrecord_input *input;
     struct gt_arena *arena;
@@ -194,7 +196,7 @@ static void fill_source(struct making *m)
             .last_raw = (int64_t)fold->last_raw[i],
             .total_uj = number(sums->all.known_uj),
             .wraps = number(sums->wraps),
-            .gaps = number(sums->backward + sums->stalls + sums->impossible),
+            .gaps = number(sums->backward + sums->stalls + sums->impossible + sums->ambiguous),
             .gap_ns = number(sums->all.gap_ns),
         };
     }
@@ -253,15 +255,60 @@ static void trace_events(struct making *m, const struct gt_trace_info *info, str
         add_event(m, rows, count, "damaged trace", "bytes that could not be read", number(info->damage.bytes));
 }
 
+/* What was lost at the end of a trace, and what that does to the figures. */
+static void window_events(struct making *m, struct gt_event_record *rows, size_t *count)
+{
+    const struct gt_runfold *fold = m->input->fold;
+    if (fold->extended_calls)
+        add_event(
+            m, rows, count, GT_EVENT_WINDOW,
+            "calls left no row (the disk or the spool's cap was full); they are counted, and the time of the inferences is "
+            "taken to last until their process ended",
+            number(fold->extended_calls));
+    if (fold->untimed_calls)
+        add_event(m, rows, count, GT_EVENT_WINDOW,
+                  "calls of a process left no row at all (the disk or the spool's cap was full); they are counted, but nobody "
+                  "knows when they were",
+                  number(fold->untimed_calls));
+}
+
+/* Why a counter's energy is not known for some of the time. */
+static void counter_events(struct making *m, struct gt_event_record *rows, size_t *count)
+{
+    const struct gt_runfold *fold = m->input->fold;
+    for (int i = 0; i < fold->desc.domain_count && fold->has_ticks; i++) {
+        const struct gt_block_domain *sums = &fold->block.domains[i];
+        const struct {
+            uint64_t times;
+            const char *what;
+        } reasons[] = {{sums->ambiguous, "may have wrapped more than once between two readings (a shorter "
+                                         "GREENTRACK_INTERVAL_US takes more of them)"},
+                       {sums->backward, "went backward"},
+                       {sums->impossible, "moved faster than any machine can"},
+                       {sums->stalls, "stood still"}};
+        for (size_t k = 0; k < COUNTER_REASONS; k++) {
+            if (reasons[k].times == 0)
+                continue;
+            const char *what = gt_arena_printf(m->arena, "%s %s, so that its energy meanwhile is not known",
+                                               fold->desc.domains[i].name, reasons[k].what);
+            m->failed = m->failed || !what;
+            add_event(m, rows, count, GT_EVENT_COUNTER, what, number(reasons[k].times));
+        }
+    }
+}
+
 static void fill_events(struct making *m)
 {
     const struct gt_runfold_input *traces = m->input->traces;
     size_t room = traces->run ? traces->run->info->loss_count + traces->run->info->note_count + 1 : 0, count = 0;
     for (size_t i = 0; i < traces->process_count; i++)
         room += traces->processes[i].info->loss_count + traces->processes[i].info->note_count + 1;
+    room += WINDOW_REASONS + COUNTER_REASONS * (size_t)m->input->fold->desc.domain_count;
     struct gt_event_record *rows = take(m, room, sizeof *rows);
     if (!rows)
         return;
+    window_events(m, rows, &count);
+    counter_events(m, rows, &count);
     if (traces->run)
         trace_events(m, traces->run->info, rows, &count);
     for (size_t i = 0; i < traces->process_count; i++)

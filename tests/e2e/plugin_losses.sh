@@ -14,6 +14,8 @@ export GREENTRACK_STORE=$TMP/cap.db
 GREENTRACK_SPOOL_MB=0 "$G" run -q -- "$O/gtcnn" bench --model fashion/b0 --seconds 0.2 >/dev/null || fail "run"
 got=$("$G" report --model b0 --format json | query 'key("energy")')
 [ "$got" = null ] || fail "beyond the cap: $got"
+"$G" report --model b0 --format json | query '.notes[]' | grep -q "runs of b0: calls of a process left no row at all" ||
+    fail "beyond the cap, no note: $("$G" report --model b0)"
 
 # A spool that fills up: the inferences after its last row had their time, too.
 export GREENTRACK_STORE=$TMP/whole.db
@@ -31,6 +33,9 @@ unshare -m bash -c '
     mount -t tmpfs -o size=300k none "$TMP/small" && export GREENTRACK_SPOOL=$TMP/small/spool || exit 1
     LD_PRELOAD=$PLUGIN bash -c "bench 0.5" && "$G" ingest >/dev/null' || fail "a full spool"
 "$G" show last | grep -q "no space" || fail "the spool was not full: $("$G" show last)"
+"$G" show last --all | grep -q "left no row" || fail "the window is not said to be longer: $("$G" show last --all)"
+got=$("$G" report --model b0 --format json | query "[.notes[] | select(contains(\"lost in the runs of b0\") and contains(\"left no row\"))] | length")
+[ "$got" = 1 ] || fail "no note: $("$G" report --model b0)"
 full=$(uj)
 awk -v a="$whole" -v b="$full" 'BEGIN { exit !(b > a / 1.7 && b < a * 1.7) }' || fail "a full spool: $full uJ, else $whole"
 exit 0
