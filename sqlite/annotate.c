@@ -7,6 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Models of the run that a person can mean. */
+static const char count_meant[] = "SELECT count(*) FROM run_models o WHERE o.run = ? AND " GT_DB_MEANT;
+
 /* A foreign job has no file to take a digest of: its labels identify it, the same ones always. */
 static enum gt_status digest_labels(const struct gt_annotation_record *said, char digest[GT_DIGEST_TEXT], struct gt_err *err)
 {
@@ -77,14 +80,14 @@ static enum gt_status label_model(struct gt_store *store, const char *run, const
                                   struct gt_err *err)
 {
     sqlite3_stmt *statement;
-    enum gt_status status =
-        gt_db_prepare(store,
-                      "INSERT INTO labels(model, name, family, phi) SELECT m.digest, iif(m.name IS NULL, ?2, NULL),"
-                      " iif(m.family IS NULL, ?3, NULL), iif(m.phi IS NULL, ?4, NULL) FROM run_models p"
-                      " JOIN models m ON m.digest = p.model WHERE p.run = ?1 AND true ON CONFLICT(model) DO UPDATE SET"
-                      " name = coalesce(excluded.name, name), family = coalesce(excluded.family, family),"
-                      " phi = coalesce(excluded.phi, phi)",
-                      &statement, err);
+    enum gt_status status = gt_db_prepare(
+        store,
+        "INSERT INTO labels(model, name, family, phi) SELECT m.digest, iif(m.name IS NULL, ?2, NULL),"
+        " iif(m.family IS NULL, ?3, NULL), iif(m.phi IS NULL, ?4, NULL) FROM run_models o"
+        " JOIN models m ON m.digest = o.model WHERE o.run = ?1 AND " GT_DB_MEANT " ON CONFLICT(model) DO UPDATE SET"
+        " name = coalesce(excluded.name, name), family = coalesce(excluded.family, family),"
+        " phi = coalesce(excluded.phi, phi)",
+        &statement, err);
     if (status != GT_OK)
         return status;
     sqlite3_bind_text(statement, 1, run, -1, SQLITE_STATIC);
@@ -100,9 +103,9 @@ static enum gt_status divide_run(struct gt_store *store, const char *run, int64_
     sqlite3_stmt *statement;
     enum gt_status status =
         gt_db_prepare(store,
-                      "UPDATE run_models SET inferences = ?2, counted = 'annotated', seconds_per_inference ="
+                      "UPDATE run_models AS o SET inferences = ?2, counted = 'annotated', seconds_per_inference ="
                       " (SELECT (end_ns - begin_ns) / 1e9 / ?2 FROM runs WHERE id = ?1) WHERE run = ?1"
-                      " AND counted IS NOT 'observed'",
+                      " AND counted IS NOT 'observed' AND " GT_DB_MEANT,
                       &statement, err);
     if (status != GT_OK)
         return status;
@@ -116,7 +119,7 @@ static enum gt_status apply(struct gt_store *store, const char *run, const struc
 {
     int64_t models;
     bool labels = said->model || said->family || !isnan(said->phi);
-    enum gt_status status = gt_db_integer(store, "SELECT count(*) FROM run_models WHERE run = ?", run, 0, &models, err);
+    enum gt_status status = gt_db_integer(store, count_meant, run, 0, &models, err);
     if (status != GT_OK || models > 1) /* a live job may load more after its only one was labelled: then it is nobody's */
         return status;
     if (models == 0 && said->model)
@@ -180,7 +183,7 @@ static enum gt_status check_model(struct gt_store *store, const char *run, const
 {
     int64_t models;
     bool needed = said->family || !isnan(said->phi) || said->inferences != GT_UNKNOWN;
-    enum gt_status status = gt_db_integer(store, "SELECT count(*) FROM run_models WHERE run = ?", run, 0, &models, err);
+    enum gt_status status = gt_db_integer(store, count_meant, run, 0, &models, err);
     if (status == GT_OK && needed && !merged->model && models == 0)
         return gt_err_set(err, GT_E_STATE, "run %.8s has no model yet: say which one as well (--model)", run);
     if (status == GT_OK && (needed || said->model) && models > 1)
@@ -197,8 +200,8 @@ static enum gt_status check_labels(struct gt_store *store, const char *run, cons
     enum gt_status status =
         gt_db_prepare(store,
                       "SELECT coalesce(m.name, m.digest), CASE WHEN m.name <> ?2 THEN 'name' WHEN m.family <> ?3 THEN 'family'"
-                      " ELSE 'φ' END FROM run_models p JOIN models m ON m.digest = p.model WHERE p.run = ?1"
-                      " AND (m.name <> ?2 OR m.family <> ?3 OR m.phi <> ?4)",
+                      " ELSE 'φ' END FROM run_models o JOIN models m ON m.digest = o.model WHERE o.run = ?1"
+                      " AND " GT_DB_MEANT " AND (m.name <> ?2 OR m.family <> ?3 OR m.phi <> ?4)",
                       &statement, err);
     if (status != GT_OK)
         return status;

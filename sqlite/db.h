@@ -52,13 +52,20 @@ enum gt_status gt_db_integer(struct gt_store *store, const char *sql, const char
                              struct gt_err *err);
 
 /*
- * SQL over runs r and annotations a: what a person said, and what does not hold of the run any more: it has several models, or
- * one that says otherwise itself, or whose inferences were observed (annotate.c).
+ * SQL, a condition on rows o of run_models: is it a model that a person can mean who speaks of the run's model? Where models
+ * made inferences, the regions around them, which stand beside as a model without any, are not.
+ */
+#define GT_DB_MEANT "(o.inferences > 0 OR NOT EXISTS (SELECT 1 FROM run_models i WHERE i.run = o.run AND i.inferences > 0))"
+
+/*
+ * SQL over runs r and annotations a: what a person said, and what does not hold of the run any more: it has several models
+ * that could be meant, or one that says otherwise itself, or whose inferences were observed (annotate.c).
  */
 #define GT_DB_ANNOTATION_UNUSED                                                                                                \
     "coalesce(coalesce(a.model, a.family, a.phi, a.inferences) IS NOT NULL AND"                                                \
-    " ((SELECT count(*) FROM run_models o WHERE o.run = r.id) > 1 OR EXISTS (SELECT 1 FROM run_models o JOIN v_models v"       \
-    " ON v.digest = o.model WHERE o.run = r.id AND (v.name <> a.model OR v.family <> a.family OR v.phi <> a.phi"               \
+    " ((SELECT count(*) FROM run_models o WHERE o.run = r.id AND " GT_DB_MEANT                                                 \
+    ") > 1 OR EXISTS (SELECT 1 FROM run_models o JOIN v_models v ON v.digest = o.model WHERE o.run = r.id AND " GT_DB_MEANT    \
+    " AND (v.name <> a.model OR v.family <> a.family OR v.phi <> a.phi"                                                        \
     " OR (a.inferences IS NOT NULL AND o.counted = 'observed')))), 0)"
 
 enum gt_status gt_db_begin(struct gt_store *store, struct gt_err *err);

@@ -5,14 +5,19 @@
 #include <string.h>
 #include <time.h>
 
-/* The model that the answers belong to: the run's only one. */
+/* The model that the answers belong to: the run's only one, or only one with inferences (others are regions around them). */
 static enum gt_status only_model(const struct gt_run_record *run, const struct gt_run_model_record **part, struct gt_err *err)
 {
+    size_t inferring = 0;
     if (run->model_count == 0)
         return gt_err_set(err, GT_E_STATE, "the run has no model yet: give --model as well");
-    if (run->model_count > 1)
-        return gt_err_set(err, GT_E_AMBIGUOUS, "the run has %zu models: answers belong to one", run->model_count);
     *part = &run->models[0];
+    for (size_t i = 0; i < run->model_count; i++)
+        if (run->models[i].inferences > 0 && inferring++ == 0)
+            *part = &run->models[i];
+    if (inferring > 1 || (inferring == 0 && run->model_count > 1))
+        return gt_err_set(err, GT_E_AMBIGUOUS, "the run has %zu models: answers belong to one",
+                          inferring ? inferring : run->model_count);
     return GT_OK;
 }
 

@@ -18,4 +18,18 @@ for mb in 64 0; do
     [ "$got" = "[200,true]" ] || fail "around inferences, $mb MB: $got: $(show .layers)"
     [ $mb = 0 ] || [ "$(show ".closure.framework_uj > 0")" = true ] || fail "around inferences, $mb MB: no framework"
 done
+
+# The regions around inferences stand beside the model, and are in nobody's way: the run's model is the one with inferences.
+unset GREENTRACK_MODEL GREENTRACK_TRACE_MB
+"$G" run -q -- "$O/tests/host/nest" infer 200 || fail "infer"
+"$G" annotate last --tags said --model fashion/b0 --family fashion || fail "annotate"
+got=$(show '[.annotation_unused, ([.models[].inferences | select(. == 200)] | length), ([.layers[] | select(.name == "around").calls] | first),
+    ([.layers[].calls] | length > 2)]')
+[ "$got" = "[false,1,200,true]" ] || fail "annotated: $got"
+printf '0 1 1\n1 1 2\n' >"$TMP/answers"
+"$G" annotate last --dataset digits --answers "$TMP/answers" >/dev/null || fail "answers"
+got=$("$G" report --model b0 --format json | query '[.accuracy.n, (.layers | length) > 2]')
+[ "$got" = "[2,true]" ] || fail "the answers' model: $got"
+"$G" annotate last --inferences 5 2>"$TMP/said" && fail "an observed count gave way"
+grep -q "were observed, 200" "$TMP/said" || fail "$(cat "$TMP/said")"
 exit 0
