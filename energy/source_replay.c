@@ -6,7 +6,7 @@
  *   greentrack-replay 1              first line
  *   boundary package+dram            default "replay"
  *   provenance measured              measured, modelled, mixed or imported (the default: it was not counted here and now)
- *   time relative                    row times count from open (default), or `absolute`: CLOCK_MONOTONIC
+ *   time relative                    row times count from the first reading (default), or `absolute`: CLOCK_MONOTONIC
  *   mode step                        a reading is the row in force (default), or `linear`: between the rows around it
  *   domain package-0 scale=1 wrap=262143328850 refresh_ns=1000000 package=0
  *   domain dram parent=0 additive=1  attributes of struct gt_domain; default scale 1, no wrap, additive exactly at the root
@@ -40,8 +40,8 @@ struct replay {
     const struct gt_os *os;
     int fd;
     int domains;
-    bool linear;
-    uint64_t start_ns; /* added to row times */
+    bool linear, absolute, started;
+    uint64_t start_ns; /* added to row times: when it was first read, however long after it was opened; 0 if absolute */
     uint64_t offset;   /* in the file, of the bytes behind `line` */
     uint64_t wrap[GT_SOURCE_DOMAINS];
     struct row now, next; /* the row in force, the one after it */
@@ -248,10 +248,8 @@ static bool parse_directive(struct replay *r, const char *at, struct gt_source_d
         return r->linear || take_word(&at, "step");
     }
     if (take_word(&at, "time")) {
-        bool absolute = take_word(&at, "absolute");
-        if (absolute)
-            r->start_ns = 0;
-        return absolute || take_word(&at, "relative");
+        r->absolute = take_word(&at, "absolute");
+        return r->absolute || take_word(&at, "relative");
     }
     return false;
 }
@@ -311,7 +309,6 @@ static enum gt_status replay_open(const struct gt_os *os, const char *spec, stru
     r->fd = os->open_read(os->state, spec);
     if (r->fd < 0)
         return gt_err_set_errno(err, -r->fd, "%s", spec);
-    r->start_ns = os->clock_ns(os->state, CLOCK_MONOTONIC);
     r->now.kind = ROW_NONE;
     enum gt_status status = parse_header(r, desc);
     if (status == GT_OK) {
@@ -347,6 +344,9 @@ static enum gt_status replay_read(struct gt_source_state *state, uint64_t *raw, 
 {
     struct replay *r = (void *)state->bytes;
     uint64_t clock = r->os->clock_ns(r->os->state, CLOCK_MONOTONIC);
+    if (!r->started && !r->absolute)
+        r->start_ns = clock;
+    r->started = true;
     uint64_t now = clock > r->start_ns ? clock - r->start_ns : 0;
     while (r->next.kind != ROW_NONE && r->next.t_ns <= now && r->now.kind != ROW_END) {
         r->now = r->next;

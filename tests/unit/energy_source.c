@@ -326,6 +326,21 @@ static void test_replay_between_rows(void **state)
     gt_source_replay.close(&state_memory);
 }
 
+/* A busy machine may take its time before the first reading: the script begins with that all the same. */
+static void test_replay_begins_with_the_first_reading(void **state)
+{
+    (void)state;
+    for (int linear = 0; linear < 2; linear++) {
+        assert_int_equal(open_replay(linear ? "greentrack-replay 1\nmode linear\ndomain p\n0 10\n1000 20\n2000 40\n"
+                                            : "greentrack-replay 1\ntime relative\ndomain p\n0 10\n1000 20\n2000 40\n"),
+                         GT_OK);
+        expect_at(70000, GT_OK, 10);
+        expect_at(71000, GT_OK, 20);
+        expect_at(72000, GT_OK, 40);
+        gt_source_replay.close(&state_memory);
+    }
+}
+
 static void test_replay_by_absolute_time(void **state)
 {
     (void)state;
@@ -377,6 +392,7 @@ static void test_replay_ends_at_a_malformed_row(void **state)
 {
     (void)state;
     assert_int_equal(open_replay("greentrack-replay 1\ndomain p\n0 1\n1000 2\nnonsense\n"), GT_OK);
+    expect_at(0, GT_OK, 1);
     expect_at(500, GT_OK, 1);
     expect_at(1000, GT_E_FORMAT, 0);
     expect_at(2000, GT_E_RANGE, 0);
@@ -444,6 +460,7 @@ int main(void)
         TEST(test_another_root),
         TEST(test_replay_steps),
         TEST(test_replay_between_rows),
+        TEST(test_replay_begins_with_the_first_reading),
         TEST(test_replay_by_absolute_time),
         TEST(test_replay_refuses_what_it_does_not_understand),
         TEST(test_replay_ends_at_a_malformed_row),
