@@ -13,9 +13,12 @@ for mb in 64 0; do
     got=$(show '[.layers[] | {(.name): .}] | add | [.a.uj_per_call > 0, .b.ns_per_call < .c.ns_per_call / 10, .b.share < .a.share / 4, .b.calls, .c.calls]')
     [ "$got" = "[true,true,true,1,5]" ] || fail "regions in regions, $mb MB: $got: $(show .layers)"
     export GREENTRACK_MODEL=nest/infer
-    LD_PRELOAD=$PLUGIN "$O/tests/host/nest" infer 200 || fail "infer"
-    got=$(show '[.layers[] | {(.name): .}] | add | [.around.calls, .around.share < 0.2]')
-    [ "$got" = "[200,true]" ] || fail "around inferences, $mb MB: $got: $(show .layers)"
+    for try in 1 2 3; do # a busy machine may stop the program between two inferences; counted twice, it is a half each time
+        LD_PRELOAD=$PLUGIN "$O/tests/host/nest" infer 200 || fail "infer"
+        got=$(show '[.layers[] | {(.name): .}] | add | [.around.calls, .around.share < 0.2]')
+        [ "$got" = "[200,true]" ] && break
+    done
+    [ "$got" = "[200,true]" ] || fail "around inferences, $mb MB, try $try: $got: $(show .layers)"
     [ $mb = 0 ] || [ "$(show ".closure.framework_uj > 0")" = true ] || fail "around inferences, $mb MB: no framework"
 done
 
