@@ -135,28 +135,57 @@ static struct span cpu_share(const struct gt_attribute_input *in, const struct s
     return span_of(clamp(job / busy, 1), clamp(job / (busy + error), 1), busy > error ? clamp(job / (busy - error), 1) : 1);
 }
 
-/* The part of the job's CPU time in the window that it spent inside inferences. */
-static struct span inside_share(const struct gt_block *block)
+/* How many times the ns of rows those of all inferences are: what the ring dropped and a full disk lost were some, too. */
+static double lost_ratio(const struct gt_block *block)
 {
-    const struct gt_block_head *h = block->head;
     uint64_t missing;
-    double ns = (double)infer_ns(block, &missing), window = (double)(h->window_end_ns - h->window_begin_ns);
-    double lost = ns > (double)missing ? ns / (ns - (double)missing) : 1; /* rows that the ring dropped were inferences, too */
-    if (h->window_job_cpu_ns == 0) {
-        double covered = window > 0 ? clamp(lost * (double)h->covered_ns / window, 1) : 0;
-        return span_of(covered, covered, 1);
-    }
-    double cpu = (double)h->window_job_cpu_ns / lost;
-    return span_of(clamp((double)h->inside_cpu_ns / cpu, 1), clamp((double)h->inside_cpu_lo_ns / cpu, 1),
-                   clamp((double)h->inside_cpu_hi_ns / cpu, 1));
+    double ns = (double)infer_ns(block, &missing);
+    return ns > (double)missing ? ns / (ns - (double)missing) : 1;
 }
 
 static double covered_ns(const struct gt_block *block)
 {
-    uint64_t missing;
-    double ns = (double)infer_ns(block, &missing), window = (double)(block->head->window_end_ns - block->head->window_begin_ns);
-    double lost = ns > (double)missing ? ns / (ns - (double)missing) : 1;
-    return clamp(lost * (double)block->head->covered_ns, window);
+    double window = (double)(block->head->window_end_ns - block->head->window_begin_ns);
+    return clamp(lost_ratio(block) * (double)block->head->covered_ns, window);
+}
+
+/*
+ * The least CPU time inside inferences without a row: what remains of the window's when all time outside of inferences had
+ * twice the mean rate (as the fold assumes of an interval). Above 0 where they fill most of what no row covers.
+ */
+static double least_without_rows(const struct gt_block *block)
+{
+    const struct gt_block_head *h = block->head;
+    double blank = (double)(h->window_end_ns - h->window_begin_ns) - (double)h->covered_ns;
+    double left = (double)h->window_job_cpu_ns - (double)h->inside_cpu_ns, inside = covered_ns(block) - (double)h->covered_ns;
+    if (blank <= 0 || left <= 0 || 2 * inside <= blank)
+        return 0;
+    return left * (2 * clamp(inside / blank, 1) - 1);
+}
+
+static double at_least(double value, double least)
+{
+    return value > least ? value : least;
+}
+
+/*
+ * The part of the job's CPU time in the window that it spent inside inferences: those without a row had the CPU rate of those
+ * that have one, but no less than must be theirs: a few rows, as of a start that waited for the disk, may be like no others.
+ */
+static struct span inside_share(const struct gt_block *block)
+{
+    const struct gt_block_head *h = block->head;
+    double window = (double)(h->window_end_ns - h->window_begin_ns);
+    if (h->window_job_cpu_ns == 0) {
+        double covered = window > 0 ? clamp(covered_ns(block) / window, 1) : 0;
+        return span_of(covered, covered, 1);
+    }
+    double cpu = (double)h->window_job_cpu_ns, lost = lost_ratio(block), least = least_without_rows(block);
+    double at = (double)h->inside_cpu_ns, lo = (double)h->inside_cpu_lo_ns, hi = (double)h->inside_cpu_hi_ns;
+    bool like_rows = at * lost >= at + least; /* else all that remains may be theirs */
+    if (like_rows)
+        return span_of(clamp(at * lost / cpu, 1), clamp(at_least(lo * lost, lo + least) / cpu, 1), clamp(hi * lost / cpu, 1));
+    return span_of(clamp((at + least) / cpu, 1), clamp(at_least(lo * lost, lo + least) / cpu, 1), 1);
 }
 
 /* --- energy of a stretch

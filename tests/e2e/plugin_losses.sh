@@ -19,7 +19,7 @@ got=$("$G" report --model b0 --format json | query 'key("energy")')
 
 # A spool that fills up: the inferences after its last row had their time, too.
 export GREENTRACK_STORE=$TMP/whole.db
-LD_PRELOAD=$PLUGIN bash -c 'bench 0.5' || fail "bench"
+LD_PRELOAD=$PLUGIN bash -c 'bench 1' || fail "bench"
 whole=$(uj)
 
 # A variable whose value makes no sense is named.
@@ -30,8 +30,8 @@ grep -q 'ignored.*GREENTRACK_UNITS GREENTRACK_TRACE_MB' "$TMP/ignored" || fail "
 export GREENTRACK_STORE=$TMP/full.db
 mkdir -p "$TMP/small"
 unshare -m bash -c '
-    mount -t tmpfs -o size=300k none "$TMP/small" && export GREENTRACK_SPOOL=$TMP/small/spool || exit 1
-    LD_PRELOAD=$PLUGIN bash -c "bench 0.5" && "$G" ingest >/dev/null' || fail "a full spool"
+    mount -t tmpfs -o size=128k none "$TMP/small" && export GREENTRACK_SPOOL=$TMP/small/spool || exit 1
+    LD_PRELOAD=$PLUGIN bash -c "bench 1" && "$G" ingest >/dev/null' || fail "a full spool"
 "$G" show last | grep -q "no space" || fail "the spool was not full: $("$G" show last)"
 "$G" show last --all | grep -q "left no row" || fail "the window is not said to be longer: $("$G" show last --all)"
 got=$("$G" report --model b0 --format json | query "[.notes[] | select(contains(\"lost in the runs of b0\") and contains(\"left no row\"))] | length")

@@ -128,6 +128,28 @@ static void test_measured_by_hand(void **state)
     assert_string_equal(out.method, "time");
 }
 
+/* Inferences without a row are like those that have one, but what fills the window has the window's CPU time. */
+static void test_inferences_without_a_row(void **state)
+{
+    (void)state;
+    struct made m;
+    make_example(&m);
+    m.head.covered_ns = 6 * S; /* 3 of 9 s are lost: the rate of the others */
+    m.head.inside_cpu_ns = m.head.inside_cpu_lo_ns = m.head.inside_cpu_hi_ns = 36 * S / 10;
+    m.units[2].missing_ns = 3 * S;
+    attribute(&m);
+    assert_int_equal(out.closure.inference.uj, 40500000);
+    assert_int_equal(out.covered_ns, 9 * S);
+    m.head.covered_ns = S / 10; /* nearly all are, and those that are left waited */
+    m.head.inside_cpu_ns = m.head.inside_cpu_lo_ns = m.head.inside_cpu_hi_ns = S / 100;
+    m.units[2].missing_ns = 89 * S / 10;
+    attribute(&m);
+    /* 5.99 s of CPU in 9.9 s: at most 2 x 1 s x 0.605 of it are not the 8.9 s of inferences' */
+    assert_true(fabs((double)out.closure.inference.uj - 45e6 * (0.01 + 5.99 * (17.8 / 9.9 - 1)) / 6) < 2);
+    assert_true(out.closure.inference.lo_uj <= 40500000 && out.closure.inference.hi_uj >= 40500000);
+    assert_int_equal(out.covered_ns, 9 * S);
+}
+
 /* What is not known is bounded, not guessed away. */
 static void test_gaps_widen_the_bounds(void **state)
 {
@@ -362,15 +384,11 @@ static void test_laws(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_measured_by_hand),
-        cmocka_unit_test(test_gaps_widen_the_bounds),
-        cmocka_unit_test(test_unknown_idle_spans_both_extremes),
-        cmocka_unit_test(test_modelled_by_hand),
-        cmocka_unit_test(test_a_run_without_inferences),
-        cmocka_unit_test(test_inferences_without_units),
-        cmocka_unit_test(test_no_energy_is_not_zero_joules),
-        cmocka_unit_test(test_senseless_input_is_refused),
-        cmocka_unit_test(test_laws),
+        cmocka_unit_test(test_measured_by_hand),           cmocka_unit_test(test_inferences_without_a_row),
+        cmocka_unit_test(test_gaps_widen_the_bounds),      cmocka_unit_test(test_unknown_idle_spans_both_extremes),
+        cmocka_unit_test(test_modelled_by_hand),           cmocka_unit_test(test_a_run_without_inferences),
+        cmocka_unit_test(test_inferences_without_units),   cmocka_unit_test(test_no_energy_is_not_zero_joules),
+        cmocka_unit_test(test_senseless_input_is_refused), cmocka_unit_test(test_laws),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
