@@ -177,7 +177,7 @@ enum gtcnn_status gtcnn_onnx_read(const char *path, struct gtcnn_graph **graph, 
  * in, -1: external data is refused. `label` stands for the file in errors and gives the name; NULL: "model".
  */
 enum gtcnn_status gtcnn_onnx_read_fd(int fd, int folder, const char *label, struct gtcnn_graph **graph, struct gtcnn_err *err);
-/* The same from memory (borrowed), by way of an anonymous file. External data is refused. */
+/* The same from memory (borrowed), without a descriptor. External data is refused. */
 enum gtcnn_status gtcnn_onnx_read_memory(const void *bytes, size_t n, const char *label, struct gtcnn_graph **graph,
                                          struct gtcnn_err *err);
 /* Writes a graph as ONNX (onnx_write.c): to memory (*bytes owned by the caller, free), or to a file (temporary, then renamed).

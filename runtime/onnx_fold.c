@@ -33,7 +33,7 @@ static void permute(char *out, const struct gtcnn_tensor *from, const struct gtc
 static enum gtcnn_status charge(struct gtcnn_onnx_reader *reader, const Onnx__NodeProto *node, size_t size)
 {
     reader->folded_bytes += size;
-    if (reader->folded_bytes / 4 <= reader->size + reader->external_room)
+    if (reader->folded_bytes / 4 <= reader->from.size + reader->external_room)
         return GTCNN_OK;
     return gtcnn_onnx_fail(reader, node, GTCNN_E_LIMIT,
                            "constants computed from others take more than four times the model's size");

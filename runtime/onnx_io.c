@@ -92,11 +92,23 @@ int gtcnn_io_open_beneath(int folder, const char *location, uint64_t *size)
     return keep_regular(fd, size);
 }
 
-int gtcnn_io_pread(int fd, void *out, size_t n, uint64_t offset)
+static int copy(const struct gtcnn_source *from, void *out, size_t n, uint64_t offset)
+{
+    if (offset > from->size || n > from->size - offset) {
+        errno = EIO;
+        return -1;
+    }
+    memcpy(out, from->bytes + offset, n);
+    return 0;
+}
+
+int gtcnn_io_read(const struct gtcnn_source *from, void *out, size_t n, uint64_t offset)
 {
     char *p = out;
+    if (from->bytes)
+        return copy(from, out, n, offset);
     while (n > 0) {
-        ssize_t got = offset > INT64_MAX ? 0 : pread(fd, p, n < (1u << 30) ? n : (1u << 30), (off_t)offset);
+        ssize_t got = offset > INT64_MAX ? 0 : pread(from->fd, p, n < (1u << 30) ? n : (1u << 30), (off_t)offset);
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0) {

@@ -19,7 +19,14 @@ int gtcnn_io_open(const char *path, uint64_t *size);
  */
 int gtcnn_io_open_beneath(int folder, const char *location, uint64_t *size);
 
-/* Reads exactly n bytes at offset. 0, or -1 with errno set; EIO when the file ends before. */
-int gtcnn_io_pread(int fd, void *out, size_t n, uint64_t offset);
+/* What a model is read from: an open file, or memory (fd is not looked at then). Borrows both. */
+struct gtcnn_source {
+    int fd;
+    const uint8_t *bytes; /* NULL: the file */
+    uint64_t size;
+};
+
+/* Reads exactly n bytes at offset. 0, or -1 with errno set; EIO when the source ends before. */
+int gtcnn_io_read(const struct gtcnn_source *from, void *out, size_t n, uint64_t offset);
 
 #endif

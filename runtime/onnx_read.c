@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -170,7 +169,7 @@ static enum gtcnn_status read_initializers(struct gtcnn_onnx_reader *r)
     for (uint32_t i = 0; i < r->wire.tensor_count && !status; i++) {
         uint8_t *bytes;
         size_t n;
-        status = gtcnn_wire_tensor_header(r->fd, r->label, &r->wire, i, &bytes, &n, r->err);
+        status = gtcnn_wire_tensor_header(&r->from, r->label, &r->wire, i, &bytes, &n, r->err);
         if (status)
             break;
         Onnx__TensorProto *proto = onnx__tensor_proto__unpack(NULL, n, bytes);
@@ -327,12 +326,13 @@ static enum gtcnn_status read_labels(struct gtcnn_onnx_reader *r, const char *la
  * ---------------------------------------------------------------------------------------------------------------------------------------
  */
 
-static enum gtcnn_status hash_range(const struct gtcnn_onnx_reader *r, EVP_MD_CTX *sha, int fd, uint64_t at, uint64_t size)
+static enum gtcnn_status hash_range(const struct gtcnn_onnx_reader *r, EVP_MD_CTX *sha, const struct gtcnn_source *from,
+                                    uint64_t at, uint64_t size)
 {
     uint8_t piece[16384];
     while (size > 0) {
         size_t n = size < sizeof piece ? (size_t)size : sizeof piece;
-        if (gtcnn_io_pread(fd, piece, n, at) != 0)
+        if (gtcnn_io_read(from, piece, n, at) != 0)
             return gtcnn_onnx_fail(r, NULL, GTCNN_E_IO, "cannot be read to its end: %s (did the file shrink?)",
                                    strerror(errno));
         if (EVP_DigestUpdate(sha, piece, n) != 1)
@@ -350,9 +350,10 @@ static enum gtcnn_status read_digest(struct gtcnn_onnx_reader *r)
     if (!sha || EVP_DigestInit_ex(sha, EVP_sha256(), NULL) != 1)
         status = gtcnn_onnx_fail(r, NULL, GTCNN_E_NOMEM, "SHA-256 is not available");
     if (!status)
-        status = hash_range(r, sha, r->fd, 0, r->size);
+        status = hash_range(r, sha, &r->from, 0, r->from.size);
     for (uint32_t i = 0; i < r->range_count && !status; i++)
-        status = hash_range(r, sha, r->files[r->ranges[i].file].fd, r->ranges[i].at, r->ranges[i].size);
+        status = hash_range(r, sha, &(struct gtcnn_source){.fd = r->files[r->ranges[i].file].fd}, r->ranges[i].at,
+                            r->ranges[i].size);
     if (!status && EVP_DigestFinal_ex(sha, r->graph->digest, NULL) != 1)
         status = gtcnn_onnx_fail(r, NULL, GTCNN_E_NOMEM, "SHA-256 failed");
     EVP_MD_CTX_free(sha);
@@ -365,7 +366,7 @@ static enum gtcnn_status read_digest(struct gtcnn_onnx_reader *r)
 
 static enum gtcnn_status unpack(struct gtcnn_onnx_reader *r)
 {
-    enum gtcnn_status status = gtcnn_wire_scan(r->fd, r->size, r->label, &r->wire, r->err);
+    enum gtcnn_status status = gtcnn_wire_scan(&r->from, r->label, &r->wire, r->err);
     if (status)
         return status;
     r->model = onnx__model_proto__unpack(NULL, r->wire.skeleton_size, r->wire.skeleton);
@@ -422,24 +423,24 @@ static void free_reader(struct gtcnn_onnx_reader *r)
     free(r);
 }
 
-enum gtcnn_status gtcnn_onnx_read_fd(int fd, int folder, const char *label, struct gtcnn_graph **graph, struct gtcnn_err *err)
+static enum gtcnn_status read_source(struct gtcnn_source from, int folder, const char *label, struct gtcnn_graph **graph,
+                                     struct gtcnn_err *err)
 {
     struct stat st;
     struct gtcnn_onnx_reader *r = calloc(1, sizeof *r);
     struct gtcnn_graph *g = gtcnn_graph_new();
     enum gtcnn_status status = GTCNN_OK;
-    label = label ? label : "model";
     if (!r || !g) {
         status = gtcnn_err_set(err, GTCNN_E_NOMEM, "out of memory");
         goto out;
     }
-    *r = (struct gtcnn_onnx_reader){.fd = fd, .folder = folder, .err = err, .graph = g};
+    *r = (struct gtcnn_onnx_reader){.from = from, .folder = folder, .err = err, .graph = g};
     gtcnn_escape(r->label, sizeof r->label, label, SIZE_MAX);
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+    if (!from.bytes && (fstat(from.fd, &st) != 0 || !S_ISREG(st.st_mode))) {
         status = gtcnn_onnx_fail(r, NULL, GTCNN_E_IO, "not a regular file");
         goto out;
     }
-    r->size = (uint64_t)st.st_size;
+    r->from.size = from.bytes ? from.size : (uint64_t)st.st_size;
     status = read_all(r, label);
 out:
     if (r)
@@ -451,31 +452,15 @@ out:
     return status;
 }
 
-static int write_all(int fd, const char *bytes, size_t n)
+enum gtcnn_status gtcnn_onnx_read_fd(int fd, int folder, const char *label, struct gtcnn_graph **graph, struct gtcnn_err *err)
 {
-    while (n > 0) {
-        ssize_t done = write(fd, bytes, n);
-        if (done < 0)
-            return -1;
-        bytes += done;
-        n -= (size_t)done;
-    }
-    return 0;
+    return read_source((struct gtcnn_source){.fd = fd}, folder, label ? label : "model", graph, err);
 }
 
 enum gtcnn_status gtcnn_onnx_read_memory(const void *bytes, size_t n, const char *label, struct gtcnn_graph **graph,
                                          struct gtcnn_err *err)
 {
-    int fd = memfd_create("gtcnn-model", MFD_CLOEXEC);
-    enum gtcnn_status status;
-    if (fd < 0 || write_all(fd, bytes, n) != 0)
-        status =
-            gtcnn_err_set(err, GTCNN_E_IO, "%s: no anonymous file for a model that is built in: %s", label, strerror(errno));
-    else
-        status = gtcnn_onnx_read_fd(fd, -1, label, graph, err);
-    if (fd >= 0)
-        close(fd);
-    return status;
+    return read_source((struct gtcnn_source){.fd = -1, .bytes = bytes, .size = n}, -1, label, graph, err);
 }
 
 /* Descriptor of the folder that the file lies in; -1 when it cannot be opened. */

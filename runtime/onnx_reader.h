@@ -32,8 +32,8 @@ struct gtcnn_onnx_mark {
 };
 
 struct gtcnn_onnx_reader {
-    int fd, folder; /* borrowed; folder -1: external data is refused */
-    uint64_t size;
+    struct gtcnn_source from;
+    int folder;      /* borrowed; -1: external data is refused */
     char label[128]; /* the file, escaped */
     struct gtcnn_err *err;
     struct gtcnn_graph *graph;

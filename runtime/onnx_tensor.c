@@ -199,18 +199,18 @@ static enum gtcnn_status read_failed(const struct load *load)
 }
 
 /* From a file: in one go where the elements are as they should be, else piece by piece through the converter. */
-static enum gtcnn_status read_elements(struct load *load, int fd, uint64_t at)
+static enum gtcnn_status read_elements(struct load *load, const struct gtcnn_source *from, uint64_t at)
 {
     enum gtcnn_status status = allocate(load);
     if (status)
         return status;
     if (load->type->convert == copy4 || load->type->convert == copy8)
-        return gtcnn_io_pread(fd, load->tensor->data, (size_t)load->bytes, at) == 0 ? GTCNN_OK : read_failed(load);
+        return gtcnn_io_read(from, load->tensor->data, (size_t)load->bytes, at) == 0 ? GTCNN_OK : read_failed(load);
     char piece[4096];
     size_t step = sizeof piece / load->type->file_bytes, wide = load->type->dtype == GTCNN_F32 ? 4 : 8;
     for (size_t i = 0; i < load->count; i += step) {
         size_t n = load->count - i < step ? load->count - i : step;
-        if (gtcnn_io_pread(fd, piece, n * load->type->file_bytes, at + (uint64_t)i * load->type->file_bytes) != 0)
+        if (gtcnn_io_read(from, piece, n * load->type->file_bytes, at + (uint64_t)i * load->type->file_bytes) != 0)
             return read_failed(load);
         load->type->convert((char *)load->tensor->data + i * wide, piece, n);
     }
@@ -379,7 +379,7 @@ static enum gtcnn_status read_external(struct load *load)
         return FAIL(load, GTCNN_E_LIMIT, "the initialisers together take more than four times what the external files hold");
     load->tensor->external = true;
     status = note_range(load, file, place.offset);
-    return status ? status : read_elements(load, r->files[file].fd, place.offset);
+    return status ? status : read_elements(load, &(struct gtcnn_source){.fd = r->files[file].fd}, place.offset);
 }
 
 /* --- the whole
@@ -404,7 +404,7 @@ static enum gtcnn_status read_data(struct load *load)
     if (raw_size != load->bytes)
         return wrong_size(load, "raw_data", raw_size);
     if (load->at)
-        return read_elements(load, load->reader->fd, load->at->raw_at);
+        return read_elements(load, &load->reader->from, load->at->raw_at);
     enum gtcnn_status status = allocate(load);
     if (!status && load->count)
         load->type->convert(load->tensor->data, p->raw_data.data, load->count);

@@ -18,9 +18,9 @@ enum { WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_BYTES = 2, WIRE_FIXED32 = 5 };
 /* --- a field, from memory or from the file
  * -------------------------------------------------------------------------------------- */
 
-/* Reads [at, end) of the file through a window, or of `memory` when fd is -1. */
+/* Reads [at, end) of the file through a window, or of `memory` when from is NULL. */
 struct cursor {
-    int fd;
+    const struct gtcnn_source *from;
     const uint8_t *memory;
     uint64_t at, end;
     uint64_t window_at;
@@ -43,14 +43,14 @@ static complaint next_byte(struct cursor *c, uint8_t *byte)
 {
     if (c->at >= c->end)
         return "ends in the middle of a field";
-    if (c->fd < 0) {
+    if (!c->from) {
         *byte = c->memory[c->at++];
         return NULL;
     }
     if (c->at < c->window_at || c->at >= c->window_at + c->window_size) {
         size_t n = c->end - c->at < WINDOW ? (size_t)(c->end - c->at) : WINDOW;
         c->window_size = 0;
-        if (gtcnn_io_pread(c->fd, c->window, n, c->at) != 0)
+        if (gtcnn_io_read(c->from, c->window, n, c->at) != 0)
             return "cannot be read to its end (did it shrink?)";
         c->window_at = c->at;
         c->window_size = n;
@@ -266,7 +266,7 @@ static complaint check_packed(const uint8_t *memory, const struct field *f, uint
 {
     if (kind != INTEGERS)
         return f->size % (kind == FLOATS ? 4 : 8) ? "has a packed list of broken length" : NULL;
-    struct cursor c = {.fd = -1, .memory = memory, .at = f->at, .end = f->at + f->size};
+    struct cursor c = {.memory = memory, .at = f->at, .end = f->at + f->size};
     while (c.at < c.end) {
         uint64_t value;
         complaint bad = next_varint(&c, &value);
@@ -306,7 +306,7 @@ static complaint check_value(struct checker *check, const uint8_t *memory, const
 static complaint check_message(struct checker *check, const uint8_t *memory, uint64_t at, uint64_t end, const struct message *m,
                                int depth)
 {
-    struct cursor c = {.fd = -1, .memory = memory, .at = at, .end = end};
+    struct cursor c = {.memory = memory, .at = at, .end = end};
     uint64_t seen = 0;
     check->where = m->name;
     if (depth > MAX_DEPTH)
@@ -349,7 +349,7 @@ struct bytes {
 };
 
 struct scan {
-    int fd;
+    const struct gtcnn_source *from;
     const char *label;
     struct gtcnn_wire *wire;
     struct gtcnn_err *err;
@@ -387,7 +387,7 @@ static enum gtcnn_status keep_field(struct scan *scan, struct bytes *into, const
             scan->label);
     if (!reserve(into, (size_t)n))
         return no_memory(scan);
-    if (gtcnn_io_pread(scan->fd, into->data + into->size, (size_t)n, f->field_at) != 0)
+    if (gtcnn_io_read(scan->from, into->data + into->size, (size_t)n, f->field_at) != 0)
         return gtcnn_err_set(scan->err, GTCNN_E_IO, "%s: cannot read %llu bytes at %llu (%s); did the file shrink?",
                              scan->label, (unsigned long long)n, (unsigned long long)f->field_at, strerror(errno));
     into->size += (size_t)n;
@@ -399,7 +399,7 @@ static enum gtcnn_status note_tensor(struct scan *scan, const struct field *at)
 {
     struct gtcnn_wire *wire = scan->wire;
     uint8_t window[WINDOW];
-    struct cursor c = {.fd = scan->fd, .at = at->at, .end = at->at + at->size, .window = window};
+    struct cursor c = {.from = scan->from, .at = at->at, .end = at->at + at->size, .window = window};
     struct gtcnn_wire_tensor tensor_at = {.at = at->at, .size = at->size};
     while (c.at < c.end) {
         struct field f;
@@ -436,7 +436,7 @@ static enum gtcnn_status walk(struct scan *scan, uint64_t at, uint64_t end, uint
                               enum gtcnn_status (*visit)(struct scan *, const struct field *))
 {
     uint8_t window[WINDOW];
-    struct cursor c = {.fd = scan->fd, .at = at, .end = end, .window = window};
+    struct cursor c = {.from = scan->from, .at = at, .end = end, .window = window};
     while (c.at < c.end) {
         struct field f;
         complaint bad = next_field(&c, &f);
@@ -484,10 +484,11 @@ static enum gtcnn_status join(struct scan *scan)
     return GTCNN_OK;
 }
 
-enum gtcnn_status gtcnn_wire_scan(int fd, uint64_t size, const char *label, struct gtcnn_wire *wire, struct gtcnn_err *err)
+enum gtcnn_status gtcnn_wire_scan(const struct gtcnn_source *from, const char *label, struct gtcnn_wire *wire,
+                                  struct gtcnn_err *err)
 {
-    struct scan scan = {.fd = fd, .label = label, .wire = wire, .err = err};
-    enum gtcnn_status status = walk(&scan, 0, size, 7, &scan.outer, walk_graph);
+    struct scan scan = {.from = from, .label = label, .wire = wire, .err = err};
+    enum gtcnn_status status = walk(&scan, 0, from->size, 7, &scan.outer, walk_graph);
     if (!status)
         status = join(&scan);
     free(scan.outer.data);
@@ -508,8 +509,8 @@ void gtcnn_wire_free(struct gtcnn_wire *wire)
     memset(wire, 0, sizeof *wire);
 }
 
-enum gtcnn_status gtcnn_wire_tensor_header(int fd, const char *label, struct gtcnn_wire *wire, uint32_t index, uint8_t **bytes,
-                                           size_t *n, struct gtcnn_err *err)
+enum gtcnn_status gtcnn_wire_tensor_header(const struct gtcnn_source *from, const char *label, struct gtcnn_wire *wire,
+                                           uint32_t index, uint8_t **bytes, size_t *n, struct gtcnn_err *err)
 {
     const struct gtcnn_wire_tensor *t = &wire->tensors[index];
     uint64_t end = t->at + t->size, cut = t->has_raw ? t->raw_field : end, resume = t->has_raw ? t->raw_at + t->raw_size : end;
@@ -518,7 +519,7 @@ enum gtcnn_status gtcnn_wire_tensor_header(int fd, const char *label, struct gtc
     if (!header)
         return gtcnn_err_set(err, GTCNN_E_NOMEM, "%s: out of memory for initialiser %u", label, index);
     complaint bad = NULL;
-    if (gtcnn_io_pread(fd, header, before, t->at) != 0 || gtcnn_io_pread(fd, header + before, after, resume) != 0)
+    if (gtcnn_io_read(from, header, before, t->at) != 0 || gtcnn_io_read(from, header + before, after, resume) != 0)
         bad = "cannot be read to its end (did the file shrink?)";
     struct checker check = {wire, "TensorProto"};
     if (!bad)

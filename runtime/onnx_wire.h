@@ -13,6 +13,7 @@
 #define GTCNN_ONNX_WIRE_H
 
 #include "runtime/graph.h"
+#include "runtime/onnx_io.h"
 
 /* Where one TensorProto of graph.initializer lies in the file, and its raw_data in it (raw_field: the tag of that field). */
 struct gtcnn_wire_tensor {
@@ -30,11 +31,12 @@ struct gtcnn_wire {
 };
 
 /* Walks the file. `label` begins the error texts. What *wire holds is freed by gtcnn_wire_free, also after an error. */
-enum gtcnn_status gtcnn_wire_scan(int fd, uint64_t size, const char *label, struct gtcnn_wire *wire, struct gtcnn_err *err);
+enum gtcnn_status gtcnn_wire_scan(const struct gtcnn_source *from, const char *label, struct gtcnn_wire *wire,
+                                  struct gtcnn_err *err);
 void gtcnn_wire_free(struct gtcnn_wire *wire);
 
 /* Copies one initialiser without its raw_data (*bytes owned by the caller) and checks it like the skeleton. */
-enum gtcnn_status gtcnn_wire_tensor_header(int fd, const char *label, struct gtcnn_wire *wire, uint32_t index, uint8_t **bytes,
-                                           size_t *n, struct gtcnn_err *err);
+enum gtcnn_status gtcnn_wire_tensor_header(const struct gtcnn_source *from, const char *label, struct gtcnn_wire *wire,
+                                           uint32_t index, uint8_t **bytes, size_t *n, struct gtcnn_err *err);
 
 #endif

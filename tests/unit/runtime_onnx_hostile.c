@@ -608,7 +608,7 @@ static void a_file_that_shrinks_is_an_error(void **state)
         struct gtcnn_err err = {0};
         int fd = memfd_create("model", MFD_CLOEXEC);
         assert_int_equal(write(fd, bytes, left), left);
-        enum gtcnn_status status = gtcnn_wire_scan(fd, n, "test.onnx", &wire, &err);
+        enum gtcnn_status status = gtcnn_wire_scan(&(struct gtcnn_source){.fd = fd, .size = n}, "test.onnx", &wire, &err);
         if (status == GTCNN_OK)
             fail_msg("%zu of %zu bytes left: accepted", left, n);
         assert_non_null(strstr(err.text, "shrink"));
@@ -618,9 +618,9 @@ static void a_file_that_shrinks_is_an_error(void **state)
     free(bytes);
     char byte;
     int fd = memfd_create("empty", MFD_CLOEXEC);
-    assert_int_equal(gtcnn_io_pread(fd, &byte, 1, 0), -1);
+    assert_int_equal(gtcnn_io_read(&(struct gtcnn_source){.fd = fd}, &byte, 1, 0), -1);
     assert_int_equal(errno, EIO);
-    assert_int_equal(gtcnn_io_pread(fd, &byte, 1, UINT64_MAX), -1);
+    assert_int_equal(gtcnn_io_read(&(struct gtcnn_source){.fd = fd}, &byte, 1, UINT64_MAX), -1);
     close(fd);
 }
 
