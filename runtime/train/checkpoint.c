@@ -2,21 +2,25 @@
 
 #include "runtime/cli/atomic.h"
 #include "runtime/cli/fail.h"
+#include "runtime/escape.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <zlib.h>
 
 enum { RECIPE_BYTES = 512 };
 
-static const char MAGIC[8] = "GTCNNCP1";
+static const char MAGIC[8] = "GTCNNCP2";
 
 /* The fixed part, as it lies in the file. Only x86-64 and other little-endian machines build the trainer. */
 struct head {
     char magic[8];
     char recipe[RECIPE_BYTES];
-    uint32_t epoch, best_epoch;
+    uint32_t epoch, best_epoch, improved_epoch, unused;
     uint64_t examples, state_count, velocity_count;
     double cpu_seconds, wall_seconds;
 };
@@ -80,6 +84,7 @@ static void fill_head(struct head *head, const struct gtcnn_recipe *recipe, cons
     gtcnn_recipe_text(recipe, head->recipe, sizeof head->recipe);
     head->epoch = t->epoch;
     head->best_epoch = t->best_epoch;
+    head->improved_epoch = t->improved_epoch;
     head->examples = t->examples;
     head->state_count = t->state_count;
     head->velocity_count = t->velocity_count;
@@ -112,11 +117,15 @@ static enum gtcnn_status check_head(const char *path, const struct head *head, c
     gtcnn_recipe_text(recipe, wanted, sizeof wanted);
     if (memcmp(head->magic, MAGIC, sizeof head->magic) != 0)
         return gtcnn_cli_fail_path(err, GTCNN_E_FORMAT, path, "is no checkpoint of this version; move it away to begin anew");
-    if (strncmp(head->recipe, wanted, sizeof head->recipe) != 0)
-        return gtcnn_cli_fail_path(err, GTCNN_E_ARG, path, "was made by another recipe (%.300s); name another --output",
-                                   head->recipe);
+    if (strncmp(head->recipe, wanted, sizeof head->recipe) != 0) {
+        char safe[400];
+        return gtcnn_cli_fail_path(err, GTCNN_E_ARG, path,
+                                   "was made by another recipe or of other data (%s); name another --output",
+                                   gtcnn_escape(safe, sizeof safe, head->recipe, SIZE_MAX));
+    }
     if (head->state_count != t->state_count || head->velocity_count != t->velocity_count || head->epoch > recipe->epochs ||
-        head->best_epoch > head->epoch)
+        head->best_epoch > head->epoch || head->improved_epoch > head->best_epoch ||
+        (head->epoch > 0 && head->improved_epoch == 0))
         return gtcnn_cli_fail_path(err, GTCNN_E_FORMAT, path, "does not fit the network; move it away to begin anew");
     return GTCNN_OK;
 }
@@ -141,6 +150,7 @@ static enum gtcnn_status read_parts(const char *path, FILE *f, const struct gtcn
         return gtcnn_cli_fail_path(err, GTCNN_E_FORMAT, path, "is damaged; move it away to begin anew");
     t->epoch = head.epoch;
     t->best_epoch = head.best_epoch;
+    t->improved_epoch = head.improved_epoch;
     t->examples = head.examples;
     t->cpu_seconds = head.cpu_seconds;
     t->wall_seconds = head.wall_seconds;
@@ -150,11 +160,18 @@ static enum gtcnn_status read_parts(const char *path, FILE *f, const struct gtcn
 enum gtcnn_status gtcnn_checkpoint_read(const char *path, const struct gtcnn_recipe *recipe, struct gtcnn_training *t,
                                         struct gtcnn_err *err)
 {
-    FILE *f = fopen(path, "rb");
-    if (!f && errno == ENOENT)
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* a FIFO must not hang us */
+    struct stat st;
+    if (fd < 0 && errno == ENOENT)
         return GTCNN_E_NOENT;
-    if (!f)
-        return gtcnn_cli_fail_path(err, GTCNN_E_IO, path, "cannot be read: %s", strerror(errno));
+    FILE *f = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? fdopen(fd, "rb") : NULL;
+    if (!f) {
+        enum gtcnn_status failed = gtcnn_cli_fail_path(err, GTCNN_E_IO, path, "cannot be read: %s",
+                                                       fd < 0 ? strerror(errno) : "it is no regular file");
+        if (fd >= 0)
+            close(fd);
+        return failed;
+    }
     enum gtcnn_status status = read_parts(path, f, recipe, t, err);
     fclose(f);
     return status;

@@ -11,9 +11,10 @@
 #include "runtime/train/recipe.h"
 
 struct gtcnn_training {
-    uint32_t epoch;      /* finished ones */
-    uint32_t best_epoch; /* counted from 1; 0: none yet */
-    uint64_t examples;   /* seen, with repetitions */
+    uint32_t epoch;          /* finished ones */
+    uint32_t best_epoch;     /* counted from 1; 0: none yet. Of equals the later one */
+    uint32_t improved_epoch; /* the last one that was better than all before it, not only as good */
+    uint64_t examples;       /* seen, with repetitions */
     double cpu_seconds, wall_seconds;
     struct gtcnn_epoch *curve; /* owned; room for all epochs */
     size_t state_count;        /* values of parameters and running statistics */

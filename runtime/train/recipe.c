@@ -14,10 +14,13 @@ double gtcnn_recipe_rate(const struct gtcnn_recipe *r, uint64_t step, uint64_t s
 
 void gtcnn_recipe_text(const struct gtcnn_recipe *r, char *out, size_t size)
 {
+    char data[2 * GTCNN_DIGEST_BYTES + 1];
+    for (int i = 0; i < GTCNN_DIGEST_BYTES; i++)
+        snprintf(data + 2 * i, 3, "%02x", r->data[i]);
     snprintf(out, size,
              "model=%s seed=%" PRIu64
              " epochs=%u warmup=%u patience=%u batch=%u threads=%u held_out=%u limit=%u shift=%u flip=%d "
-             "rate=%.9g momentum=%.9g decay=%.9g smoothing=%.9g",
+             "rate=%.9g momentum=%.9g decay=%.9g smoothing=%.9g data=%s",
              r->model, r->seed, r->epochs, r->warmup, r->patience, r->batch, r->threads, r->held_out, r->limit, r->shift,
-             r->flip, r->rate, r->momentum, r->decay, r->smoothing);
+             r->flip, r->rate, r->momentum, r->decay, r->smoothing, data);
 }

@@ -18,14 +18,15 @@ struct gtcnn_recipe {
     uint32_t warmup;   /* epochs of linear warm-up among them */
     uint32_t patience; /* epochs without a better held-out accuracy after which training stops */
     uint32_t batch, threads;
-    uint32_t held_out; /* training images set apart, the same ones for every seed and size */
-    uint32_t limit;    /* train on that many of the others; 0: all */
-    uint32_t shift;    /* pixels, each way, before resizing */
-    bool flip;         /* left and right, every second image */
-    double rate;       /* the highest learning rate, for a batch of the size above */
-    double momentum;   /* Nesterov's */
-    double decay;      /* weight decay (L2), of weights alone */
-    double smoothing;  /* of labels */
+    uint32_t held_out;                /* training images set apart, the same ones for every seed and size */
+    uint32_t limit;                   /* train on that many of the others; 0: all */
+    uint32_t shift;                   /* pixels, each way, before resizing */
+    bool flip;                        /* left and right, every second image */
+    double rate;                      /* the highest learning rate, for a batch of the size above */
+    double momentum;                  /* Nesterov's */
+    double decay;                     /* weight decay (L2), of weights alone */
+    double smoothing;                 /* of labels */
+    uint8_t data[GTCNN_DIGEST_BYTES]; /* SHA-256 of the data set's training split; filled in when it is opened */
 };
 
 /* What one epoch came to. */

@@ -9,16 +9,19 @@
 #include "runtime/train/report.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* One training, and all that it owns. */
 struct session {
-    const struct gtcnn_recipe *recipe;
+    struct gtcnn_recipe recipe;
     FILE *out;
     struct gtcnn_progress progress;
     struct gtcnn_graph *graph;
@@ -31,6 +34,7 @@ struct session {
     double cpu_before, wall_before; /* seconds that earlier processes took */
     uint64_t begin_ns;
     char *checkpoint;
+    int folder; /* descriptor of the output folder, locked while this training is at work in it; -1 */
 };
 
 static enum gtcnn_status check_network(const struct session *s, struct gtcnn_err *err)
@@ -39,8 +43,8 @@ static enum gtcnn_status check_network(const struct session *s, struct gtcnn_err
     const struct gtcnn_shape *out = &s->graph->tensors[s->graph->output].shape;
     if (in->rank == 4 && in->dim[1] == 1 && in->dim[2] == in->dim[3] && out->rank == 2)
         return GTCNN_OK;
-    return gtcnn_cli_fail(err, GTCNN_E_SHAPE, "%s: the trainer reads grey images; its input has %lld channels",
-                          s->recipe->model, (long long)in->dim[1]);
+    return gtcnn_cli_fail(err, GTCNN_E_SHAPE, "%s: the trainer reads grey images; its input has %lld channels", s->recipe.model,
+                          (long long)in->dim[1]);
 }
 
 static size_t count_state(const struct gtcnn_net *net, size_t *velocity)
@@ -76,19 +80,21 @@ static void exchange(const struct gtcnn_net *net, float *state, bool out)
 
 static enum gtcnn_status make_network(struct session *s, struct gtcnn_err *err)
 {
-    enum gtcnn_status status = gtcnn_family_build(s->recipe->model, &s->graph, err);
+    enum gtcnn_status status = gtcnn_family_build(s->recipe.model, &s->graph, err);
+    if (!status)
+        status = gtcnn_graph_infer_shapes(s->graph, 1, err);
+    if (!status)
+        status = check_network(s, err); /* before memory is taken for it */
     if (status)
         return status;
-    gtcnn_parameters_reset(s->graph, s->recipe->model, s->recipe->seed);
-    status = gtcnn_net_new(s->graph, s->recipe->batch, &s->net, err);
-    if (!status)
-        status = check_network(s, err);
+    gtcnn_parameters_reset(s->graph, s->recipe.model, s->recipe.seed);
+    status = gtcnn_net_new(s->graph, s->recipe.batch, &s->net, err);
     if (status)
         return status;
     const struct gtcnn_shape *in = &s->graph->tensors[s->graph->input].shape;
     s->classes = (uint32_t)s->graph->tensors[s->graph->output].shape.dim[1];
     s->pixels = (size_t)(in->dim[2] * in->dim[3]);
-    s->labels = calloc(s->recipe->batch, 1);
+    s->labels = calloc(s->recipe.batch, 1);
     return s->labels ? GTCNN_OK : gtcnn_cli_fail(err, GTCNN_E_NOMEM, "out of memory");
 }
 
@@ -99,6 +105,11 @@ static enum gtcnn_status make_folder(struct session *s, const char *output, stru
         return gtcnn_cli_fail_path(err, GTCNN_E_IO, output, "cannot be made: %s", strerror(errno));
     if (stat(output, &st) == 0 && !S_ISDIR(st.st_mode))
         return gtcnn_cli_fail_path(err, GTCNN_E_IO, output, "is no folder; name another --output");
+    s->folder = open(output, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (s->folder < 0 || (flock(s->folder, LOCK_EX | LOCK_NB) != 0 && errno != EWOULDBLOCK))
+        return gtcnn_cli_fail_path(err, GTCNN_E_IO, output, "cannot be locked: %s", strerror(errno));
+    if (flock(s->folder, LOCK_EX | LOCK_NB) != 0)
+        return gtcnn_cli_fail_path(err, GTCNN_E_IO, output, "another training is at work there; name another --output");
     if (asprintf(&s->checkpoint, "%s/checkpoint", output) < 0) {
         s->checkpoint = NULL;
         return gtcnn_cli_fail(err, GTCNN_E_NOMEM, "out of memory");
@@ -110,11 +121,11 @@ static enum gtcnn_status make_folder(struct session *s, const char *output, stru
 static enum gtcnn_status begin(struct session *s, struct gtcnn_err *err)
 {
     size_t velocity, state = count_state(s->net, &velocity);
-    enum gtcnn_status status = gtcnn_training_new(s->recipe->epochs, state, velocity, &s->training, err);
+    enum gtcnn_status status = gtcnn_training_new(s->recipe.epochs, state, velocity, &s->training, err);
     if (status)
         return status;
     exchange(s->net, s->training.state, true);
-    status = gtcnn_checkpoint_read(s->checkpoint, s->recipe, &s->training, err);
+    status = gtcnn_checkpoint_read(s->checkpoint, &s->recipe, &s->training, err);
     if (status && status != GTCNN_E_NOENT)
         return status;
     exchange(s->net, s->training.state, false);
@@ -128,21 +139,24 @@ static enum gtcnn_status prepare(struct session *s, const char *data, const char
 {
     enum gtcnn_status status = make_network(s, err);
     if (!status)
-        status = gtcnn_images_open(s->recipe, data, (uint32_t)s->graph->tensors[s->graph->input].shape.dim[2], &s->images, err);
+        status =
+            gtcnn_images_open(&s->recipe, data, (uint32_t)s->graph->tensors[s->graph->input].shape.dim[2], &s->images, err);
     if (!status)
         status = gtcnn_dataset_check_labels(&s->images.data, s->classes, err);
+    if (!status)
+        memcpy(s->recipe.data, s->images.data.digest, sizeof s->recipe.data);
     if (!status)
         status = make_folder(s, output, err);
     if (!status)
         status = begin(s, err);
-    s->steps = status ? 0 : s->images.train_count / s->recipe->batch;
+    s->steps = status ? 0 : s->images.train_count / s->recipe.batch;
     return status;
 }
 
 static enum gtcnn_status train_step(struct session *s, uint32_t step, struct gtcnn_loss *total, struct gtcnn_epoch *epoch,
                                     struct gtcnn_err *err)
 {
-    const struct gtcnn_recipe *r = s->recipe;
+    const struct gtcnn_recipe *r = &s->recipe;
     for (uint32_t i = 0; i < r->batch; i++)
         s->labels[i] = gtcnn_images_train(&s->images, r, step * r->batch + i, gtcnn_net_input(s->net) + (size_t)i * s->pixels);
     enum gtcnn_status status = gtcnn_net_forward(s->net, true, err);
@@ -166,7 +180,7 @@ static enum gtcnn_status train_step(struct session *s, uint32_t step, struct gtc
 static enum gtcnn_status measure_held_out(struct session *s, struct gtcnn_epoch *epoch, struct gtcnn_err *err)
 {
     struct gtcnn_loss total = {0};
-    uint32_t n = s->images.held_out_count, batch = s->recipe->batch;
+    uint32_t n = s->images.held_out_count, batch = s->recipe.batch;
     for (uint32_t first = 0; first < n; first += batch) {
         uint32_t items = n - first < batch ? n - first : batch;
         for (uint32_t i = 0; i < items; i++)
@@ -198,19 +212,21 @@ static enum gtcnn_status keep_epoch(struct session *s, const struct gtcnn_epoch 
     double best = t->best_epoch ? t->curve[t->best_epoch - 1].held_out_accuracy_pct : -1;
     exchange(s->net, t->state, true);
     t->curve[t->epoch++] = *epoch;
-    t->examples += (uint64_t)s->steps * s->recipe->batch;
-    if (epoch->held_out_accuracy_pct >= best) {
+    t->examples += (uint64_t)s->steps * s->recipe.batch;
+    if (epoch->held_out_accuracy_pct > best)
+        t->improved_epoch = t->epoch;
+    if (epoch->held_out_accuracy_pct >= best) { /* of equals the later one, which has learnt longer */
         t->best_epoch = t->epoch;
         memcpy(t->best, t->state, t->state_count * sizeof *t->best);
     }
     t->cpu_seconds = s->cpu_before + cpu_seconds();
     t->wall_seconds = s->wall_before + (double)(gtcnn_cli_now_ns() - s->begin_ns) / 1e9;
-    return gtcnn_checkpoint_write(s->checkpoint, s->recipe, t, err);
+    return gtcnn_checkpoint_write(s->checkpoint, &s->recipe, t, err);
 }
 
 static enum gtcnn_status train_epoch(struct session *s, struct gtcnn_err *err)
 {
-    const struct gtcnn_recipe *r = s->recipe;
+    const struct gtcnn_recipe *r = &s->recipe;
     struct gtcnn_loss total = {0};
     struct gtcnn_epoch epoch = {0};
     enum gtcnn_status status = GTCNN_OK;
@@ -237,7 +253,7 @@ static enum gtcnn_status train_epoch(struct session *s, struct gtcnn_err *err)
 static bool finished(const struct session *s)
 {
     const struct gtcnn_training *t = &s->training;
-    return t->epoch == s->recipe->epochs || (t->best_epoch && t->epoch - t->best_epoch >= s->recipe->patience);
+    return t->epoch == s->recipe.epochs || (t->epoch > 0 && t->epoch - t->improved_epoch >= s->recipe.patience);
 }
 
 static enum gtcnn_status train_all(struct session *s, FILE *log, struct gtcnn_err *err)
@@ -255,7 +271,7 @@ static enum gtcnn_status write_results(struct session *s, const char *output, st
     exchange(s->net, s->training.best, false);
     gtcnn_net_store(s->net);
     s->graph->weights = "trained";
-    return gtcnn_report_files(output, s->recipe, &s->training, s->graph, &s->images.data, s->out, err);
+    return gtcnn_report_files(output, &s->recipe, &s->training, s->graph, &s->images.data, s->out, err);
 }
 
 static void release(struct session *s)
@@ -266,12 +282,14 @@ static void release(struct session *s)
     gtcnn_training_free(&s->training);
     free(s->labels);
     free(s->checkpoint);
+    if (s->folder >= 0)
+        close(s->folder);
 }
 
 enum gtcnn_status gtcnn_train(const struct gtcnn_recipe *recipe, const char *data, const char *output, FILE *out, FILE *log,
                               struct gtcnn_err *err)
 {
-    struct session s = {.recipe = recipe, .out = out};
+    struct session s = {.recipe = *recipe, .out = out, .folder = -1};
     enum gtcnn_status status = prepare(&s, data, output, err);
     if (!status)
         status = train_all(&s, log, err);

@@ -15,7 +15,7 @@ train --output "$TMP/again" >/dev/null || fail "training again"
 cmp "$TMP/straight/model.onnx" "$TMP/again/model.onnx" || fail "two trainings of one recipe differ"
 
 # Killed somewhere behind its first epoch, then the same command.
-train --output "$TMP/killed" >"$TMP/out" &
+"$O/gtcnn" train $options --output "$TMP/killed" >"$TMP/out" & # (not by the function, whose shell would be killed in its place)
 job=$!
 until grep -q '^epoch 1' "$TMP/out"; do sleep 0.01; done
 kill -9 $job
@@ -47,9 +47,26 @@ cmp -s "$TMP/straight/model.onnx" "$TMP/other/model.onnx" && fail "another seed 
     >"$TMP/out" || fail "plateau"
 [ "$(jq .epochs_run "$TMP/flat/training.json")" -lt 20 ] || fail "no end at a plateau: $(tail -n 1 "$TMP/out")"
 
+# So does a perfect one: one image is held out, and is told right or wrong for ever.
+"$O/gtcnn" train --model fashion/b0 --epochs 20 --warmup 0 --patience 2 --rate 1e-9 --batch 64 --limit 128 --held-out 1 --output "$TMP/level" \
+    >"$TMP/out" || fail "perfect plateau"
+[ "$(jq .epochs_run "$TMP/level/training.json")" -lt 20 ] || fail "no end at a perfect plateau: $(tail -n 1 "$TMP/out")"
+
+# Other data under the same options is another training; two at once in a folder are refused.
+mkdir "$TMP/data"
+for f in images-idx3 labels-idx1; do gunzip -c /usr/share/datasets/fashion-mnist/train-$f-ubyte.gz >"$TMP/data/train-$f-ubyte"; done
+printf '\003' | dd of="$TMP/data/train-labels-idx1-ubyte" bs=1 seek=8 conv=notrunc 2>/dev/null
+train --data "$TMP/data" --output "$TMP/killed" 2>"$TMP/err" && fail "other data in the same folder"
+grep -q 'or of other data' "$TMP/err" || fail "$(cat "$TMP/err")"
+exec 9<"$TMP/killed"
+flock -n 9 || fail "flock"
+train --output "$TMP/killed" 2>"$TMP/err" && fail "two at once"
+grep -q 'another training is at work' "$TMP/err" || fail "$(cat "$TMP/err")"
+exec 9<&-
+
 # What cannot be.
 train --output "$TMP/none" --warmup 3 2>"$TMP/err"; [ $? = 2 ] || fail "warm-up as long as all"
-"$O/gtcnn" train --model efficientnet/b0 --batch 1 --output "$TMP/none" 2>"$TMP/err" && fail "three channels"
+"$O/gtcnn" train --model efficientnet/b0 --output "$TMP/none" 2>"$TMP/err" && fail "three channels"
 grep -q 'grey images' "$TMP/err" || fail "$(cat "$TMP/err")"
 [ ! -e "$TMP/none" ] || fail "a folder was made for nothing"
 exit 0
