@@ -1,8 +1,8 @@
 /*
  * Attribution: from a folded block to joules per unit, per inference and the closure of a run. A pure function.
  *
- * Method "time", version 1. The energy of the inference window (first inference's begin to last one's end) is split so that
- * nothing is lost and nothing counted twice:
+ * Method "time", version 2 (1 gave inferences whose rows were lost, on a full disk, no CPU time of their own). The energy of
+ * the inference window (first inference's begin to last one's end) is split so that nothing is lost and nothing counted twice:
  *
  *   total = units + framework + idle + others + unattributed, and inference = units + framework
  *
@@ -29,7 +29,7 @@
 #include "energy/source.h"
 #include "energy/wattage.h"
 
-enum { GT_ATTRIBUTE_VERSION = 1 };
+enum { GT_ATTRIBUTE_VERSION = 2 };
 #define GT_ATTRIBUTE_METHOD "time"
 
 /* Kinds of bounds; the words reach reports. */

@@ -25,7 +25,7 @@ printf 'greentrack-replay 1\nboundary package\nmode linear\ndomain package-0 pac
 "$G" run -q --energy-source "replay:$TMP/script" -- "$O/gtcnn" bench --model fashion/b0 --seconds 0.3 >/dev/null || fail "counters"
 GREENTRACK_ENERGY_SOURCE=null "$G" run -q -- "$O/gtcnn" eval --model fashion/b0 --limit 5 >/dev/null || fail "null"
 before=$(for view in runs layers family; do "$G" export $view --format csv || fail "export $view"; done)
-runs=$(sql "SELECT count(*) FROM runs")
+runs=$(sql "SELECT count(*) FROM runs") today=$(sql "SELECT max(version) FROM attributions")
 "$G" list | grep -q 'fashion/b0 + 1 more' || fail "several models: $("$G" list)"
 is "all are of today's version" "$(again)" "0 $runs 0 0"
 
@@ -41,14 +41,14 @@ is "the others" "$(again)" "$((runs - 1)) 1 0 0"
 after=$(for view in runs layers family; do "$G" export $view --format csv; done)
 [ "$before" = "$after" ] || fail "other figures: $(diff <(echo "$before") <(echo "$after"))"
 is "both records" "$(sql "SELECT version, count(*) FROM attributions GROUP BY 1 ORDER BY 1")" "0|$runs
-1|$runs"
+$today|$runs"
 is "once each" "$(sql "SELECT count(*), count(DISTINCT id) FROM v_runs")" "$runs|$runs"
 
 is "shown" "$("$G" show "$one" --format json | query '[.attributions[] | [.method, .version, .current]]')" \
-    '[["time",1,true],["time",0,false]]'
+    "[[\"time\",$today,true],[\"time\",0,false]]"
 
 # Another method of the same version: the rank decides, and a run is still one row.
-sql "INSERT INTO attributions(run, method, version) SELECT run, 'aaa', 1 FROM attributions WHERE version = 1"
+sql "INSERT INTO attributions(run, method, version) SELECT run, 'aaa', $today FROM attributions WHERE version = $today"
 is "an unknown method" "$(sql "SELECT DISTINCT method, count(*) FROM v_attributions GROUP BY 1")" "time|$runs"
 sql "INSERT INTO methods VALUES('aaa', 2)"
 is "a better method" "$(sql "SELECT DISTINCT method, count(*) FROM v_attributions GROUP BY 1")" "aaa|$runs"
