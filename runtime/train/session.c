@@ -98,6 +98,16 @@ static enum gtcnn_status make_network(struct session *s, struct gtcnn_err *err)
     return s->labels ? GTCNN_OK : gtcnn_cli_fail(err, GTCNN_E_NOMEM, "out of memory");
 }
 
+static enum gtcnn_status name_checkpoint(struct session *s, const char *output, struct gtcnn_err *err)
+{
+    if (asprintf(&s->checkpoint, "%s/checkpoint", output) < 0) {
+        s->checkpoint = NULL;
+        return gtcnn_cli_fail(err, GTCNN_E_NOMEM, "out of memory");
+    }
+    return GTCNN_OK;
+}
+
+/* Makes the folder where it is not there, and locks it for this training. */
 static enum gtcnn_status make_folder(struct session *s, const char *output, struct gtcnn_err *err)
 {
     struct stat st;
@@ -106,15 +116,11 @@ static enum gtcnn_status make_folder(struct session *s, const char *output, stru
     if (stat(output, &st) == 0 && !S_ISDIR(st.st_mode))
         return gtcnn_cli_fail_path(err, GTCNN_E_IO, output, "is no folder; name another --output");
     s->folder = open(output, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (s->folder < 0 || (flock(s->folder, LOCK_EX | LOCK_NB) != 0 && errno != EWOULDBLOCK))
-        return gtcnn_cli_fail_path(err, GTCNN_E_IO, output, "cannot be locked: %s", strerror(errno));
-    if (flock(s->folder, LOCK_EX | LOCK_NB) != 0)
+    if (s->folder >= 0 && flock(s->folder, LOCK_EX | LOCK_NB) == 0)
+        return name_checkpoint(s, output, err);
+    if (s->folder >= 0 && errno == EWOULDBLOCK)
         return gtcnn_cli_fail_path(err, GTCNN_E_IO, output, "another training is at work there; name another --output");
-    if (asprintf(&s->checkpoint, "%s/checkpoint", output) < 0) {
-        s->checkpoint = NULL;
-        return gtcnn_cli_fail(err, GTCNN_E_NOMEM, "out of memory");
-    }
-    return GTCNN_OK;
+    return gtcnn_cli_fail_path(err, GTCNN_E_IO, output, "cannot be locked: %s", strerror(errno));
 }
 
 /* Begins anew, or where a checkpoint left off. */
