@@ -233,7 +233,21 @@ static const char version_4[] =
     " LEFT JOIN accuracies c ON c.id = (SELECT max(id) FROM accuracies d WHERE d.model = m.digest"
     " AND d.provenance IN ('measured', 'user'));";
 
-static const char *const migrations[GT_STORE_VERSION] = {version_1, version_2, version_3, version_4};
+/* Gaps of counters, and what the machine's domains are. */
+#define VERSION_5_GAPS ""
+
+/* Event counters of runs and units. */
+#define VERSION_5_EVENTS ""
+
+/* Shares of the machine on common slots of time. */
+#define VERSION_5_SHARES ""
+
+/* Attribution by regression. */
+#define VERSION_5_UNITS ""
+
+static const char version_5[] = VERSION_5_GAPS VERSION_5_EVENTS VERSION_5_SHARES VERSION_5_UNITS;
+
+static const char *const migrations[GT_STORE_VERSION] = {version_1, version_2, version_3, version_4, version_5};
 
 static enum gt_status migrate_one(struct gt_store *store, int64_t from, struct gt_err *err)
 {

@@ -15,7 +15,7 @@
 #include "core/status.h"
 #include "sqlite/records.h"
 
-enum { GT_STORE_VERSION = 4 }; /* PRAGMA user_version of what this code writes */
+enum { GT_STORE_VERSION = 5 }; /* PRAGMA user_version of what this code writes */
 
 struct gt_store; /* opaque */
 
