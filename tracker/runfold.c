@@ -491,7 +491,12 @@ static enum gt_status take_block(struct merge *m, struct gt_runfold *out)
 static enum gt_status attribute(const struct gt_runfold_input *input, struct gt_runfold *out, struct gt_err *err)
 {
     size_t rows = out->block.head->unit_count + (size_t)1;
-    struct gt_attribute_input to = {&out->block, &out->desc, &out->host, input->idle_w, input->idle_lo_w, input->idle_hi_w};
+    struct gt_attribute_input to = {.block = &out->block,
+                                    .desc = &out->desc,
+                                    .host = &out->host,
+                                    .idle_w = input->idle_w,
+                                    .idle_lo_w = input->idle_lo_w,
+                                    .idle_hi_w = input->idle_hi_w};
     out->units = calloc(rows, sizeof *out->units);
     out->infers = calloc(rows, sizeof *out->infers);
     if (!out->units || !out->infers)
