@@ -219,6 +219,8 @@ static void domain_field(const struct gt_trace_field *field, struct gt_domain *d
         domain->wrap_count = number;
     else if (field->key == GT_KEY_DOMAIN_REFRESH_NS)
         domain->refresh_ns = number;
+    else if (field->key == GT_KEY_DOMAIN_MIRROR)
+        domain->mirror = small < GT_SOURCE_DOMAINS ? small + 1 : 0;
 }
 
 static enum gt_status read_source(struct pass *p, const struct gt_trace_view *record)
