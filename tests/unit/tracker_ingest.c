@@ -271,16 +271,17 @@ static struct gt_run_record *store_two_packages(double share, struct gt_arena *a
     for (int i = 0; i < 2; i++) {
         gt_trace_write_string(&run.writer, GT_KEY_DOMAIN_NAME, i ? "package-1" : "package-0");
         gt_trace_write_u64(&run.writer, GT_KEY_DOMAIN_ADDITIVE, 1);
+        gt_trace_write_u64(&run.writer, GT_KEY_DOMAIN_PACKAGE, (uint64_t)i);
         gt_trace_write_f64(&run.writer, GT_KEY_DOMAIN_UJ, 1);
-        gt_trace_write_u64(&run.writer, GT_KEY_DOMAIN_WRAP, 9999999);
+        gt_trace_write_u64(&run.writer, GT_KEY_DOMAIN_WRAP, 99999999);
     }
     gt_trace_write_commit(&run.writer);
     for (unsigned ms = 0; ms <= 4000; ms += 10) {
-        uint64_t uj = 5000000 + 100000 * (uint64_t)ms / 10;
+        uint64_t uj = 80000000 + 100000 * (uint64_t)ms / 10;
         struct {
             struct gt_trace_ticks head;
             uint64_t row[3];
-        } tick = {{1, 2}, {at(ms), uj % 10000000, (uint64_t)((double)uj * share) % 10000000}};
+        } tick = {{1, 2}, {at(ms), uj % 100000000, (uint64_t)((double)uj * share) % 100000000}};
         gt_trace_write_begin(&run.writer, GT_TRACE_TICK);
         gt_trace_write_raw(&run.writer, &tick, sizeof tick);
         gt_trace_write_commit(&run.writer);
