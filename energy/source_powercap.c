@@ -154,6 +154,8 @@ static enum gt_status describe(const struct gt_os *os, const char *root, struct 
     int status = os->list(os->state, root, add_zone, list);
     if (list->overflow || list->count > GT_SOURCE_DOMAINS)
         return gt_err_set(err, GT_E_LIMIT, "%s: more than %d zones", root, (int)GT_SOURCE_DOMAINS);
+    if (status == -EACCES || status == -EPERM) /* the kernel lets everybody list it */
+        return gt_err_set(err, GT_E_ABSENT, "%s may not be listed: hidden by a container's runtime?", root);
     if (status < 0 && status != -ENOENT)
         return gt_err_set_errno(err, -status, "%s", root);
     if (list->count == 0)

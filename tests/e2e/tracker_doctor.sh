@@ -85,4 +85,36 @@ cd /
 got=$("$O/greentrack" show last --format json | query '[.energy.source, .energy.boundary, .energy.provenance,
     [.counters[] | select(.additive) | .domain, (.total_uj | num) > 9800000 and (.total_uj | num) < 15000000]]')
 [ "$got" = '["hwmon","board","measured",["VDD_IN",true]]' ] || fail "a second on the board: $got"
+
+rm /dev/cpu/0/msr
+# perf through the kernel itself: an event source "power" whose event is the software clock of cpu 0, a nanojoule per nanosecond. That is a watt.
+mount -t tmpfs -o mode=755 none /sys/bus/event_source/devices || fail "mount"
+mkdir -p /sys/bus/event_source/devices/power/events /sys/bus/event_source/devices/power/format
+cd /sys/bus/event_source/devices/power || fail "power"
+echo 1 >type; echo 0 >cpumask; echo config:0-7 >format/event
+echo event=0x00 >events/energy-pkg; echo Joules >events/energy-pkg.unit; echo 1e-9 >events/energy-pkg.scale
+cd /
+said=$(doctor env)
+case $(source_is perf '.detail' <<<"$said") in
+*"No such"* | *"not supported"*) echo "the kernel refuses software events of a whole cpu: perf not tried" ;;
+*)
+    [ "$(source_is perf '[.result, .chosen, .detail]' <<<"$said")" = '["available",true,"RAPL, boundary package: package-0"]' ] || fail "perf: $said"
+    "$O/greentrack" run -q -- sleep 1 || fail "run"
+    got=$("$O/greentrack" show last --format json | query '[.energy.source, .energy.boundary,
+        [.counters[] | .domain, (.total_uj | num) > 990000 and (.total_uj | num) < 1500000]]')
+    [ "$got" = '["perf","package",["package-0",true]]' ] || fail "a second at a watt: $got"
+    if [ "$(cat /proc/sys/kernel/perf_event_paranoid)" -gt 0 ]; then
+        got=$(doctor anybody | source_is perf '[.result, (.detail | contains("perf_event_paranoid")), (.fix | startswith("sudo setcap cap_perfmon+ep"))]')
+        [ "$got" = '["no permission",true,true]' ] || fail "perf for anybody: $got"
+    fi
+    # A bare preload reads it too, but not in a process that a filter watches: the filter may kill for the call.
+    if [ -z "${SANITIZER-}" ]; then
+        bare() { LD_PRELOAD="$O/libgreentrack.so" "$@" "$O/gtcnn" bench --model fashion/b0 --seconds 0.2 >/dev/null || fail "bare"; "$O/greentrack" ingest >/dev/null; }
+        bare env
+        [ "$("$O/greentrack" show last --format json | query .energy.source)" = perf ] || fail "a bare preload does not read perf"
+        bare "$O/tests/host/inherit" -k
+        [ "$("$O/greentrack" show last --format json | query .energy.source)" = hwmon ] || fail "under a filter: $("$O/greentrack" show last)"
+    fi
+    ;;
+esac
 exit 0

@@ -143,6 +143,9 @@ static int sim_list(void *state, const char *path, gt_os_name_fn *each, void *co
     char seen[GT_SIM_FILES][64], name[64];
     int count = 0;
     bool exists = false;
+    const struct gt_sim_file *folder = find(sim, path);
+    if (folder && folder->open_error)
+        return -folder->open_error;
     for (int i = sim->file_count - 1; i >= 0; i--) { /* newest first: callers must not rely on an order */
         size_t n = entry_length(path, sim->files[i].path);
         if (n == 0 || n >= sizeof name)

@@ -61,7 +61,7 @@ const char *gt_sim_register(struct gt_sim *sim, const char *device, uint64_t num
 const char *gt_sim_event(struct gt_sim *sim, uint64_t type, uint64_t config, int cpu, gt_sim_contents_fn *contents,
                          void *context);
 
-/* Opening that file fails with `errnum`; 0 takes it back. */
+/* Opening that file (or listing that folder) fails with `errnum`; 0 takes it back. */
 void gt_sim_fail_open(struct gt_sim *sim, const char *path, int errnum);
 /* Reading it fails: from its `from`th read from now on (1: the next), `count` times (0: for ever). */
 void gt_sim_fail_read(struct gt_sim *sim, const char *path, int errnum, int from, int count);

@@ -4,6 +4,7 @@
  */
 #include "energy/fold.h"
 
+#include "tests/fuzz/machines.c"
 #include "tests/sim/machines.h"
 
 #include <errno.h>
@@ -550,9 +551,11 @@ static void test_container(void **state)
     assert_non_null(strstr(probe.detail, "container"));
     gt_source_perf.probe(&sim.os, NULL, &probe);
     assert_int_equal(probe.result, GT_PROBE_NO_PERMISSION);
-    /* the folder itself may be closed instead */
-    for (int i = 0; i < machine.counter_count; i++)
-        gt_sim_fail_open(&sim, machine.counters[i].powercap, EACCES);
+    gt_sim_fail_open(&sim, "/sys/class/powercap", EACCES); /* another way to hide it */
+    gt_source_powercap.probe(&sim.os, NULL, &probe);
+    assert_int_equal(probe.result, GT_PROBE_ABSENT);
+    assert_non_null(strstr(probe.detail, "container"));
+    assert_string_equal(probe.fix, "");
     assert_ptr_equal(gt_source_best(&sim.os), &gt_source_model);
     build(GT_MACHINE_VM, GT_MACHINE_ALL);
     static const struct gt_energy_source *const none[] = {&gt_source_perf, &gt_source_powercap, &gt_source_msr,
@@ -694,6 +697,43 @@ static void test_sensors_by_name(void **state)
     assert_int_equal(gt_source_hwmon.open(&sim.os, "ina219", &state_memory, &desc, &err), GT_E_NOENT);
 }
 
+/* --- hostile files: a short, fixed series of what tests/fuzz/machines.c does at random
+ * ----------------------------------------------------------- */
+
+static void test_hostile_files(void **state)
+{
+    (void)state;
+    static const char *const pieces[] = {"\n",
+                                         "0",
+                                         "4294967296",
+                                         "-1",
+                                         "0-4096",
+                                         "99999999999999999999",
+                                         "package-0-die-",
+                                         "package-99999999999",
+                                         "event=0x",
+                                         "config:",
+                                         "1e999",
+                                         ".e+",
+                                         "dram",
+                                         "psys",
+                                         "\xff\xff",
+                                         "Esocket4095"};
+    for (int i = 0; i < 4000; i++) {
+        uint8_t bytes[256];
+        size_t n = 0;
+        bytes[n++] = (uint8_t)below(256);
+        for (int k = 0; k < 4; k++) {
+            const char *piece = pieces[below(sizeof pieces / sizeof *pieces)];
+            bytes[n++] = (uint8_t)below(256);
+            bytes[n++] = (uint8_t)strlen(piece);
+            memcpy(bytes + n, piece, strlen(piece));
+            n += strlen(piece);
+        }
+        assert_int_equal(LLVMFuzzerTestOneInput(bytes, n), 0);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -718,6 +758,7 @@ int main(void)
         TEST(test_integrated_power),
         TEST(test_integration_has_gaps),
         TEST(test_sensors_by_name),
+        TEST(test_hostile_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
