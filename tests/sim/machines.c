@@ -327,8 +327,12 @@ static void build_counter(struct building *b, const struct kind *kind, int packa
     int cpu = cpu_of(spec, package, die);
     char name[48], device[64], place[64];
     bool psys = kind->name && strcmp(kind->name, "psys") == 0, is_package = !kind->name;
-    if (psys && (package || die))
+    if (psys && (package || die)) { /* the event opens on each package's cpu: the machine's one register */
+        for (int i = 0; i < b->machine->counter_count && (b->ways & GT_MACHINE_PERF); i++)
+            if (strcmp(b->machine->counters[i].name, "psys") == 0)
+                gt_sim_event(sim, 23, kind->event, cpu, show_perf, &b->machine->counters[i]);
         return;
+    }
     if (is_package && spec->dies > 1)
         snprintf(name, sizeof name, "package-%d-die-%d", package, die);
     else if (is_package)
