@@ -499,6 +499,21 @@ static void test_torn_words(void **state)
     }
 }
 
+/* Memory that is refused is an error with a fix, not silently a smaller boundary; memory that does not exist is one. */
+static void test_refused_memory(void **state)
+{
+    (void)state;
+    build(GT_MACHINE_INTEL_2S, GT_MACHINE_PERF);
+    gt_sim_fail_open(&sim, machine.counters[1].perf, EACCES);
+    assert_int_equal(gt_source_perf.open(&sim.os, NULL, &state_memory, &desc, &err), GT_E_PERM);
+    assert_non_null(strstr(err.text, "energy-ram"));
+    gt_sim_fail_open(&sim, machine.counters[1].perf, ENOENT);
+    assert_int_equal(gt_source_perf.open(&sim.os, NULL, &state_memory, &desc, &err), GT_OK);
+    assert_string_equal(desc.boundary, "package"); /* the other package's memory alone would be no boundary */
+    assert_int_equal(desc.domain_count, 3);
+    gt_source_perf.close(&state_memory);
+}
+
 /* Refused at the start: "no permission", with a fix that opens no counter to everybody. */
 static void test_fixes(void **state)
 {
@@ -695,6 +710,8 @@ static void test_sensors_by_name(void **state)
     assert_int_equal(desc.domain_count, 2);
     gt_source_hwmon.close(&state_memory);
     assert_int_equal(gt_source_hwmon.open(&sim.os, "ina219", &state_memory, &desc, &err), GT_E_NOENT);
+    /* where the chip gives the power, its voltage times its current is not a second rail */
+    assert_int_equal(gt_source_hwmon.open(&sim.os, "ina219/in1", &state_memory, &desc, &err), GT_E_NOENT);
 }
 
 /* --- hostile files: a short, fixed series of what tests/fuzz/machines.c does at random
@@ -752,6 +769,7 @@ int main(void)
         TEST(test_noise_filter),
         TEST(test_failures_in_a_run),
         TEST(test_torn_words),
+        TEST(test_refused_memory),
         TEST(test_fixes),
         TEST(test_container),
         TEST(test_garbled_event_source),

@@ -4,11 +4,14 @@
  */
 #include "core/text.h"
 #include "core/trace_write.h"
+#include "energy/origin.h"
 #include "sqlite/store.h"
 #include "tracker/ingest.h"
+#include "tracker/traceinfo.h"
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -306,6 +309,34 @@ static void warns_of_counters_that_move_alike(void **state)
     gt_arena_free(&arena);
 }
 
+/* What a source says of itself comes back from the trace: a mirror is one, and the note is there. */
+static void keeps_a_source_as_it_was_described(void **state)
+{
+    static struct trace t;
+    static struct gt_trace_info info;
+    struct gt_arena arena = {0};
+    struct gt_err err = {0};
+    struct gt_trace_reader *reader;
+    struct gt_source_desc desc = {.source = "powercap", .boundary = "package", .note = "noisy", .domain_count = 3};
+    char path[PATH_MAX];
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        desc.domains[i] = (struct gt_domain){.name = "package-0", .parent = -1, .die = -1, .uj_per_count = 1, .mirror = i == 2};
+    create(&t, GT_TRACE_ROLE_RUN, NULL, NULL);
+    gt_origin_write_source(&t.writer, &desc);
+    finish(&t, 1);
+    snprintf(path, sizeof path, "%s/%s", spool, t.name);
+    assert_int_equal(gt_trace_read_open(path, &reader, &err), GT_OK);
+    assert_int_equal(gt_traceinfo_read(reader, &arena, &info, &err), GT_OK);
+    assert_int_equal(info.source.domain_count, 3);
+    assert_int_equal(info.source.domains[1].mirror, 0);
+    assert_int_equal(info.source.domains[2].mirror, 1);
+    assert_string_equal(info.source.note, "noisy");
+    assert_string_equal(gt_traceinfo_note(&info, "energy source"), "noisy");
+    gt_trace_read_close(reader);
+    gt_arena_free(&arena);
+}
+
 /* `greentrack run` reads the counters once more after the job has ended: with that sample the run is complete. */
 static void counts_the_sample_after_the_end(void **state)
 {
@@ -509,6 +540,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(stores_a_run_with_known_totals, set_up, tear_down),
         cmocka_unit_test_setup_teardown(counts_the_sample_after_the_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(warns_of_counters_that_move_alike, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(keeps_a_source_as_it_was_described, set_up, tear_down),
         cmocka_unit_test_setup_teardown(counts_calls_without_rows, set_up, tear_down),
         cmocka_unit_test_setup_teardown(splits_off_what_outlived, set_up, tear_down),
         cmocka_unit_test_setup_teardown(moves_bad_traces_aside, set_up, tear_down),
