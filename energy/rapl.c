@@ -2,6 +2,7 @@
 
 #include "energy/host.h"
 #include "energy/scan.h"
+#include "energy/topology.h"
 
 #include <string.h>
 
@@ -68,11 +69,21 @@ void gt_rapl_drop_domain(struct gt_source_desc *desc, int i)
     }
 }
 
+static bool look_for_die(void *context, const struct gt_topology_cpu *cpu)
+{
+    bool *dies = context;
+    *dies = *dies || cpu->die > 0;
+    return !*dies;
+}
+
 bool gt_rapl_is_package_wide(const struct gt_os *os)
 {
     struct gt_host host;
+    bool dies = false;
     gt_host_read(os, &host);
-    return strcmp(host.vendor, "AuthenticAMD") == 0 || strcmp(host.vendor, "HygonGenuine") == 0;
+    if (strcmp(host.vendor, "AuthenticAMD") != 0 && strcmp(host.vendor, "HygonGenuine") != 0)
+        return false;
+    return gt_topology_each_cpu(os, "/sys/devices/system/cpu/online", look_for_die, &dies, NULL) == GT_OK && dies;
 }
 
 /* --- the total

@@ -26,7 +26,8 @@ void gt_rapl_drop_domain(struct gt_source_desc *desc, int i);
 
 /*
  * Does the counter of a die of this machine show its whole package? AMD's and Hygon's do (MSR 0xC001029B, "package energy");
- * kernels 6.9 to 6.13 offered it once per die (fixed by Linux 8d72eba1cf8c and 26096aed255f).
+ * kernels from 6.9 on that tell dies apart offered it once per die (fixed by Linux 8d72eba1cf8c and 26096aed255f). False where
+ * the topology knows of no second die: names that speak of one are then no such mistake.
  */
 bool gt_rapl_is_package_wide(const struct gt_os *os);
 

@@ -142,6 +142,21 @@ static void test_dies(void **state)
     gt_source_powercap.close(&state_memory);
 }
 
+/* On AMD's processors dies show their package's counter, but only if there are dies at all (energy_machines.c has these). */
+static void test_dies_by_name_alone_add_up(void **state)
+{
+    (void)state;
+    gt_sim_file(&sim, "/proc/cpuinfo", "vendor_id\t: AuthenticAMD\ncpu family\t: 25\nmodel\t\t: 17\n");
+    gt_sim_file(&sim, "/sys/devices/system/cpu/online", "0-1\n");
+    gt_sim_file(&sim, "/sys/devices/system/cpu/cpu1/topology/die_id", "0\n");
+    zone("intel-rapl:0", "package-0-die-0", 1, 1000);
+    zone("intel-rapl:1", "package-0-die-1", 2, 1000);
+    assert_int_equal(open_powercap(), GT_OK);
+    check_domain(0, "package-0-die-0", -1, true, 0, 0);
+    check_domain(1, "package-0-die-1", -1, true, 0, 1);
+    gt_source_powercap.close(&state_memory);
+}
+
 static void test_mmio_alone_counts(void **state)
 {
     (void)state;
@@ -500,6 +515,7 @@ int main(void)
         TEST(test_server_with_dram),
         TEST(test_dram_of_some_packages_is_left_out),
         TEST(test_dies),
+        TEST(test_dies_by_name_alone_add_up),
         TEST(test_mmio_alone_counts),
         TEST(test_psys_alone),
         TEST(test_too_many_zones_are_refused),
