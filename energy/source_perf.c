@@ -223,10 +223,11 @@ static enum gt_status perf_open(const struct gt_os *os, const char *spec, struct
     struct event events[KINDS];
     struct places places;
     uint64_t type = 0;
-    (void)spec;
     p->os = os;
     p->count = 0;
     memset(desc, 0, sizeof *desc);
+    if (spec)
+        return gt_err_set(err, GT_E_ARG, "perf:%.60s: perf takes no argument", spec);
     gt_scan_append(desc->source, sizeof desc->source, "perf");
     desc->provenance = GT_PROVENANCE_MEASURED;
     enum gt_status status = find_events(os, events, &type, &places, err);

@@ -628,6 +628,7 @@ static void test_garbled_event_source(void **state)
     assert_int_equal(gt_source_perf.open(&sim.os, NULL, &state_memory, &desc, &err), GT_OK);
     assert_string_equal(desc.boundary, "package"); /* dram's event does not open: it is left out */
     gt_source_perf.close(&state_memory);
+    assert_int_equal(gt_source_perf.open(&sim.os, "x", &state_memory, &desc, &err), GT_E_ARG);
 }
 
 /* --- sensors
