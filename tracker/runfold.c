@@ -227,6 +227,7 @@ static void add_ticks(struct merge *m, const struct feed *feed)
         if (!sampled_in_time(m, feed, rows[0]))
             continue;
         gt_fold_add_tick(m->fold, rows[0], rows + 1);
+        gt_alike_step(&m->out->alike, &feed->trace->info->source, rows + 1);
         saw_sample(m->out, rows[0]);
         if (!m->out->has_ticks)
             memcpy(m->out->first_raw, rows + 1, domains * sizeof *rows);
