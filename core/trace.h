@@ -81,7 +81,8 @@ struct gt_trace_tail {
     X(LOSS, 11)   /* fields: something was lost: kind, count */                                                                \
     X(NOTE, 12)   /* fields: labels (GREENTRACK_MODEL ...), items, a reason for being disabled */                              \
     X(GAP, 13)    /* fields: the source could not be read between two times */                                                 \
-    X(END, 14)    /* fields: the writer finished: time, exit status or signal */
+    X(END, 14)    /* fields: the writer finished: time, exit status or signal */                                               \
+    X(EDGE, 15)   /* fields: the times of the ticks that follow are estimated refresh times, this well known; 0: of reading */
 
 enum gt_trace_type {
 #define GT_TRACE_TYPE_ENUM(name, value) GT_TRACE_##name = (value),
@@ -155,7 +156,10 @@ enum gt_trace_type {
     X(REGION, 62)            /* u64: 1 when the unit is a region that the program named itself */                              \
     X(ITEMS, 63)             /* u64: items that a program reported by greentrack_items() */                                    \
     X(DOMAIN_MIRROR, 64)     /* u64: index of the domain whose energy this one shows once more */                              \
-    X(SOURCE_NOTE, 65)       /* string: what readers of the source's figures should know */
+    X(SOURCE_NOTE, 65)       /* string: what readers of the source's figures should know */                                    \
+    X(EDGE_PACKAGE, 95)      /* u64: whose refreshes are followed; absent: the only one's */                                   \
+    X(EDGE_SIGMA_NS, 96)     /* f64: standard deviation of the estimated refresh times */                                      \
+    X(EDGE_PERIOD_NS, 97)    /* f64: mean time between two refreshes */
 
 enum gt_trace_key {
 #define GT_TRACE_KEY_ENUM(name, value) GT_KEY_##name = (value),
@@ -163,7 +167,7 @@ enum gt_trace_key {
 #undef GT_TRACE_KEY_ENUM
 };
 
-/* TICK payload: struct gt_trace_ticks, then `count` rows of { u64 t_ns, u64 raw[domains] }. */
+/* TICK payload: struct gt_trace_ticks, then `count` rows of { u64 t_ns, u64 raw[domains] }; UINT64_MAX: not read this time. */
 struct gt_trace_ticks {
     uint32_t count, domains;
 };

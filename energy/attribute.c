@@ -431,6 +431,7 @@ static void fill_group(const struct gt_regression *r, struct span energy, enum g
     struct gt_uj group = take_part(&sum, with_total(energy, uj / all_uj, 1e-3 * ns * one->group_sd_w, kind));
     for (int i = first; i <= last; i++) {
         rows[i].group = first;
+        rows[i].group_slot = rows[first].slot;
         rows[i].group_energy = group;
     }
 }
@@ -469,13 +470,15 @@ static void fill_units(const struct gt_block *block, const struct gt_regression 
                                        .calls = unit->calls,
                                        .ns = unit->ns,
                                        .share = share,
-                                       .resolution = GT_RESOLUTION_BELOW,
-                                       .group = -1};
+                                       .resolution = GT_RESOLUTION_TIME,
+                                       .group = -1,
+                                       .group_slot = UINT32_MAX};
         if (r && all_uj > 0) {
             const struct gt_regress_unit *u = regressed(r, unit->slot);
             double ns = (double)unit->ns, sd_w = u ? u->sd_w : r->spread_w;
             own = with_total(energy, by_power(ns, mean_w, u) / all_uj, 1e-3 * ns * sd_w, out->kind);
             row->resolution = u ? u->resolution : GT_RESOLUTION_BELOW;
+            row->share = energy.v > 0 ? own.v / energy.v : share;
         }
         row->power_w = unit->ns > 0 ? 1e3 * own.v / (double)unit->ns : NAN;
         row->energy = take_part(&sum, own);

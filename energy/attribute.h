@@ -72,10 +72,10 @@ struct gt_unit_energy {
     struct gt_uj energy; /* dynamic; all units sum to closure.units */
     double ns_per_call;
     double uj_per_call, lo_uj, hi_uj; /* per call */
-    double share;                     /* of closure.units' time, 0 ... 1 */
+    double share;                     /* of closure.units, 0 ... 1 */
     double power_w;                   /* while it ran; NaN without energy */
-    /* Method "regression"; by "time", GT_RESOLUTION_BELOW and no group. */
     enum gt_resolution resolution;
+    uint32_t group_slot;       /* of the group's first unit; UINT32_MAX: none */
     int group;                 /* row of the group's first unit; -1: none */
     struct gt_uj group_energy; /* of the whole group, in each of its rows */
 };

@@ -180,7 +180,7 @@ size_t gt_fold_bytes(const struct gt_fold_config *config, int domains);
 enum gt_status gt_fold_init(void *memory, size_t bytes, const struct gt_fold_config *config, const struct gt_source_desc *desc,
                             struct gt_fold **fold);
 
-/* The raw value of a domain that this tick did not read. */
+/* The raw value of a domain that this tick did not read (core/trace.h, TICK). */
 #define GT_FOLD_UNREAD UINT64_MAX
 
 /*

@@ -27,7 +27,7 @@ struct fit {
     double *t;       /* their time, ms */
     double *a, *c;   /* Σ over batches: normal matrix and right-hand side, intercepts taken out, edge errors taken off */
     double yy, df;
-    double *factor, *inverse, *mean, *scratch, *error;
+    double *factor, *inverse, *mean, *scratch, *error, *sums, *squares;
     double *batch_a, *batch_c; /* of one batch */
     double correction;         /* the part of the edge errors that is taken off, 0 ... 1 */
     double *p;                 /* powers, relative to their level */
@@ -37,8 +37,8 @@ struct fit {
 
 const char *gt_resolution_word(enum gt_resolution resolution)
 {
-    static const char *const words[] = {"unit", "group", "below resolution"};
-    return words[(unsigned)resolution < sizeof words / sizeof *words ? resolution : GT_RESOLUTION_BELOW];
+    static const char *const words[] = {"time", "unit", "group", "below resolution"};
+    return words[(unsigned)resolution < sizeof words / sizeof *words ? resolution : GT_RESOLUTION_TIME];
 }
 
 /* --- which units ------------------------------------------------------------------------------------------------------- */
@@ -263,52 +263,65 @@ static double find_lambda(struct fit *f, double noise)
 
 /* --- coloured noise ---------------------------------------------------------------------------------------------------- */
 
-/*
- * By which factor the batches' scores vary more than white noise of that variance would have them: in the directions that
- * matter, M⁻¹ s for each unit, pooled. M is in `factor`, the powers in `mean`.
- */
-static double inflation_of(struct fit *f)
+/* y := Q x. */
+static void multiply(const double *q, const double *x, size_t n, double *y)
 {
-    size_t n = f->n;
-    double seen = 0, expected = 0;
-    double *sums = calloc(3 * n, sizeof *sums), *scores = sums + n, *white = sums + 2 * n;
-    size_t used = 0;
-    if (!sums)
-        return 1;
-    gt_dense_invert(f->factor, n, f->inverse, f->scratch);
+    for (size_t i = 0; i < n; i++) {
+        y[i] = 0;
+        for (size_t j = 0; j < n; j++)
+            y[i] += q[i * n + j] * x[j];
+    }
+}
+
+/* M⁻¹ s of every batch: sums and sums of squares per unit. Returns the number of batches. */
+static size_t add_scores(struct fit *f, double *sums, double *squares)
+{
+    size_t n = f->n, used = 0;
     for (size_t b = 0; b < f->batches; b++) {
         if (f->blocks[b].head->intervals < 2)
             continue;
         load_batch(f, &f->blocks[b]);
         used++;
+        multiply(f->batch_a, f->mean, n, f->scratch);
         for (size_t i = 0; i < n; i++)
-            for (size_t j = 0; j < n; j++)
-                f->batch_c[i] -= f->batch_a[i * n + j] * f->mean[j];
+            f->batch_c[i] -= f->scratch[i];
+        multiply(f->inverse, f->batch_c, n, f->scratch);
         for (size_t i = 0; i < n; i++) {
-            double g = 0;
-            for (size_t j = 0; j < n; j++)
-                g += f->inverse[i * n + j] * f->batch_c[j];
-            sums[i] += g;
-            scores[i] += g * g;
+            sums[i] += f->scratch[i];
+            squares[i] += f->scratch[i] * f->scratch[i];
         }
     }
-    /* (M⁻¹ A M⁻¹)_ii */
-    for (size_t i = 0; i < n; i++)
-        for (size_t j = 0; j < n; j++) {
-            double ma = 0;
-            for (size_t k = 0; k < n; k++)
-                ma += f->a[j * n + k] * f->inverse[i * n + k];
-            white[i] += ma * f->inverse[i * n + j];
-        }
-    for (size_t i = 0; i < n && used > 1; i++) {
-        if (!(white[i] > 0))
+    return used;
+}
+
+/* (M⁻¹ A M⁻¹)_ii: the variance of unit i's power by white noise of variance 1. */
+static double white_variance(struct fit *f, size_t i)
+{
+    const double *row = f->inverse + i * f->n;
+    double sum = 0;
+    multiply(f->a, row, f->n, f->scratch);
+    for (size_t j = 0; j < f->n; j++)
+        sum += f->scratch[j] * row[j];
+    return sum;
+}
+
+/*
+ * By which factor the batches' scores vary more than white noise of that variance would have them: in the directions that
+ * matter, M⁻¹ s for each unit, pooled. M is in `factor`, the powers in `mean`.
+ */
+static double inflation_of(struct fit *f, double *sums, double *squares)
+{
+    double ratios = 0, count = 0;
+    gt_dense_invert(f->factor, f->n, f->inverse, f->scratch);
+    double used = (double)add_scores(f, sums, squares);
+    for (size_t i = 0; i < f->n && used > 1; i++) {
+        double white = f->noise * white_variance(f, i);
+        if (!(white > 0))
             continue;
-        double between = (scores[i] - sums[i] * sums[i] / (double)used) * (double)used / (double)(used - 1);
-        seen += between / (f->noise * white[i]);
-        expected += 1;
+        ratios += (squares[i] - sums[i] * sums[i] / used) * used / (used - 1) / white;
+        count++;
     }
-    free(sums);
-    return expected > 0 ? seen / expected : 1;
+    return count > 0 ? ratios / count : 1;
 }
 
 /* --- the result -------------------------------------------------------------------------------------------------------- */
@@ -479,8 +492,8 @@ const char *gt_regress_refusal(const struct gt_block *batches, size_t count)
 
 static void release(struct fit *f)
 {
-    double *all[] = {f->t,       f->a,     f->c,       f->factor,  f->inverse, f->mean,
-                     f->scratch, f->error, f->batch_a, f->batch_c, f->p,       f->cov};
+    double *all[] = {f->t,     f->a,    f->c,       f->factor,  f->inverse, f->mean, f->scratch,
+                     f->error, f->sums, f->squares, f->batch_a, f->batch_c, f->p,    f->cov};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         free(all[i]);
     free(f->slots);
@@ -489,7 +502,7 @@ static void release(struct fit *f)
 static enum gt_status allocate(struct fit *f)
 {
     double **matrices[] = {&f->a, &f->factor, &f->inverse, &f->batch_a, &f->cov};
-    double **vectors[] = {&f->c, &f->mean, &f->scratch, &f->error, &f->batch_c, &f->p};
+    double **vectors[] = {&f->c, &f->mean, &f->scratch, &f->error, &f->sums, &f->squares, &f->batch_c, &f->p};
     for (size_t i = 0; i < sizeof matrices / sizeof *matrices; i++)
         if (!(*matrices[i] = calloc(f->n * f->n + 1, sizeof(double))))
             return GT_E_NOMEM;
@@ -542,7 +555,7 @@ static void estimate(struct fit *f)
     f->lambda = find_lambda(f, 0);
     deviance(f, f->lambda, &found);
     f->noise = found;
-    f->inflation = inflation_of(f);
+    f->inflation = inflation_of(f, f->sums, f->squares);
     double noise = f->noise * f->inflation;
     f->lambda = find_lambda(f, noise);
     average(f, noise);

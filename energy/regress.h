@@ -33,11 +33,12 @@ enum {
 
 /* What the data could tell. */
 enum gt_resolution {
+    GT_RESOLUTION_TIME,  /* nobody asked: the split is by time */
     GT_RESOLUTION_UNIT,  /* the unit's own power */
     GT_RESOLUTION_GROUP, /* that of its group alone: units in a row that share their intervals */
     GT_RESOLUTION_BELOW  /* nothing: it has the mean power of the others, and the interval says how much they differ */
 };
-const char *gt_resolution_word(enum gt_resolution resolution); /* "unit", "group", "below resolution" */
+const char *gt_resolution_word(enum gt_resolution resolution); /* "time", "unit", "group", "below resolution" */
 
 struct gt_regress_unit {
     uint32_t slot;

@@ -86,6 +86,11 @@ struct gt_energy_source {
      * GT_E_PERM / GT_E_IO: a gap (raw is left alone). GT_E_RANGE from replay: the script is over.
      */
     enum gt_status (*read)(struct gt_source_state *state, uint64_t *raw, uint64_t *t_ns);
+    /*
+     * The same of some domains alone: bit i of `domains` asks for domain i, and only these are written to `raw`. NULL: the
+     * source cannot read single ones at the cost of one.
+     */
+    enum gt_status (*read_some)(struct gt_source_state *state, uint64_t domains, uint64_t *raw, uint64_t *t_ns);
     void (*close)(struct gt_source_state *state);
 };
 

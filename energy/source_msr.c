@@ -266,21 +266,30 @@ static enum gt_status msr_open(const struct gt_os *os, const char *spec, struct 
     return o.status;
 }
 
-static enum gt_status msr_read(struct gt_source_state *state, uint64_t *raw, uint64_t *t_ns)
+static enum gt_status msr_read_some(struct gt_source_state *state, uint64_t domains, uint64_t *raw, uint64_t *t_ns)
 {
     struct msr *m = (void *)state->bytes;
     uint64_t values[GT_SOURCE_DOMAINS] = {0};
     uint64_t before = m->os->clock_ns(m->os->state, CLOCK_MONOTONIC);
     for (int i = 0; i < m->count; i++) {
+        if (!(domains >> i & 1))
+            continue;
         int failed = read_register(m->os, m->fd[i], m->number[i], &values[i]);
         if (failed)
             return failed == -EACCES || failed == -EPERM ? GT_E_PERM : GT_E_IO;
         values[i] &= WRAP;
     }
     uint64_t after = m->os->clock_ns(m->os->state, CLOCK_MONOTONIC);
-    memcpy(raw, values, (size_t)m->count * sizeof *raw);
+    for (int i = 0; i < m->count; i++)
+        if (domains >> i & 1)
+            raw[i] = values[i];
     *t_ns = before + (after - before) / 2;
     return GT_OK;
+}
+
+static enum gt_status msr_read(struct gt_source_state *state, uint64_t *raw, uint64_t *t_ns)
+{
+    return msr_read_some(state, UINT64_MAX, raw, t_ns);
 }
 
 /* The device asks for CAP_SYS_RAWIO besides (Linux: arch/x86/kernel/msr.c), which is a lot: the other ways come first. */
@@ -318,5 +327,6 @@ const struct gt_energy_source gt_source_msr = {
     .probe = msr_probe,
     .open = msr_open,
     .read = msr_read,
+    .read_some = msr_read_some,
     .close = msr_close,
 };

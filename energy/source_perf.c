@@ -242,12 +242,14 @@ static enum gt_status perf_open(const struct gt_os *os, const char *spec, struct
     return status;
 }
 
-static enum gt_status perf_read(struct gt_source_state *state, uint64_t *raw, uint64_t *t_ns)
+static enum gt_status perf_read_some(struct gt_source_state *state, uint64_t domains, uint64_t *raw, uint64_t *t_ns)
 {
     struct perf *p = (void *)state->bytes;
     uint64_t values[GT_SOURCE_DOMAINS] = {0};
     uint64_t before = p->os->clock_ns(p->os->state, CLOCK_MONOTONIC);
     for (int i = 0; i < p->count; i++) {
+        if (!(domains >> i & 1))
+            continue;
         ssize_t n;
         do
             n = p->os->read(p->os->state, p->fd[i], &values[i], sizeof values[i]);
@@ -257,9 +259,16 @@ static enum gt_status perf_read(struct gt_source_state *state, uint64_t *raw, ui
             return n == -EACCES || n == -EPERM ? GT_E_PERM : GT_E_IO;
     }
     uint64_t after = p->os->clock_ns(p->os->state, CLOCK_MONOTONIC);
-    memcpy(raw, values, (size_t)p->count * sizeof *raw);
+    for (int i = 0; i < p->count; i++)
+        if (domains >> i & 1)
+            raw[i] = values[i];
     *t_ns = before + (after - before) / 2;
     return GT_OK;
+}
+
+static enum gt_status perf_read(struct gt_source_state *state, uint64_t *raw, uint64_t *t_ns)
+{
+    return perf_read_some(state, UINT64_MAX, raw, t_ns);
 }
 
 /*
@@ -304,5 +313,6 @@ const struct gt_energy_source gt_source_perf = {
     .probe = perf_probe,
     .open = perf_open,
     .read = perf_read,
+    .read_some = perf_read_some,
     .close = perf_close,
 };

@@ -225,20 +225,29 @@ static enum gt_status powercap_open(const struct gt_os *os, const char *spec, st
     return status;
 }
 
-static enum gt_status powercap_read(struct gt_source_state *state, uint64_t *raw, uint64_t *t_ns)
+static enum gt_status powercap_read_some(struct gt_source_state *state, uint64_t domains, uint64_t *raw, uint64_t *t_ns)
 {
     struct powercap *p = (void *)state->bytes;
     uint64_t values[GT_SOURCE_DOMAINS] = {0};
     uint64_t before = p->os->clock_ns(p->os->state, CLOCK_MONOTONIC);
     for (int i = 0; i < p->count; i++) {
+        if (!(domains >> i & 1))
+            continue;
         int failed = gt_os_pread_u64(p->os, p->fd[i], &values[i]);
         if (failed < 0)
             return failed == -EACCES || failed == -EPERM ? GT_E_PERM : GT_E_IO;
     }
     uint64_t after = p->os->clock_ns(p->os->state, CLOCK_MONOTONIC);
-    memcpy(raw, values, (size_t)p->count * sizeof *raw);
+    for (int i = 0; i < p->count; i++)
+        if (domains >> i & 1)
+            raw[i] = values[i];
     *t_ns = before + (after - before) / 2;
     return GT_OK;
+}
+
+static enum gt_status powercap_read(struct gt_source_state *state, uint64_t *raw, uint64_t *t_ns)
+{
+    return powercap_read_some(state, UINT64_MAX, raw, t_ns);
 }
 
 /* Read by the caller's own group, on exactly the counters, now and whenever the kernel makes a zone (udev(7)). */
@@ -275,5 +284,6 @@ const struct gt_energy_source gt_source_powercap = {
     .probe = powercap_probe,
     .open = powercap_open,
     .read = powercap_read,
+    .read_some = powercap_read_some,
     .close = powercap_close,
 };

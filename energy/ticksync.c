@@ -106,6 +106,16 @@ static void seek(struct gt_ticksync *s, uint64_t now_ns, bool failed)
         s->state = GT_TICKSYNC_REFUSED;
 }
 
+void gt_ticksync_fail(struct gt_ticksync *s, uint64_t now_ns)
+{
+    unsigned failures = s->failures;
+    if (s->state == GT_TICKSYNC_REFUSED)
+        return;
+    seek(s, now_ns, true);
+    s->failures = failures; /* it says nothing of the refreshes */
+    s->state = GT_TICKSYNC_SEEKING;
+}
+
 static void lock(struct gt_ticksync *s)
 {
     s->state = GT_TICKSYNC_LOCKED;

@@ -63,6 +63,9 @@ void gt_ticksync_init(struct gt_ticksync *sync, uint64_t period_ns, uint64_t str
 /* When to read next, CLOCK_MONOTONIC ns. *burst: as soon as possible after that, without sleeping in between. */
 uint64_t gt_ticksync_next(const struct gt_ticksync *sync, uint64_t now_ns, bool *burst);
 
+/* The counter could not be read: what was known of its refreshes is given up, and sought again after a while. */
+void gt_ticksync_fail(struct gt_ticksync *sync, uint64_t now_ns);
+
 /* One reading, begun and ended at these times. True: it is the counter as of *edge, which is later than the edge before. */
 bool gt_ticksync_read(struct gt_ticksync *sync, uint64_t begin_ns, uint64_t end_ns, uint64_t raw,
                       struct gt_ticksync_edge *edge);

@@ -114,7 +114,12 @@ static const struct gt_column unit_energy[] = {AS(gt_unit_energy_record, INTEGER
                                                REAL(gt_unit_energy_record, uj_per_call),
                                                REAL(gt_unit_energy_record, lo_uj),
                                                REAL(gt_unit_energy_record, hi_uj),
-                                               REAL(gt_unit_energy_record, share)};
+                                               REAL(gt_unit_energy_record, share),
+                                               TEXT(gt_unit_energy_record, resolution),
+                                               AS(gt_unit_energy_record, INTEGER, "group_idx", group),
+                                               REAL(gt_unit_energy_record, group_uj),
+                                               REAL(gt_unit_energy_record, group_lo_uj),
+                                               REAL(gt_unit_energy_record, group_hi_uj)};
 TABLE(gt_table_unit_energy, "unit_attributions", gt_unit_energy_record, unit_energy);
 
 #define I(m) INTEGER(gt_counter_record, m)
@@ -141,7 +146,9 @@ static const struct gt_column attribution[] = {TEXT(A, method),           INTEGE
                                                BOOL(A, idle_known),       FIGURE(A, units),      FIGURE(A, framework),
                                                FIGURE(A, inference),      FIGURE(A, idle),       FIGURE(A, others),
                                                FIGURE(A, unattributed),   FIGURE(A, total),      BOOL(A, unattributed_flag),
-                                               FIGURE(A, run_total),      FIGURE(A, run_job),    TEXT(A, model_row)};
+                                               FIGURE(A, run_total),      FIGURE(A, run_job),    TEXT(A, model_row),
+                                               TEXT(A, refusal),          INTEGER(A, refreshes), REAL(A, refresh_sigma_ns),
+                                               REAL(A, noise_uj),         REAL(A, spread_w),     REAL(A, inflation)};
 #undef A
 TABLE(gt_table_attribution, "attributions", gt_attribution_record, attribution);
 

@@ -90,6 +90,11 @@ struct gt_unit_energy_record {
     int64_t calls, ns;
     double uj_per_call, lo_uj, hi_uj; /* NaN when no energy is known */
     double share;                     /* of the units' energy, 0 ... 1 */
+    /* "time": split by time; "unit": its own power was measured; "group": its group's; "below resolution": neither. NULL
+     * unknown */
+    const char *resolution;
+    int64_t group;                             /* index of its group's first unit; GT_UNKNOWN: none */
+    double group_uj, group_lo_uj, group_hi_uj; /* of all of the group, per call; NaN: none */
 };
 
 /* A model's part in a run: its inferences and the energy of one. */
@@ -145,6 +150,11 @@ struct gt_attribution_record {
     bool unattributed_flag;
     struct gt_figure_uj run_total, run_job; /* the whole run: the machine (unknown where modelled), the job's attributed part */
     const char *model_row;                  /* of the wattage table, with its source and year; NULL when measured */
+    /* Method "regression" (energy/regress.h), else GT_UNKNOWN and NaN; `refusal`: why units are split by time, NULL: no
+     * question */
+    const char *refusal;
+    int64_t refreshes; /* of the counter, that the equations hold */
+    double refresh_sigma_ns, noise_uj, spread_w, inflation;
 };
 
 /* Kinds of events that change what the figures say: reports repeat their text. */

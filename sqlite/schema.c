@@ -243,7 +243,24 @@ static const char version_4[] =
 #define VERSION_5_SHARES ""
 
 /* Attribution by regression. */
-#define VERSION_5_UNITS ""
+#define VERSION_5_UNITS                                                                                                        \
+    "INSERT INTO methods VALUES('regression', 2);"                                                                             \
+    "ALTER TABLE unit_attributions ADD COLUMN resolution TEXT; ALTER TABLE unit_attributions ADD COLUMN group_idx INTEGER;"    \
+    "ALTER TABLE unit_attributions ADD COLUMN group_uj REAL; ALTER TABLE unit_attributions ADD COLUMN group_lo_uj REAL;"       \
+    "ALTER TABLE unit_attributions ADD COLUMN group_hi_uj REAL;"                                                               \
+    "UPDATE unit_attributions SET resolution = 'time';"                                                                        \
+    "ALTER TABLE attributions ADD COLUMN refusal TEXT; ALTER TABLE attributions ADD COLUMN refreshes INTEGER;"                 \
+    "ALTER TABLE attributions ADD COLUMN refresh_sigma_ns REAL; ALTER TABLE attributions ADD COLUMN noise_uj REAL;"            \
+    "ALTER TABLE attributions ADD COLUMN spread_w REAL; ALTER TABLE attributions ADD COLUMN inflation REAL;"                   \
+    "DROP VIEW v_layers;"                                                                                                      \
+    "CREATE VIEW v_layers AS SELECT p.run, m.name AS model, m.digest, m.weights, u.idx, u.name, u.op, u.macs, u.params,"       \
+    " (SELECT group_concat(name, ' + ') FROM (SELECT e.name FROM members e WHERE e.model = u.model AND e.unit = u.idx"         \
+    " ORDER BY e.position)) AS members, x.calls, x.ns, CAST(x.ns AS REAL) / x.calls AS ns_per_call, x.uj_per_call, x.lo_uj,"   \
+    " x.hi_uj, x.share, 1e3 * x.uj_per_call * x.calls / x.ns AS watts, x.resolution, x.group_idx, x.group_uj, x.group_lo_uj,"  \
+    " x.group_hi_uj, r.source, r.boundary, r.provenance, a.kind, a.method, a.version"                                          \
+    " FROM v_unit_attributions x JOIN run_models p ON p.run = x.run AND p.position = x.part JOIN runs r ON r.id = x.run"       \
+    " JOIN v_models m ON m.digest = p.model LEFT JOIN units u ON u.model = p.model AND u.idx = x.idx"                          \
+    " LEFT JOIN v_attributions a ON a.run = x.run;"
 
 static const char version_5[] = VERSION_5_GAPS VERSION_5_EVENTS VERSION_5_SHARES VERSION_5_UNITS;
 

@@ -123,10 +123,21 @@ static void begin(void *context, pid_t child, uint64_t now_ns)
     gt_runtrace_sample(&m->trace, now_ns, false);
 }
 
-static void sample(void *context, uint64_t now_ns)
+static uint64_t sample(void *context, uint64_t now_ns)
 {
     struct measuring *m = context;
     gt_runtrace_sample(&m->trace, now_ns, false);
+    return gt_runtrace_next(&m->trace);
+}
+
+/* Only the energy of units needs the times of the counters' refreshes. */
+static bool units_are_off(const struct gt_measure_options *options)
+{
+    const char *units = getenv("GREENTRACK_UNITS");
+    for (const char *const *extra = options->extra; extra && *extra; extra++)
+        if (strcmp(*extra, "GREENTRACK_UNITS=off") == 0)
+            return true;
+    return units && strcmp(units, "off") == 0;
 }
 
 static enum gt_status run_traced(struct gt_arena *arena, const struct gt_measure_options *options, const char *file,
@@ -141,6 +152,7 @@ static enum gt_status run_traced(struct gt_arena *arena, const struct gt_measure
         .parent_run_id = options->parent_run_id,
         .notes = options->notes,
         .interval_ns = options->interval_ns,
+        .follow = !units_are_off(options),
     };
     enum gt_status status = gt_runtrace_open(&m.trace, &gt_os_linux, &to, err);
     if (status != GT_OK)

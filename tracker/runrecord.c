@@ -369,6 +369,12 @@ bool gt_runrecord_attribution(const struct gt_attribution *a, bool unit_hooks, s
         .unattributed_flag = window && a->closure.unattributed_flag,
         .run_total = figure(known && machine, &a->run_total),
         .run_job = figure(known, &a->run_job),
+        .refusal = a->refusal,
+        .refreshes = number_if(a->regression.intervals > 0, a->regression.intervals),
+        .refresh_sigma_ns = a->regression.intervals ? a->regression.sigma_ns : NAN,
+        .noise_uj = a->regression.intervals ? 1e6 * a->regression.noise_j : NAN,
+        .spread_w = a->regression.intervals ? a->regression.spread_w : NAN,
+        .inflation = a->regression.intervals ? a->regression.inflation : NAN,
         .model_row = row ? gt_arena_printf(arena, "%s (%s, %d)", row->family, row->source, row->year) : NULL,
     };
     return out->method && (!row || out->model_row);
@@ -388,8 +394,8 @@ enum gt_status gt_runrecord_make(const struct gt_runrecord_input *input, struct 
     fill_events(&m);
     if (!gt_runrecord_attribution(&input->fold->attribution, m.run->unit_hooks, arena, &m.run->attribution))
         m.failed = true;
-    record->run.trace = input->fold->payload;
-    record->run.trace_bytes = input->fold->bytes;
+    record->run.trace = input->fold->kept;
+    record->run.trace_bytes = input->fold->kept_bytes;
     if (m.failed)
         return gt_err_set(err, GT_E_NOMEM, "out of memory");
     return gt_runmodels_make(input, arena, record, err);
