@@ -26,6 +26,8 @@ struct gt_os {
     int (*open_read)(void *state, const char *path);
     /* Reads up to n bytes at `offset`. Bytes read, 0 at the end, or -errno. */
     ssize_t (*pread)(void *state, int fd, void *buffer, size_t n, uint64_t offset);
+    /* Reads up to n bytes where the descriptor stands: perf events (and pipes) have no offsets. As pread. */
+    ssize_t (*read)(void *state, int fd, void *buffer, size_t n);
     void (*close)(void *state, int fd);
     /* 0, the non-zero value with which `each` stopped, or -errno. */
     int (*list)(void *state, const char *path, gt_os_name_fn *each, void *context);

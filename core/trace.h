@@ -11,8 +11,9 @@
  *            A reader takes a sealed chunk by its CRC and an open one up to the first record without its commit word.
  *   record   struct gt_trace_record, payload, padding, u32 sequence, u32 GT_TRACE_COMMIT
  *
- * Two kinds of payload: *packed* (TICK, CPU, EVENTS, TABLE, BLOCK: arrays of fixed layout, below) and *fields* (all others):
- * { u16 key, u16 bytes, value padded to 4 }, keys below; unknown keys are skipped, absent ones have no value (never zero).
+ * Two kinds of payload: *packed* (TICK, CPU, EVENTS, TABLE, BLOCK, COUNTS: arrays of fixed layout, below) and *fields* (all
+ * others): { u16 key, u16 bytes, value padded to 4 }, keys below; unknown keys are skipped, absent ones have no value (never
+ * zero).
  *
  * Files are created by trace_write.h and read (pread only, never mmap) by trace_read.h. `greentrack run` writes one trace for
  * the run (ticks, CPU time, exit status); each process that executed units writes one of its own with the same run id.
@@ -68,20 +69,22 @@ struct gt_trace_tail {
 
 /* X(name, value): record types. Never renumber. */
 #define GT_TRACE_RECORDS(X)                                                                                                    \
-    X(PROCESS, 1) /* fields: who wrote this: pid, start, exe, command line, runtime, threads */                                \
-    X(HOST, 2)    /* fields: the host class */                                                                                 \
-    X(MODEL, 3)   /* fields: a model that a runtime loaded */                                                                  \
-    X(UNIT, 4)    /* fields: one unit of a model, or a region */                                                               \
-    X(SOURCE, 5)  /* fields: an energy source; repeated DOMAIN_* groups, in order */                                           \
-    X(TICK, 6)    /* packed: one or more readings of the source */                                                             \
-    X(CPU, 7)     /* packed: one or more readings of CPU time */                                                               \
-    X(EVENTS, 8)  /* packed: unit and inference rows of one thread */                                                          \
-    X(TABLE, 9)   /* packed: calls and ns per unit of one thread; replaces earlier ones of that thread */                      \
-    X(BLOCK, 10)  /* packed: a folded block (energy/fold.h) */                                                                 \
-    X(LOSS, 11)   /* fields: something was lost: kind, count */                                                                \
-    X(NOTE, 12)   /* fields: labels (GREENTRACK_MODEL ...), items, a reason for being disabled */                              \
-    X(GAP, 13)    /* fields: the source could not be read between two times */                                                 \
-    X(END, 14)    /* fields: the writer finished: time, exit status or signal */
+    X(PROCESS, 1)  /* fields: who wrote this: pid, start, exe, command line, runtime, threads */                               \
+    X(HOST, 2)     /* fields: the host class */                                                                                \
+    X(MODEL, 3)    /* fields: a model that a runtime loaded */                                                                 \
+    X(UNIT, 4)     /* fields: one unit of a model, or a region */                                                              \
+    X(SOURCE, 5)   /* fields: an energy source; repeated DOMAIN_* groups, in order */                                          \
+    X(TICK, 6)     /* packed: one or more readings of the source */                                                            \
+    X(CPU, 7)      /* packed: one or more readings of CPU time */                                                              \
+    X(EVENTS, 8)   /* packed: unit and inference rows of one thread */                                                         \
+    X(TABLE, 9)    /* packed: calls and ns per unit of one thread; replaces earlier ones of that thread */                     \
+    X(BLOCK, 10)   /* packed: a folded block (energy/fold.h) */                                                                \
+    X(LOSS, 11)    /* fields: something was lost: kind, count */                                                               \
+    X(NOTE, 12)    /* fields: labels (GREENTRACK_MODEL ...), items, a reason for being disabled */                             \
+    X(GAP, 13)     /* fields: the source could not be read between two times */                                                \
+    X(END, 14)     /* fields: the writer finished: time, exit status or signal */                                              \
+    X(COUNTER, 16) /* fields: an event counter, EVENT_* keys: of the run, or one that units are counted by */                  \
+    X(COUNTS, 17)  /* packed: event counts per unit of the process; replaces earlier ones */
 
 enum gt_trace_type {
 #define GT_TRACE_TYPE_ENUM(name, value) GT_TRACE_##name = (value),
@@ -153,7 +156,16 @@ enum gt_trace_type {
     X(THREAD, 60)            /* u64: kernel thread id */                                                                       \
     X(SOURCE_NAME, 61)       /* string: "powercap" */                                                                          \
     X(REGION, 62)            /* u64: 1 when the unit is a region that the program named itself */                              \
-    X(ITEMS, 63)             /* u64: items that a program reported by greentrack_items() */
+    X(ITEMS, 63)             /* u64: items that a program reported by greentrack_items() */                                    \
+    X(EVENT_NAME, 70)        /* string: as it was asked for: "page-faults", "PAPI_TOT_INS" */                                  \
+    X(EVENT_INDEX, 71)       /* u64: position in the list; a later record of the same position replaces the earlier one */     \
+    X(EVENT_WEIGHT, 72)      /* u64, two's complement: what one count of this term adds to the event; absent: 1 */             \
+    X(EVENT_VALUE, 73)    /* u64, two's complement: counted; scaled where RUNNING is less than ENABLED; absent: not known */   \
+    X(EVENT_ENABLED, 74)  /* u64: ns during which it should have counted, over all threads */                                  \
+    X(EVENT_RUNNING, 75)  /* u64: ns during which it did */                                                                    \
+    X(EVENT_SCOPE, 76)    /* string: "user", or "all" with the kernel's part */                                                \
+    X(EVENT_REASON, 77)   /* string: why there is no value */                                                                  \
+    X(EVENT_PER_UNIT, 78) /* u64: 1 in a process: COUNTS rows name its EVENT_INDEX */
 
 enum gt_trace_key {
 #define GT_TRACE_KEY_ENUM(name, value) GT_KEY_##name = (value),
@@ -203,6 +215,15 @@ struct gt_trace_total {
     uint64_t calls; /* of a unit; items of an inference are summed in `items` */
     uint64_t items;
     uint64_t ns;
+};
+
+/* COUNTS payload: struct gt_trace_events (thread 0: all of the process), then rows: exact sums since the trace began. */
+struct gt_trace_count {
+    uint32_t slot;
+    uint32_t event;                  /* EVENT_INDEX of a COUNTER record of this trace */
+    uint64_t calls;                  /* of that slot, those that were counted */
+    uint64_t value;                  /* counted while it ran, not scaled */
+    uint64_t enabled_ns, running_ns; /* as the kernel tells them in between; equal: no multiplexing */
 };
 
 #endif
