@@ -53,4 +53,10 @@ ssize_t gt_os_read_text(const struct gt_os *os, const char *path, char *buffer, 
 /* Parses the whole file as one unsigned decimal number. 0, or -errno; -EINVAL when the file holds anything else. */
 int gt_os_read_u64(const struct gt_os *os, const char *path, uint64_t *value);
 
+/*
+ * A counter kept open: the number at the beginning of the file behind `fd`, up to its newline or end, however many pieces it
+ * comes in. 0, or -errno; -EINVAL when it is anything but decimal digits, so that a torn or garbled text is never a number.
+ */
+int gt_os_pread_u64(const struct gt_os *os, int fd, uint64_t *value);
+
 #endif

@@ -4,6 +4,7 @@
 #include "energy/event.h"
 #include "tracker/jobtree.h"
 #include "tracker/paths.h"
+#include "tracker/powerevents.h"
 
 #include <errno.h>
 #include <linux/magic.h>
@@ -50,7 +51,7 @@ static void check_perf(const struct gt_os *os, struct gt_arena *arena, struct gt
     check->detail = gt_arena_printf(arena, "kernel.perf_event_paranoid is %d: %s%s", level, meanings[row],
                                     root ? " (root may anyway)" : "");
     if (check->result != GT_CHECK_OK)
-        check->fix = "sudo setcap cap_perfmon+ep $(command -v greentrack)";
+        check->fix = "sudo setcap cap_perfmon+ep \"$(command -v greentrack)\"";
 }
 
 /* Can this term be counted of a process of one's own: opens it and closes it again. 0, or errno. */
@@ -274,6 +275,7 @@ size_t gt_checks_run(const struct gt_os *os, struct gt_arena *arena, const struc
         {"/dev/shm", check_shm},
         {"cgroup", check_cgroup},
         {"perf events", check_perf},
+        {"energy events", gt_powerevents_check},
         {"software events", check_software_events},
         {"hardware events", check_hardware_events},
         {"locked memory", check_memlock},
