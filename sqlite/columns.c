@@ -139,6 +139,19 @@ static const struct gt_column counter[] = {TEXT(gt_counter_record, domain),
 #undef I
 TABLE(gt_table_counter, "counters", gt_counter_record, counter);
 
+#define C gt_run_counter_record
+static const struct gt_column run_counter[] = {TEXT(C, name),          INTEGER(C, value), INTEGER(C, enabled_ns),
+                                               INTEGER(C, running_ns), TEXT(C, scope),    TEXT(C, reason)};
+#undef C
+TABLE(gt_table_run_counter, "run_counters", gt_run_counter_record, run_counter);
+
+#define C gt_unit_counter_record
+static const struct gt_column unit_counter[] = {
+    INTEGER(C, part), AS(C, INTEGER, "idx", index), TEXT(C, name),         INTEGER(C, calls),
+    REAL(C, value),   INTEGER(C, enabled_ns),       INTEGER(C, running_ns)};
+#undef C
+TABLE(gt_table_unit_counter, "unit_counters", gt_unit_counter_record, unit_counter);
+
 #define A gt_attribution_record
 static const struct gt_column attribution[] = {TEXT(A, method),           INTEGER(A, version),   TEXT(A, kind),
                                                TEXT(A, provenance),       INTEGER(A, window_ns), INTEGER(A, covered_ns),

@@ -167,6 +167,25 @@ struct gt_event_record {
     int64_t count, begin_ns, end_ns;
 };
 
+/* An event counter of a whole run. */
+struct gt_run_counter_record {
+    const char *name;               /* as asked for */
+    int64_t value;                  /* scaled where running_ns < enabled_ns; GT_UNKNOWN: absent */
+    int64_t enabled_ns, running_ns; /* when it should have counted, and when it did; over all threads */
+    const char *scope;              /* "user", "all"; NULL: absent */
+    const char *reason;             /* why it is absent; NULL */
+};
+
+/* An event counter of a unit, over all its calls that were counted. */
+struct gt_unit_counter_record {
+    int64_t part;  /* position among the run's models */
+    int64_t index; /* of the model's unit; GT_UNKNOWN: its inferences */
+    const char *name;
+    int64_t calls; /* those that were counted */
+    double value;  /* of these, scaled where running_ns < enabled_ns; NaN: it never ran */
+    int64_t enabled_ns, running_ns;
+};
+
 struct gt_run_record {
     const char *id, *parent, *series; /* parent and series NULL when there is none; series: the run whose rounds these are */
     const char *link;                 /* the run that this one outlived, or NULL */
@@ -193,6 +212,10 @@ struct gt_run_record {
     const struct gt_counter_record *counters;
     size_t event_count;
     const struct gt_event_record *events;
+    size_t run_counter_count;
+    const struct gt_run_counter_record *run_counters;
+    size_t unit_counter_count;
+    const struct gt_unit_counter_record *unit_counters;
     struct gt_attribution_record attribution; /* the current one; method NULL: none */
     const uint8_t *trace;                     /* the folded trace (a BLOCK payload); NULL none */
     size_t trace_bytes;

@@ -237,7 +237,19 @@ static const char version_4[] =
 #define VERSION_5_GAPS ""
 
 /* Event counters of runs and units. */
-#define VERSION_5_EVENTS ""
+#define VERSION_5_EVENTS                                                                                                       \
+    "CREATE TABLE run_counters(run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE, position INTEGER NOT NULL,"            \
+    " name TEXT NOT NULL, value INTEGER, enabled_ns INTEGER, running_ns INTEGER, scope TEXT, reason TEXT,"                     \
+    " PRIMARY KEY(run, position)) STRICT, WITHOUT ROWID;"                                                                      \
+    "CREATE TABLE unit_counters(run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE, position INTEGER NOT NULL,"           \
+    " part INTEGER NOT NULL, idx INTEGER, name TEXT NOT NULL, calls INTEGER, value REAL, enabled_ns INTEGER,"                  \
+    " running_ns INTEGER, PRIMARY KEY(run, position)) STRICT, WITHOUT ROWID;"                                                  \
+    "CREATE VIEW v_run_counters AS SELECT c.run, c.name, c.value, CAST(c.running_ns AS REAL) / c.enabled_ns AS counted,"       \
+    " c.scope, c.reason FROM run_counters c;"                                                                                  \
+    "CREATE VIEW v_unit_counters AS SELECT c.run, m.name AS model, m.digest, u.idx, u.name, u.op, c.name AS counter, c.calls," \
+    " c.value, c.value / c.calls AS per_call, CAST(c.running_ns AS REAL) / c.enabled_ns AS counted"                            \
+    " FROM unit_counters c JOIN run_models p ON p.run = c.run AND p.position = c.part JOIN v_models m ON m.digest = p.model"   \
+    " LEFT JOIN units u ON u.model = p.model AND u.idx = c.idx;"
 
 /* Shares of the machine on common slots of time. */
 #define VERSION_5_SHARES ""

@@ -1,4 +1,5 @@
 /* Any program, measured: process-level joules from outside, layers where the plugin finds some. */
+#include "tracker/eventchoice.h"
 #include "tracker/ingest.h"
 #include "tracker/measure.h"
 #include "tracker/summary.h"
@@ -34,6 +35,9 @@ static enum gt_status settle(struct gt_tracker *tracker, struct gt_measure_optio
         .outside = say_outside,
         .context = tracker,
     };
+    enum gt_status status = gt_eventchoice(tracker, &options->events, &options->unit_events, err);
+    if (status != GT_OK)
+        return status;
     return gt_runtrace_interval(interval->count ? interval->number : NAN, &options->interval_ns, err);
 }
 

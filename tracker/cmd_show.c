@@ -329,6 +329,72 @@ static void add_counters(struct showing *s)
     }
 }
 
+/* Of the whole run. `counted`: the part of the time that the event had a counter; below 1 the value is scaled up. */
+static void add_run_counters(struct showing *s)
+{
+    static const struct gt_column columns[] = {
+        {"name", NULL, GT_Q_TEXT, 0},
+        {"value", NULL, GT_Q_INTEGER, 0},
+        {"counted", NULL, GT_Q_SHARE, 0},
+        {"enabled_ns", NULL, GT_Q_INTEGER, GT_COLUMN_DATA_ONLY},
+        {"running_ns", NULL, GT_Q_INTEGER, GT_COLUMN_DATA_ONLY},
+        {"scope", NULL, GT_Q_TEXT, 0},
+        {"reason", "absent", GT_Q_TEXT, 0},
+    };
+    struct gt_section *section =
+        gt_document_section(s->document, GT_SECTION_TABLE, "event_counters", "event counters", columns, COUNT(columns));
+    for (size_t i = 0; i < s->run->run_counter_count; i++) {
+        const struct gt_run_counter_record *c = &s->run->run_counters[i];
+        const struct gt_value values[COUNT(columns)] = {
+            gt_value_text(c->name),
+            gt_output_known(c->value),
+            gt_value_f64_if(c->enabled_ns > 0, (double)c->running_ns / (double)c->enabled_ns),
+            gt_output_known(c->enabled_ns),
+            gt_output_known(c->running_ns),
+            gt_value_text(c->scope),
+            gt_value_text(c->reason),
+        };
+        gt_section_row(section, values, COUNT(values));
+    }
+}
+
+/* The layer's name; an inference as a whole has none. */
+static const char *counted_name(struct showing *s, const struct gt_unit_counter_record *c, const char **model_name)
+{
+    const struct gt_model_record *model = NULL;
+    if (c->part >= 0 && (size_t)c->part < s->run->model_count)
+        model = model_of(s, s->run->models[c->part].model);
+    const struct gt_unit_record *unit = unit_of(model, c->index);
+    *model_name = model ? model->name : NULL;
+    return unit ? unit->name : NULL;
+}
+
+static void add_unit_counters(struct showing *s)
+{
+    static const struct gt_column columns[] = {
+        {"model", NULL, GT_Q_TEXT, 0},    {"layer", NULL, GT_Q_TEXT, GT_COLUMN_ELASTIC},   {"counter", NULL, GT_Q_TEXT, 0},
+        {"calls", NULL, GT_Q_INTEGER, 0}, {"value", NULL, GT_Q_REAL, GT_COLUMN_DATA_ONLY}, {"per_call", NULL, GT_Q_REAL, 0},
+        {"counted", NULL, GT_Q_SHARE, 0},
+    };
+    struct gt_section *section =
+        gt_document_section(s->document, GT_SECTION_TABLE, "unit_counters",
+                            "event counters of layers, of the calls that were counted", columns, COUNT(columns));
+    for (size_t i = 0; i < s->run->unit_counter_count; i++) {
+        const struct gt_unit_counter_record *c = &s->run->unit_counters[i];
+        const char *model, *name = counted_name(s, c, &model);
+        const struct gt_value values[COUNT(columns)] = {
+            gt_value_text(model),
+            gt_value_text(c->index == GT_UNKNOWN ? "(inference)" : name),
+            gt_value_text(c->name),
+            gt_output_known(c->calls),
+            gt_value_f64(c->value),
+            gt_value_f64_if(c->calls > 0, c->value / (double)c->calls),
+            gt_value_f64_if(c->enabled_ns > 0, (double)c->running_ns / (double)c->enabled_ns),
+        };
+        gt_section_row(section, values, COUNT(values));
+    }
+}
+
 static void add_processes(struct showing *s)
 {
     static const struct gt_column columns[] = {{"pid", NULL, GT_Q_INTEGER, 0},
@@ -411,6 +477,8 @@ int gt_cmd_show(struct gt_tracker *tracker)
     add_models(&s);
     add_layers(&s);
     add_counters(&s);
+    add_run_counters(&s);
+    add_unit_counters(&s);
     add_processes(&s);
     add_children(&s);
     add_events(&s);

@@ -1,5 +1,6 @@
 #include "tracker/evalrun.h"
 
+#include "tracker/eventchoice.h"
 #include "tracker/paths.h"
 #include "tracker/quote.h"
 
@@ -22,6 +23,7 @@ struct evaluating {
     struct gt_evalrun *eval;
     const char *gtcnn, *source, *spool, *folder;
     uint64_t interval_ns;
+    const struct gt_event_list *events, *unit_events;
     uint8_t enclosing[GT_TRACE_ID_BYTES];
     bool enclosed;
     struct gt_runtrace series; /* open when eval->series */
@@ -94,6 +96,8 @@ static bool run_job(struct evaluating *e, struct arguments *a, const char *const
                                          : NULL,
         .extra = extra,
         .notes = notes,
+        .events = e->events,
+        .unit_events = e->unit_events,
         .output = e->silence,
         .outside = say_outside,
         .context = e->tracker,
@@ -273,6 +277,8 @@ static enum gt_status prepare(struct evaluating *e)
         status = gt_paths_spool(&e->tracker->arena, &e->spool, e->err);
     if (status == GT_OK)
         status = gt_runtrace_interval(interval->count ? interval->number : NAN, &e->interval_ns, e->err);
+    if (status == GT_OK)
+        status = gt_eventchoice(e->tracker, &e->events, &e->unit_events, e->err);
     if (status != GT_OK)
         return status;
     e->source = gt_runtrace_source(gt_tracker_text(e->tracker, GT_OPT_ENERGY_SOURCE, NULL));

@@ -55,6 +55,11 @@ enum gt_option_kind {
       "where joules come from: auto, or a source that `greentrack doctor` lists, as perf, powercap, hwmon:NAME or "            \
       "replay:FILE (default: GREENTRACK_ENERGY_SOURCE, or auto)")                                                              \
     X(INTERVAL, "interval", 0, NUMBER, "MS", "", 1, 60000, "time between two readings in milliseconds (default: 10)")          \
+    X(COUNTERS, "counters", 0, TEXT, "LIST", "", 0, 0,                                                                         \
+      "event counters of the whole run, by commas: task-clock, page-faults, minor-faults, major-faults, context-switches, "    \
+      "cpu-migrations, PAPI_..., libpfm4's names, or none (default: task-clock,page-faults,context-switches,cpu-migrations)")  \
+    X(UNIT_COUNTERS, "unit-counters", 0, TEXT, "LIST", "", 0, 0,                                                               \
+      "event counters of every unit, in the job itself: those that it can read without a system call (default: none)")         \
     X(OUTPUT, "output", 'o', FILE, "FILE", "", 0, 0, "write there instead of to standard output, atomically")                  \
     X(OLDER, "older-than", 0, NUMBER, "DAYS", "", 0, 36500, "only runs that began more than DAYS ago")                         \
     X(KEEP, "keep", 0, COUNT, "N", "", 0, 1e9, "keep the N newest")                                                            \

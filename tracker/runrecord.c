@@ -1,6 +1,7 @@
 #include "tracker/runrecord.h"
 
 #include "core/text.h"
+#include "tracker/runcounters.h"
 #include "tracker/runmodels.h"
 
 #include <math.h>
@@ -398,5 +399,6 @@ enum gt_status gt_runrecord_make(const struct gt_runrecord_input *input, struct 
     record->run.trace_bytes = input->fold->kept_bytes;
     if (m.failed)
         return gt_err_set(err, GT_E_NOMEM, "out of memory");
-    return gt_runmodels_make(input, arena, record, err);
+    enum gt_status status = gt_runmodels_make(input, arena, record, err);
+    return status == GT_OK ? gt_runcounters_make(input, arena, &record->run, err) : status;
 }

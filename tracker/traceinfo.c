@@ -383,6 +383,44 @@ static enum gt_status read_block(struct pass *p, const struct gt_trace_view *rec
     return GT_OK;
 }
 
+static enum gt_status read_counter(struct pass *p, const struct gt_trace_view *record)
+{
+    uint64_t index, value = 0, weight = 1;
+    if (!gt_trace_find_u64(record, GT_KEY_EVENT_INDEX, &index) || index >= GT_TRACEINFO_COUNTERS)
+        return GT_OK;
+    struct gt_trace_counter *counter = &p->info->counters[index];
+    *counter = (struct gt_trace_counter){.name = text_of(p, record, GT_KEY_EVENT_NAME),
+                                         .scope = text_of(p, record, GT_KEY_EVENT_SCOPE),
+                                         .reason = text_of(p, record, GT_KEY_EVENT_REASON)};
+    counter->has_value = gt_trace_find_u64(record, GT_KEY_EVENT_VALUE, &value);
+    gt_trace_find_u64(record, GT_KEY_EVENT_WEIGHT, &weight);
+    gt_trace_find_u64(record, GT_KEY_EVENT_ENABLED, &counter->enabled_ns);
+    gt_trace_find_u64(record, GT_KEY_EVENT_RUNNING, &counter->running_ns);
+    counter->value = (int64_t)value;
+    counter->weight = (int64_t)weight;
+    return GT_OK;
+}
+
+/* Each record has all sums: the last one is kept, in memory that grows with the number of units alone. */
+static enum gt_status read_counts(struct pass *p, const struct gt_trace_view *record)
+{
+    struct gt_trace_info *info = p->info;
+    const struct gt_trace_count *rows;
+    uint32_t count;
+    if (gt_trace_view_counts(record, &count, &rows) != GT_OK || count > GT_TRACEINFO_COUNTS)
+        return GT_OK;
+    if (count > info->count_room) {
+        info->counts = gt_arena_alloc(p->arena, 2 * (size_t)count, sizeof *rows);
+        if (!info->counts)
+            return no_memory(p);
+        info->count_room = 2 * (size_t)count;
+    }
+    if (count > 0)
+        memcpy(info->counts, rows, count * sizeof *rows);
+    info->count_rows = count;
+    return GT_OK;
+}
+
 typedef enum gt_status record_fn(struct pass *p, const struct gt_trace_view *record);
 
 static record_fn *const readers[] = {
@@ -390,7 +428,8 @@ static record_fn *const readers[] = {
     [GT_TRACE_UNIT] = read_unit,       [GT_TRACE_SOURCE] = read_source, [GT_TRACE_TICK] = read_ticks,
     [GT_TRACE_CPU] = read_cpu,         [GT_TRACE_EVENTS] = read_events, [GT_TRACE_TABLE] = read_table,
     [GT_TRACE_GAP] = read_gap,         [GT_TRACE_BLOCK] = read_block,   [GT_TRACE_LOSS] = read_loss,
-    [GT_TRACE_NOTE] = read_note,       [GT_TRACE_END] = read_end,
+    [GT_TRACE_NOTE] = read_note,       [GT_TRACE_END] = read_end,       [GT_TRACE_COUNTER] = read_counter,
+    [GT_TRACE_COUNTS] = read_counts,
 };
 
 enum gt_status gt_traceinfo_read(struct gt_trace_reader *reader, struct gt_arena *arena, struct gt_trace_info *info,

@@ -12,6 +12,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -512,6 +513,88 @@ static void an_absent_spool_is_empty(void **state)
     assert_int_equal(counts.traces, 0);
 }
 
+static void counter(struct trace *t, uint64_t index, const char *name, int64_t weight, const int64_t *value, const char *reason)
+{
+    gt_trace_write_begin(&t->writer, GT_TRACE_COUNTER);
+    gt_trace_write_string(&t->writer, GT_KEY_EVENT_NAME, name);
+    gt_trace_write_u64(&t->writer, GT_KEY_EVENT_INDEX, index);
+    gt_trace_write_u64(&t->writer, GT_KEY_EVENT_WEIGHT, (uint64_t)weight);
+    if (value) {
+        gt_trace_write_u64(&t->writer, GT_KEY_EVENT_VALUE, (uint64_t)*value);
+        gt_trace_write_u64(&t->writer, GT_KEY_EVENT_ENABLED, 100);
+        gt_trace_write_u64(&t->writer, GT_KEY_EVENT_RUNNING, 50);
+    }
+    gt_trace_write_string(&t->writer, GT_KEY_EVENT_SCOPE, value ? "user" : NULL);
+    gt_trace_write_string(&t->writer, GT_KEY_EVENT_REASON, reason);
+    gt_trace_write_commit(&t->writer);
+}
+
+/* A process's counts of its first unit, times `factor`: a plain event, and the two terms of another; one of them shared out. */
+static void counts(struct trace *t, uint64_t factor)
+{
+    struct {
+        struct gt_trace_events head;
+        struct gt_trace_count rows[5];
+    } all = {{0, 5, 0},
+             {{0, 0, factor, 1000 * factor, 10, 10},
+              {0, 1, factor, 100 * factor, 40, 10},
+              {0, 2, factor, 30 * factor, 10, 10},
+              {GT_TRACE_SLOT_INFER, 0, 1, 77, 10, 0},
+              {0, 9, 1, 5, 1, 1}}}; /* of an event that nobody has described */
+    gt_trace_write_begin(&t->writer, GT_TRACE_COUNTS);
+    gt_trace_write_raw(&t->writer, &all, sizeof all);
+    gt_trace_write_commit(&t->writer);
+}
+
+/* Later records replace earlier ones; processes of one model are summed; a sum is scaled term by term; absent is not zero. */
+static void stores_event_counters(void **state)
+{
+    static struct trace run, processes[2];
+    static const int64_t early = 5, late = -7;
+    struct gt_arena arena = {0};
+    (void)state;
+    create(&run, GT_TRACE_ROLE_RUN, NULL, NULL);
+    describe(&run, true);
+    samples(&run, 0, 100);
+    counter(&run, 0, "sub", 1, &early, NULL);
+    counter(&run, 1, "hw", 1, NULL, "no PMU");
+    counter(&run, 0, "sub", 1, &late, NULL);
+    counter(&run, 64, "beyond the limit", 1, &late, NULL);
+    for (unsigned i = 0; i < 2; i++) {
+        struct trace *t = &processes[i];
+        create(t, GT_TRACE_ROLE_PROCESS, run.header.run_id, NULL);
+        model(t);
+        inference(t, 20 + 30 * i);
+        counter(t, 0, "cycles", 1, NULL, NULL);
+        counter(t, 1, "ops", 4, NULL, NULL);
+        counter(t, 2, "ops", -1, NULL, NULL);
+        counts(t, 9);
+        counts(t, i + 1);
+        finish(t, 90);
+    }
+    finish(&run, 100);
+    assert_int_equal(ingest().closed, 1);
+    struct gt_run_record *record = stored(run.header.run_id, &arena);
+    assert_int_equal(record->run_counter_count, 2);
+    assert_int_equal(record->run_counters[0].value, -7);
+    assert_int_equal(record->run_counters[0].running_ns, 50);
+    assert_string_equal(record->run_counters[0].scope, "user");
+    assert_int_equal(record->run_counters[1].value, GT_UNKNOWN);
+    assert_int_equal(record->run_counters[1].enabled_ns, GT_UNKNOWN);
+    assert_string_equal(record->run_counters[1].reason, "no PMU");
+    assert_int_equal(record->unit_counter_count, 3);
+    const struct gt_unit_counter_record *infer = &record->unit_counters[0], *cycles = infer + 1, *ops = infer + 2;
+    assert_int_equal(infer->index, GT_UNKNOWN);
+    assert_true(isnan(infer->value)); /* it never ran: not 0, and not 77 */
+    assert_string_equal(cycles->name, "cycles");
+    assert_true(cycles->part == 0 && cycles->index == 0 && cycles->calls == 3);
+    assert_true(cycles->value == 3000);
+    assert_string_equal(ops->name, "ops");
+    assert_int_equal(ops->calls, 3);
+    assert_true(ops->value == 3 * (4 * 400 - 30));
+    gt_arena_free(&arena);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -544,6 +627,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(counts_calls_without_rows, set_up, tear_down),
         cmocka_unit_test_setup_teardown(splits_off_what_outlived, set_up, tear_down),
         cmocka_unit_test_setup_teardown(moves_bad_traces_aside, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(stores_event_counters, set_up, tear_down),
         cmocka_unit_test_setup_teardown(many_ingest_at_once, set_up, tear_down),
         cmocka_unit_test(an_absent_spool_is_empty),
     };
