@@ -3,6 +3,7 @@
 #include "core/text.h"
 #include "energy/origin.h"
 #include "tracker/job.h"
+#include "tracker/measured.h"
 #include "tracker/paths.h"
 #include "tracker/runtrace_records.h"
 
@@ -55,7 +56,8 @@ enum gt_status gt_runtrace_interval(double given_ms, uint64_t *interval_ns, stru
     return GT_OK;
 }
 
-static enum gt_status open_source(struct gt_runtrace *trace, const struct gt_os *os, const char *text, struct gt_err *err)
+static enum gt_status open_source(struct gt_runtrace *trace, const struct gt_os *os, const char *text, bool measured,
+                                  struct gt_err *err)
 {
     const char *spec = NULL;
     bool best = strcmp(text, "auto") == 0;
@@ -65,6 +67,10 @@ static enum gt_status open_source(struct gt_runtrace *trace, const struct gt_os 
     enum gt_status status = trace->source->open(os, spec, trace->state, &trace->desc, err);
     if (status != GT_OK)
         return status;
+    if (measured && !gt_provenance_has_counters(trace->desc.provenance)) {
+        trace->source->close(trace->state);
+        return gt_measured_refuse(os, trace->source, best, err);
+    }
     trace->reading = trace->desc.domain_count > 0;
     if (!trace->reading)
         trace->source->close(trace->state);
@@ -149,7 +155,7 @@ enum gt_status gt_runtrace_open(struct gt_runtrace *trace, const struct gt_os *o
     trace->state = aligned_alloc(16, sizeof *trace->state);
     enum gt_status status = trace->buffer && trace->state ? GT_OK : gt_err_set(err, GT_E_NOMEM, "out of memory");
     if (status == GT_OK)
-        status = open_source(trace, os, options->source, err);
+        status = open_source(trace, os, options->source, options->measured, err);
     if (status == GT_OK)
         status = open_spool(trace, options->spool, err);
     if (status == GT_OK)
@@ -172,14 +178,21 @@ enum gt_status gt_runtrace_open(struct gt_runtrace *trace, const struct gt_os *o
     return GT_OK;
 }
 
-/* The counters; a failure begins a gap, the next success ends it, the script's end ends reading. */
-static void read_source(struct gt_runtrace *trace, uint64_t now_ns)
+/*
+ * The counters; a failure begins a gap, the next success ends it, the script's end ends reading. The time of the reading, 0
+ * when there is none. `last`: at the job's end.
+ */
+static uint64_t read_source(struct gt_runtrace *trace, uint64_t now_ns, bool last)
 {
     struct {
         struct gt_trace_ticks head;
         uint64_t row[1 + GT_SOURCE_DOMAINS];
     } tick = {.head = {1, (uint32_t)trace->desc.domain_count}};
-    enum gt_status status = trace->source->read(trace->state, tick.row + 1, &tick.row[0]);
+    enum gt_status status = last && trace->source->finish
+                                ? trace->source->finish(trace->state, now_ns, tick.row + 1, &tick.row[0])
+                                : trace->source->read(trace->state, tick.row + 1, &tick.row[0]);
+    if (status == GT_E_BUSY)
+        return 0;
     if (status == GT_E_RANGE) {
         trace->reading = false;
         trace->source->close(trace->state);
@@ -187,7 +200,7 @@ static void read_source(struct gt_runtrace *trace, uint64_t now_ns)
     if (status != GT_OK) {
         if (!trace->gap_begin_ns)
             trace->gap_begin_ns = now_ns;
-        return;
+        return 0;
     }
     if (trace->gap_begin_ns) {
         gt_trace_write_begin(&trace->writer, GT_TRACE_GAP);
@@ -199,6 +212,7 @@ static void read_source(struct gt_runtrace *trace, uint64_t now_ns)
     gt_trace_write_begin(&trace->writer, GT_TRACE_TICK);
     gt_trace_write_raw(&trace->writer, &tick, sizeof tick.head + (1 + tick.head.domains) * sizeof *tick.row);
     gt_trace_write_commit(&trace->writer);
+    return tick.row[0];
 }
 
 static void read_cpu(struct gt_runtrace *trace, uint64_t now_ns)
@@ -219,8 +233,9 @@ void gt_runtrace_sample(struct gt_runtrace *trace, uint64_t now_ns, bool last)
 {
     if (now_ns < trace->next_row_ns && !last)
         return;
-    if (trace->reading)
-        read_source(trace, now_ns);
+    uint64_t told_ns = trace->reading ? read_source(trace, now_ns, last) : 0;
+    while (last && trace->reading && trace->source->finish && told_ns > 0 && told_ns < now_ns)
+        told_ns = read_source(trace, now_ns, last);
     read_cpu(trace, now_ns);
     if (gt_trace_write_bytes_total(&trace->writer) > trace->limit_bytes)
         trace->spacing_ns = COARSE_NS;
