@@ -276,7 +276,7 @@ $(foreach t,$(notdir $(basename $(TEST_SRC))),$(eval $(call unit_test,$(t))))
 $(filter $(O)/tests/unit/tracker_%,$(TESTS)): $(O)/libgtcnn.so
 EXTRA_tracker = -L$(O) -lgtcnn -Wl,-rpath,$(abspath $(O))
 
-$(O)/tests/fuzz/%: $(O)/tests/fuzz/%.o $(O)/libgtcnncli.a $(O)/libgtcnn-objects.a $(LIBS_energy)
+$(O)/tests/fuzz/%: $(O)/tests/fuzz/%.o $(O)/libgtcnncli.a $(O)/libgtcnn-objects.a $(LIBS_heavy)
 	$(Q)$(LINK) -fsanitize=fuzzer -o $@ $^ $(EXT_gtcnncli)
 
 $(O)/tests/host/%: tests/host/%.c $(O)/libgtcnn.so $(LIBS_core) $(O)/flags

@@ -47,12 +47,8 @@ uint64_t gt_papi_counter_take(struct gt_papi_counter *c, int64_t value)
             return 0;
         /* It fell: what stood there was the absolute value at the start. It grew: the start had passed already. */
         c->moved = true;
-        c->start_known = value < c->first && c->first <= c->range;
+        c->start_known = value > 0 && value < c->first && c->first <= c->range;
         c->start = c->start_known ? c->first : 0;
-        if (!c->start_known) {
-            c->since = value > 0 ? value : 0;
-            return (uint64_t)c->since;
-        }
     }
     c->since = c->range > 0 ? since_start(c, value) : value > 0 ? value : 0;
     return (uint64_t)c->since;

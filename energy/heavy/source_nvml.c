@@ -196,7 +196,7 @@ static enum gt_status nvml_open(const struct gt_os *os, const char *spec, struct
 static enum gt_status nvml_read(struct gt_source_state *state, uint64_t *raw, uint64_t *t_ns)
 {
     struct nvml *n = *slot(state);
-    uint64_t values[GPUS_MOST], before = n->os->clock_ns(n->os->state, CLOCK_MONOTONIC);
+    uint64_t values[GPUS_MOST] = {0}, before = n->os->clock_ns(n->os->state, CLOCK_MONOTONIC);
     for (int i = 0; i < n->gpus; i++) {
         struct gpu *gpu = &n->gpu[i];
         unsigned long long mj = 0;

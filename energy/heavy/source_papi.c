@@ -385,7 +385,7 @@ static enum gt_status papi_open(const struct gt_os *os, const char *spec, struct
 static enum gt_status papi_read(struct gt_source_state *state, uint64_t *raw, uint64_t *t_ns)
 {
     struct papi *p = *slot(state);
-    uint64_t values[GT_SOURCE_DOMAINS], before = p->os->clock_ns(p->os->state, CLOCK_MONOTONIC);
+    uint64_t values[GT_SOURCE_DOMAINS] = {0}, before = p->os->clock_ns(p->os->state, CLOCK_MONOTONIC);
     if (!take_values(p, values))
         return GT_E_IO;
     uint64_t after = p->os->clock_ns(p->os->state, CLOCK_MONOTONIC);
