@@ -233,10 +233,14 @@ void gt_runtrace_sample(struct gt_runtrace *trace, uint64_t now_ns, bool last)
 {
     if (now_ns < trace->next_row_ns && !last)
         return;
+    bool finish = last && trace->reading && trace->source->finish;
+    if (finish)
+        read_cpu(trace, now_ns); /* the source may wait, and that time is not the job's */
     uint64_t told_ns = trace->reading ? read_source(trace, now_ns, last) : 0;
-    while (last && trace->reading && trace->source->finish && told_ns > 0 && told_ns < now_ns)
+    while (finish && told_ns > 0 && told_ns < now_ns)
         told_ns = read_source(trace, now_ns, last);
-    read_cpu(trace, now_ns);
+    if (!finish)
+        read_cpu(trace, now_ns);
     if (gt_trace_write_bytes_total(&trace->writer) > trace->limit_bytes)
         trace->spacing_ns = COARSE_NS;
     trace->next_row_ns = now_ns + trace->spacing_ns;
