@@ -153,7 +153,9 @@ enum gt_trace_type {
     X(THREAD, 60)            /* u64: kernel thread id */                                                                       \
     X(SOURCE_NAME, 61)       /* string: "powercap" */                                                                          \
     X(REGION, 62)            /* u64: 1 when the unit is a region that the program named itself */                              \
-    X(ITEMS, 63)             /* u64: items that a program reported by greentrack_items() */
+    X(ITEMS, 63)             /* u64: items that a program reported by greentrack_items() */                                    \
+    X(DOMAIN_MIRROR, 64)     /* u64: index of the domain whose energy this one shows once more */                              \
+    X(SOURCE_NOTE, 65)       /* string: what readers of the source's figures should know */
 
 enum gt_trace_key {
 #define GT_TRACE_KEY_ENUM(name, value) GT_KEY_##name = (value),

@@ -297,18 +297,34 @@ static void counter_events(struct making *m, struct gt_event_record *rows, size_
     }
 }
 
+/* Counters that are added up, and may be one. */
+static void alike_event(struct making *m, struct gt_event_record *rows, size_t *count)
+{
+    const struct gt_runfold *fold = m->input->fold;
+    int a, b;
+    if (!fold->has_ticks || !gt_alike_find(&fold->alike, &fold->desc, &a, &b))
+        return;
+    const char *what = gt_arena_printf(m->arena,
+                                       "%s (counter %d) and %s (counter %d) move alike: if they count one energy twice, the "
+                                       "total is too high",
+                                       fold->desc.domains[a].name, a, fold->desc.domains[b].name, b);
+    m->failed = m->failed || !what;
+    add_event(m, rows, count, GT_EVENT_COUNTER, what, GT_UNKNOWN);
+}
+
 static void fill_events(struct making *m)
 {
     const struct gt_runfold_input *traces = m->input->traces;
     size_t room = traces->run ? traces->run->info->loss_count + traces->run->info->note_count + 1 : 0, count = 0;
     for (size_t i = 0; i < traces->process_count; i++)
         room += traces->processes[i].info->loss_count + traces->processes[i].info->note_count + 1;
-    room += WINDOW_REASONS + COUNTER_REASONS * (size_t)m->input->fold->desc.domain_count;
+    room += 1 + WINDOW_REASONS + COUNTER_REASONS * (size_t)m->input->fold->desc.domain_count;
     struct gt_event_record *rows = take(m, room, sizeof *rows);
     if (!rows)
         return;
     window_events(m, rows, &count);
     counter_events(m, rows, &count);
+    alike_event(m, rows, &count);
     if (traces->run)
         trace_events(m, traces->run->info, rows, &count);
     for (size_t i = 0; i < traces->process_count; i++)
