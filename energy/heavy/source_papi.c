@@ -24,6 +24,8 @@ static const uint64_t SETTLE_NS = 20000000, POLL_NS = 200000, HOLE_NS = 10000000
 static const char *const preferred[] = {"powercap", "rapl", "cray_pm", "nvml"};
 enum { PREFERRED = sizeof preferred / sizeof *preferred };
 
+#define RANGE_EVENT "MAX_ENERGY_RANGE_UJ"
+
 /* On the heap: the state holds its address. */
 struct papi {
     const struct gt_os *os;
@@ -146,36 +148,40 @@ static void pause_shortly(struct papi *p)
     p->os->sleep_until(p->os->state, p->os->clock_ns(p->os->state, CLOCK_MONOTONIC) + POLL_NS);
 }
 
-/* powercap: each zone's own range, an event that is returned as it is; 0 where there is none. */
-static enum gt_status read_ranges(struct papi *p, int component, uint64_t *ranges, struct gt_err *err)
+/* A range: an event whose value PAPI returns as it is. 0 when it cannot be read. */
+static uint64_t read_range(struct papi *p, int component, int code)
 {
-    int codes[GT_SOURCE_DOMAINS], at[GT_SOURCE_DOMAINS], n = 0, set;
-    long long values[GT_SOURCE_DOMAINS] = {0};
-    char name[96];
-    for (int i = 0; i < p->count; i++) {
-        sibling(&p->events[i], "MAX_ENERGY_RANGE_UJ", name, sizeof name);
-        if (!find_event(p, component, name, &codes[n]))
-            continue;
-        at[n++] = i;
-    }
-    enum gt_status status = n ? start_set(p, component, codes, n, &set, err) : GT_OK;
-    if (status != GT_OK || n == 0)
-        return status;
-    if (p->call.read(set, values) == PAPI_OK)
-        for (int i = 0; i < n; i++)
-            ranges[at[i]] = values[i] > 0 ? (uint64_t)values[i] : 0;
+    long long value = 0;
+    int set;
+    if (start_set(p, component, &code, 1, &set, NULL) != GT_OK)
+        return 0;
+    if (p->call.read(set, &value) != PAPI_OK)
+        value = 0;
     close_set(p, &set, true);
-    return GT_OK;
+    return value > 0 ? (uint64_t)value : 0;
 }
 
-/* The range that PAPI takes for every zone of that kind: the last one's. An event asked for alone is taken for the last. */
-static uint64_t global_range(const struct papi *p, const uint64_t *ranges, int i)
+/* The range that powercap takes for every package zone (or every subzone): that of the last one. 0: none. */
+static uint64_t global_range(struct papi *p, int component, bool subzones)
 {
-    uint64_t last = 0;
-    for (int k = 0; k < p->count; k++)
-        if ((p->events[k].sub < 0) == (p->events[i].sub < 0) && ranges[k])
-            last = ranges[k];
-    return last;
+    int code = (int)PAPI_NATIVE_MASK, modifier = PAPI_ENUM_FIRST, last = 0;
+    while (next_event(p, component, &code, &modifier))
+        if (strstr(p->info.symbol, RANGE_EVENT) && (strstr(p->info.symbol, "_SUBZONE") != NULL) == subzones)
+            last = code;
+    return last ? read_range(p, component, last) : 0;
+}
+
+/* powercap: each zone's own range, which tells where it wraps, and what PAPI takes it for. */
+static void find_powercap_ranges(struct papi *p, int component, uint64_t *ranges)
+{
+    uint64_t zones = global_range(p, component, false), subzones = global_range(p, component, true);
+    char name[96];
+    int code;
+    for (int i = 0; i < p->count; i++) {
+        if (find_event(p, component, sibling(&p->events[i], RANGE_EVENT, name, sizeof name), &code))
+            ranges[i] = read_range(p, component, code);
+        gt_papi_counter_init(&p->counters[i], ranges[i], p->events[i].sub < 0 ? zones : subzones);
+    }
 }
 
 /* rapl: nanojoules beside counts, until every register has moved; the unit tells where it wraps. */
@@ -250,14 +256,13 @@ static enum gt_status start(struct papi *p, int component, const char *name, str
     uint64_t ranges[GT_SOURCE_DOMAINS] = {0};
     int codes[GT_SOURCE_DOMAINS];
     p->powercap = strcmp(name, "powercap") == 0;
-    enum gt_status status = p->powercap                 ? read_ranges(p, component, ranges, err)
-                            : strcmp(name, "rapl") == 0 ? find_rapl_ranges(p, component, ranges, err)
-                                                        : GT_OK;
+    if (p->powercap)
+        find_powercap_ranges(p, component, ranges);
+    enum gt_status status = strcmp(name, "rapl") == 0 ? find_rapl_ranges(p, component, ranges, err) : GT_OK;
     if (status != GT_OK)
         return status;
     for (int i = 0; i < p->count; i++) {
         codes[i] = p->events[i].code;
-        gt_papi_counter_init(&p->counters[i], ranges[i], global_range(p, ranges, i));
         gt_integrate_init(&p->powers[i]);
         desc->domains[i].wrap_count = ranges[i];
         if (p->events[i].power)
@@ -279,7 +284,12 @@ static enum gt_status describe(struct papi *p, int component, const char *name, 
     enum gt_status status = collect(p, component, name, only, err);
     if (status == GT_OK && strcmp(name, "powercap") == 0)
         name_zones(p, component);
-    return status == GT_OK ? gt_papi_events_describe(name, p->events, p->count, desc, err) : status;
+    if (status == GT_OK)
+        status = gt_papi_events_describe(name, p->events, p->count, desc, err);
+    /* One event is no more than itself, however many packages there are. */
+    if (status == GT_OK && only)
+        gt_scan_copy(desc->boundary, sizeof desc->boundary, p->events[0].domain, strlen(p->events[0].domain));
+    return status;
 }
 
 static enum gt_status open_named(struct papi *p, const char *spec, struct gt_source_desc *desc, struct gt_err *err)

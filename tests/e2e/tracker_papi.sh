@@ -46,6 +46,10 @@ measure papi 0.6
 watts_between 107.4 108.6 powercap
 got=$(query '[.energy.source, .energy.boundary, .energy.provenance, ([.counters[].wraps] | add)]' <<<"$ran")
 [ "$got" = '["papi powercap","package+dram","measured",0]' ] || fail "powercap: $got"
+# One zone of it: the range that PAPI takes is that of a zone which is not read.
+measure papi:powercap:::ENERGY_UJ:ZONE0 0.4
+watts_between 39.7 40.4 "one zone"
+[ "$(query .energy.boundary <<<"$ran")" = package-0 ] || fail "one zone: boundary"
 
 # auto takes it, too, where the machine shows no counter of its own; doctor says what is disabled.
 "$G" doctor --format json | query '.sources[] | select(.source == "papi") | [.result, (.detail | contains("papi powercap"))]' |
