@@ -36,7 +36,8 @@ static const struct gt_energy_source *choose(struct gt_sampler *s, const char **
     const struct gt_energy_source *source = gt_source_find(name, spec);
     if (source && source->light)
         return source;
-    gt_trace_write_note(&s->writer, "energy source", source ? "needs greentrack run: a library would be loaded" : "unknown");
+    gt_trace_write_note(&s->writer, "energy source",
+                        gt_source_is_heavy(name) ? "needs greentrack run: it is never read inside a job" : "unknown");
     return &gt_source_model;
 }
 

@@ -30,6 +30,7 @@ static enum gt_status settle(struct gt_tracker *tracker, struct gt_measure_optio
     *options = (struct gt_measure_options){
         .argv = tracker->args->operands,
         .source = gt_runtrace_source(gt_tracker_text(tracker, GT_OPT_ENERGY_SOURCE, NULL)),
+        .measured = gt_tracker_given(tracker, GT_OPT_REQUIRE_MEASURED),
         .parent_run_id = gt_measure_enclosing_run(enclosing) ? enclosing : NULL,
         .output = -1,
         .outside = say_outside,

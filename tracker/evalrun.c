@@ -90,6 +90,7 @@ static bool run_job(struct evaluating *e, struct arguments *a, const char *const
     struct gt_measure_options options = {
         .argv = (char *const *)a->words,
         .source = e->source,
+        .measured = gt_tracker_given(e->tracker, GT_OPT_REQUIRE_MEASURED),
         .interval_ns = e->interval_ns,
         .parent_run_id = e->eval->series ? e->series.header.run_id
                          : e->enclosed   ? e->enclosing
@@ -197,6 +198,7 @@ static enum gt_status open_series(struct evaluating *e)
     struct gt_runtrace_options options = {
         .spool = e->spool,
         .source = e->source,
+        .measured = gt_tracker_given(e->tracker, GT_OPT_REQUIRE_MEASURED),
         .command = gt_quote_command(&e->tracker->arena, words),
         .parent_run_id = e->enclosed ? e->enclosing : NULL,
         .notes = notes,

@@ -178,6 +178,7 @@ static enum gt_status run_traced(struct gt_arena *arena, const struct gt_measure
     struct gt_runtrace_options to = {
         .spool = spool,
         .source = options->source,
+        .measured = options->measured,
         .command = gt_quote_command(arena, options->argv),
         .exe = file,
         .parent_run_id = options->parent_run_id,

@@ -15,6 +15,7 @@
 struct gt_measure_options {
     char *const *argv;  /* argv[0] is searched in PATH */
     const char *source; /* as gt_runtrace_source returns it */
+    bool measured;      /* as in struct gt_runtrace_options */
     uint64_t interval_ns;
     const uint8_t *parent_run_id; /* NULL: none */
     const char *const *extra;     /* "NAME=value" of further environment variables, NULL behind the last; NULL: none */

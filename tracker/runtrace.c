@@ -3,6 +3,7 @@
 #include "core/text.h"
 #include "energy/origin.h"
 #include "tracker/job.h"
+#include "tracker/measured.h"
 #include "tracker/paths.h"
 #include "tracker/runtrace_records.h"
 
@@ -58,7 +59,8 @@ enum gt_status gt_runtrace_interval(double given_ms, uint64_t *interval_ns, stru
     return GT_OK;
 }
 
-static enum gt_status open_source(struct gt_runtrace *trace, const struct gt_os *os, const char *text, struct gt_err *err)
+static enum gt_status open_source(struct gt_runtrace *trace, const struct gt_os *os, const char *text, bool measured,
+                                  struct gt_err *err)
 {
     const char *spec = NULL;
     bool best = strcmp(text, "auto") == 0;
@@ -68,6 +70,10 @@ static enum gt_status open_source(struct gt_runtrace *trace, const struct gt_os 
     enum gt_status status = trace->source->open(os, spec, trace->state, &trace->desc, err);
     if (status != GT_OK)
         return status;
+    if (measured && !gt_provenance_has_counters(trace->desc.provenance)) {
+        trace->source->close(trace->state);
+        return gt_measured_refuse(os, trace->source, best, err);
+    }
     trace->reading = trace->desc.domain_count > 0;
     if (!trace->reading)
         trace->source->close(trace->state);
@@ -167,7 +173,7 @@ enum gt_status gt_runtrace_open(struct gt_runtrace *trace, const struct gt_os *o
     trace->rows = malloc(TICKS_PER_RECORD * (1 + (size_t)GT_SOURCE_DOMAINS) * sizeof *trace->rows);
     enum gt_status status = trace->buffer && trace->state && trace->rows ? GT_OK : gt_err_set(err, GT_E_NOMEM, "out of memory");
     if (status == GT_OK)
-        status = open_source(trace, os, options->source, err);
+        status = open_source(trace, os, options->source, options->measured, err);
     if (status == GT_OK)
         status = open_spool(trace, options->spool, err);
     if (status == GT_OK)
@@ -224,11 +230,17 @@ static void add_tick(struct gt_runtrace *trace, const uint64_t *row, double sigm
         flush_ticks(trace);
 }
 
-/* The counters; a failure begins a gap, the next success ends it, the script's end ends reading. */
-static void read_source(struct gt_runtrace *trace, uint64_t now_ns)
+/*
+ * The counters; a failure begins a gap, the next success ends it, the script's end ends reading. The time of the reading, 0
+ * when there is none. `last`: at the job's end.
+ */
+static uint64_t read_source(struct gt_runtrace *trace, uint64_t now_ns, bool last)
 {
     uint64_t row[1 + GT_SOURCE_DOMAINS];
-    enum gt_status status = trace->source->read(trace->state, row + 1, &row[0]);
+    enum gt_status status = last && trace->source->finish ? trace->source->finish(trace->state, now_ns, row + 1, &row[0])
+                                                          : trace->source->read(trace->state, row + 1, &row[0]);
+    if (status == GT_E_BUSY)
+        return 0;
     if (status == GT_E_RANGE) {
         trace->reading = false;
         trace->source->close(trace->state);
@@ -236,7 +248,7 @@ static void read_source(struct gt_runtrace *trace, uint64_t now_ns)
     if (status != GT_OK) {
         if (!trace->gap_begin_ns)
             trace->gap_begin_ns = now_ns;
-        return;
+        return 0;
     }
     if (trace->gap_begin_ns) {
         flush_ticks(trace);
@@ -247,6 +259,7 @@ static void read_source(struct gt_runtrace *trace, uint64_t now_ns)
         trace->gap_begin_ns = 0;
     }
     add_tick(trace, row, 0);
+    return row[0];
 }
 
 /* The refresh that is due, or a burst to find it. A failure is left to the next plain reading, which begins the gap. */
@@ -287,9 +300,15 @@ void gt_runtrace_sample(struct gt_runtrace *trace, uint64_t now_ns, bool last)
         follow(trace, now_ns);
     if (now_ns < trace->next_row_ns && !last)
         return;
-    if (trace->reading && (last || !gt_follow_is_locked(&trace->follow) || trace->gap_begin_ns))
-        read_source(trace, now_ns);
-    read_cpu(trace, now_ns);
+    bool plain = trace->reading && (last || !gt_follow_is_locked(&trace->follow) || trace->gap_begin_ns);
+    bool finish = last && trace->reading && trace->source->finish;
+    if (finish)
+        read_cpu(trace, now_ns); /* the source may wait, and that time is not the job's */
+    uint64_t told_ns = plain ? read_source(trace, now_ns, last) : 0;
+    while (finish && told_ns > 0 && told_ns < now_ns)
+        told_ns = read_source(trace, now_ns, last);
+    if (!finish)
+        read_cpu(trace, now_ns);
     if (gt_trace_write_bytes_total(&trace->writer) > trace->limit_bytes) {
         trace->spacing_ns = COARSE_NS;
         trace->follow.source = NULL;

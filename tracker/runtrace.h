@@ -30,6 +30,7 @@ struct gt_runtrace_options {
     const uint8_t *parent_run_id; /* NULL: none */
     const char *const *notes;     /* label, text, label, text, ..., NULL; NULL: none */
     bool series;                  /* only the parent of other runs: no cgroup of its own */
+    bool measured;                /* refuse a source that models, or counts nothing (--require-measured) */
     uint64_t interval_ns;
     bool follow; /* follow the refreshes of the counters, for the energy of units */
 };

@@ -17,6 +17,7 @@ static const struct gt_verb_option run_options[] = {
     COMMON,
     {GT_OPT_QUIET, 0, "no summary at the end"},
     {GT_OPT_ENERGY_SOURCE},
+    {GT_OPT_REQUIRE_MEASURED},
     {GT_OPT_INTERVAL},
     {GT_OPT_COUNTERS},
     {GT_OPT_UNIT_COUNTERS},
@@ -39,6 +40,7 @@ static const struct gt_verb_option eval_options[] = {
     {GT_OPT_THREADS},
     {GT_OPT_BATCH},
     {GT_OPT_ENERGY_SOURCE},
+    {GT_OPT_REQUIRE_MEASURED},
     {GT_OPT_INTERVAL},
     {GT_OPT_COUNTERS},
     {GT_OPT_UNIT_COUNTERS},
@@ -111,6 +113,7 @@ static const struct gt_verb_option doctor_options[] = {
 static const struct gt_verb_option calibrate_options[] = {
     COMMON,
     {GT_OPT_ENERGY_SOURCE},
+    {GT_OPT_REQUIRE_MEASURED, 0, "accepted for symmetry: calibrate never models"},
     {GT_OPT_SECONDS, 0, "how long to measure (2 to 3600; default: 30)"},
     {GT_OPT_QUIET, 0, "no progress"},
     {GT_OPT_FORMAT, 0, "text (for people, the default) or json", "text|json"},
