@@ -55,7 +55,10 @@ LIBS_runtime := $(O)/libgtcnn-objects.a
 LIBS_gtcnncli := $(O)/libgtcnncli.a $(LIBS_runtime)
 LIBS_train := $(O)/libtrain.a $(LIBS_gtcnncli)
 LIBS_plugin := $(O)/libplugin.a $(LIBS_energy)
+# Not a module, but the simulator that the tests of this name use.
+LIBS_layers := $(O)/tests/sim/layers/layers.o $(LIBS_energy)
 EXT_core := -lm
+EXT_layers := -lm
 EXT_energy := -lm
 EXT_heavy := -lm -ldl
 EXT_sqlite := -lsqlite3 -lcrypto -lm
@@ -77,7 +80,7 @@ endif
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help deps demo check check-unit check-cli check-host check-peers lint format asan tsan ubsan bench fuzz install uninstall clean
+.PHONY: all help deps demo check check-unit check-cli check-host check-peers lint format asan tsan ubsan bench accuracy fuzz install uninstall clean
 
 ## all: the libraries and the commands
 all: deps $(PRODUCTS)
@@ -130,6 +133,12 @@ fuzz:
 ## bench: speed and memory, as ratios measured side by side
 bench: all $(HOSTS)
 	$(Q)O='$(abspath $(O))' ./tests/bench/run
+
+ACCURACY := $(O)/tests/accuracy
+
+## accuracy: what the attribution of layers gets wrong, simulated: the table that README.md quotes
+accuracy: $(ACCURACY)
+	$(Q)$(ACCURACY) $(O)/accuracy.txt
 
 ## clean: remove what was built
 clean:
@@ -277,6 +286,10 @@ $(foreach t,$(notdir $(basename $(TEST_SRC))),$(eval $(call unit_test,$(t))))
 
 $(filter $(O)/tests/unit/tracker_%,$(TESTS)): $(O)/libgtcnn.so
 EXTRA_tracker = -L$(O) -lgtcnn -Wl,-rpath,$(abspath $(O))
+
+# The simulator of layered jobs, for the table and for its test.
+$(ACCURACY): $(O)/tests/sim/layers/table.o $(LIBS_layers)
+	$(Q)$(LINK) -o $@ $^ -lm
 
 $(O)/tests/fuzz/%: $(O)/tests/fuzz/%.o $(SIM_OBJ) $(O)/libgtcnncli.a $(O)/libgtcnn-objects.a $(LIBS_heavy)
 	$(Q)$(LINK) -fsanitize=fuzzer -o $@ $^ $(EXT_gtcnncli)

@@ -12,33 +12,77 @@ enum { BATCHES_MOST = 64, STREAMS_MOST = 4, INFER_SLOT = (int)GT_TRACE_SLOT_INFE
 #define START_NS UINT64_C(1000000000)
 #define BATCH_NS UINT64_C(250000000)
 
-/* A usual case, and what may go wrong with it. */
-#define USUAL                                                                                                                  \
-    .units = 82, .streams = 1, .inference_ms = 7.5, .shortest_us = 8, .longest_us = 900, .gap_us = 60,                         \
-    .duration_jitter = 0.03, .mean_w = 30, .power_spread = 0.23, .rest_w = 15, .noise = 0.05, .quantum_uj = 61,                \
-    .wrap = UINT32_MAX, .period_ms = 0.98, .jitter_us = 1, .wander_ppm = 1, .read_us = 2, .late_us = 50
-
-const struct gt_layers gt_layers_scenarios[] = {
-    {.name = "usual", USUAL},
-    {.name = "equal powers", USUAL, .power_spread = 0},
-    {.name = "more unequal powers", USUAL, .power_spread = 0.5},
-    {.name = "coloured noise", USUAL, .colour = 0.9},
-    {.name = "neighbour load", USUAL, .others_w = 15, .on_ms = 40},
-    {.name = "drift of frequency", USUAL, .drift = 0.15},
-    {.name = "carry-over of power", USUAL, .carry_us = 30},
-    {.name = "jitter of refreshes 10 us", USUAL, .jitter_us = 10},
-    {.name = "jitter of refreshes 30 us", USUAL, .jitter_us = 30},
-    {.name = "stalls and catches up", USUAL, .stalls = 0.02},
-    {.name = "late wake-ups", USUAL, .late_us = 400},
-    {.name = "preempted sampler", USUAL, .preempted_ms = 20, .preempted_every_ms = 150},
-    {.name = "slow readings (30 us)", USUAL, .read_us = 30},
-    {.name = "every third refresh", USUAL, .stride = 3},
-    {.name = "two streams", USUAL, .streams = 2},
-    {.name = "few long layers", USUAL, .units = 12, .inference_ms = 30, .shortest_us = 200, .longest_us = 9000},
-    {.name = "many short layers", USUAL, .units = 240, .inference_ms = 4, .shortest_us = 5, .longest_us = 60},
-    {.name = "quantum 1 mJ, 10 ms refresh", USUAL, .quantum_uj = 1000, .period_ms = 10.1},
+/*
+ * The usual case: 82 layers of 8 to 900 us in an inference of 7.5 ms, refreshes every 0.98 ms with 5 % of white noise and a
+ * quantum of 61 uJ (the default unit of Intel's RAPL, SDM vol. 3B, 15.10.1).
+ */
+static const struct gt_layers usual = {
+    .name = "usual",
+    .units = 82,
+    .streams = 1,
+    .inference_ms = 7.5,
+    .shortest_us = 8,
+    .longest_us = 900,
+    .gap_us = 60,
+    .duration_jitter = 0.03,
+    .mean_w = 30,
+    .power_spread = 0.23,
+    .rest_w = 15,
+    .noise = 0.05,
+    .quantum_uj = 61,
+    .wrap = UINT32_MAX,
+    .period_ms = 0.98,
+    .jitter_us = 1,
+    .wander_ppm = 1,
+    .read_us = 2,
+    .late_us = 50,
+    .stride = 1,
 };
-const int gt_layers_scenario_count = sizeof gt_layers_scenarios / sizeof *gt_layers_scenarios;
+
+#define MEMBER(name) offsetof(struct gt_layers, name)
+
+/* What differs from the usual case: up to three numbers. */
+static const struct {
+    const char *name;
+    struct {
+        size_t member;
+        double value;
+    } changes[3];
+    int units, streams; /* 0: as usual */
+} variants[] = {
+    {"usual", {{0}}, 0, 0},
+    {"equal powers", {{MEMBER(power_spread), 0}}, 0, 0},
+    {"more unequal powers", {{MEMBER(power_spread), 0.5}}, 0, 0},
+    {"coloured noise", {{MEMBER(colour), 0.9}}, 0, 0},
+    {"neighbour load", {{MEMBER(others_w), 15}, {MEMBER(on_ms), 40}}, 0, 0},
+    {"drift of frequency", {{MEMBER(drift), 0.15}}, 0, 0},
+    {"carry-over of power, 30 us", {{MEMBER(carry_us), 30}}, 0, 0},
+    {"jitter of refreshes, 10 us", {{MEMBER(jitter_us), 10}}, 0, 0},
+    {"jitter of refreshes, 30 us", {{MEMBER(jitter_us), 30}}, 0, 0},
+    {"stalls that catch up", {{MEMBER(stalls), 0.02}}, 0, 0},
+    {"late wake-ups", {{MEMBER(late_us), 400}}, 0, 0},
+    {"preempted sampler", {{MEMBER(preempted_ms), 20}, {MEMBER(preempted_every_ms), 150}}, 0, 0},
+    {"slow readings, 30 us", {{MEMBER(read_us), 30}}, 0, 0},
+    {"every third refresh", {{MEMBER(stride), 3}}, 0, 0},
+    {"two streams", {{0}}, 0, 2},
+    {"few long layers", {{MEMBER(inference_ms), 30}, {MEMBER(shortest_us), 200}, {MEMBER(longest_us), 9000}}, 12, 0},
+    {"many short layers", {{MEMBER(inference_ms), 4}, {MEMBER(shortest_us), 5}, {MEMBER(longest_us), 60}}, 240, 0},
+    {"refresh every 10 ms, of 1 mJ", {{MEMBER(quantum_uj), 1000}, {MEMBER(period_ms), 10.1}}, 0, 0},
+    {"a counter that wraps every 40 ms", {{MEMBER(wrap), 20000}}, 0, 0},
+};
+const int gt_layers_scenario_count = sizeof variants / sizeof *variants;
+
+struct gt_layers gt_layers_scenario(int i)
+{
+    struct gt_layers c = usual;
+    for (size_t k = 0; k < sizeof variants->changes / sizeof *variants->changes; k++)
+        if (variants[i].changes[k].member)
+            memcpy((char *)&c + variants[i].changes[k].member, &variants[i].changes[k].value, sizeof(double));
+    c.name = variants[i].name;
+    c.units = variants[i].units ? variants[i].units : c.units;
+    c.streams = variants[i].streams ? variants[i].streams : c.streams;
+    return c;
+}
 
 /* --- random numbers ---------------------------------------------------------------------------------------------------- */
 
@@ -172,7 +216,7 @@ static void run_stream(struct machine *m, struct stream *s)
             double drift = drift_at(c, t);
             double ns = gap ? exponential(&m->random, c->gap_us * 1e3)
                             : m->us[i] * 1e3 * fmax(0.3, 1 + c->duration_jitter * normal(&m->random)) / drift;
-            double w = gap ? 0 : (m->w[i] * drift - c->rest_w), used = 0;
+            double w = gap ? 0 : (m->w[i] * drift - c->rest_w);
             if (gap)
                 add_row(s, (uint32_t)INFER_SLOT, begin, t);
             for (double at = 0; at < ns;) {
@@ -181,7 +225,6 @@ static void run_stream(struct machine *m, struct stream *s)
                 lagged = w + (lagged - w) * decay;
                 add_step(m, t + at, mean);
                 add_step(m, t + at + piece, -mean);
-                used += mean * piece;
                 at += piece;
             }
             if (!gap) {
@@ -190,7 +233,6 @@ static void run_stream(struct machine *m, struct stream *s)
                 m->used_uj[i] += (w + c->rest_w) * ns * 1e-3;
                 m->calls[i]++;
             }
-            (void)used;
             t += ns;
         }
     }
@@ -271,8 +313,8 @@ static uint64_t counter_at(const struct machine *m, double t, size_t *edge)
             high = middle;
     }
     *edge = low;
-    uint64_t counts = low == 0 ? 0 : (uint64_t)(m->uj[low - 1] / m->c->quantum_uj);
-    return m->c->wrap ? counts % (m->c->wrap + 1) : counts;
+    uint64_t counts = low == 0 ? 0 : (uint64_t)(m->uj[low - 1] / m->c->quantum_uj), range = (uint64_t)m->c->wrap + 1;
+    return counts % range;
 }
 
 /* --- the sampler ------------------------------------------------------------------------------------------------------- */
@@ -452,6 +494,7 @@ static void compare(const struct machine *m, const struct gt_unit_energy *rows, 
         const struct gt_unit_energy *row = &rows[i];
         struct gt_layers_unit *unit = &out->units[i];
         *unit = (struct gt_layers_unit){
+            .energy = row->energy,
             .truth_uj = m->used_uj[row->slot] / m->calls[row->slot],
             .us = m->us[row->slot],
             .uj = row->uj_per_call * scale,
@@ -521,7 +564,7 @@ void gt_layers_run(const struct gt_layers *c, uint64_t seed, double seconds, str
                                          .parent = -1,
                                          .additive = true,
                                          .uj_per_count = c->quantum_uj,
-                                         .wrap_count = c->wrap,
+                                         .wrap_count = (uint64_t)c->wrap,
                                          .refresh_ns = (uint64_t)(c->period_ms * 1e6)};
     memset(result, 0, sizeof *result);
     seed_random(&m.random, seed);

@@ -31,7 +31,7 @@ struct gt_layers {
     double noise;                            /* white, per refresh, relative to its mean energy */
     double colour;                           /* of it, correlation from refresh to refresh (AR(1)) */
     double quantum_uj;                       /* of the counter */
-    uint64_t wrap;                           /* in counts; 0: never */
+    double wrap;                             /* in counts */
     double period_ms;                        /* of its refresh */
     double jitter_us;                        /* of single refreshes */
     double wander_ppm;                       /* slow change of the period */
@@ -42,11 +42,13 @@ struct gt_layers {
     double stride;                           /* refreshes per reading; 0: 1 */
 };
 
-extern const struct gt_layers gt_layers_scenarios[];
+/* 0: the usual one. */
 extern const int gt_layers_scenario_count;
+struct gt_layers gt_layers_scenario(int i);
 
 struct gt_layers_unit {
-    double truth_uj; /* per call, of the machine while it ran */
+    struct gt_uj energy; /* of all calls, as attributed */
+    double truth_uj;     /* per call, of the machine while it ran */
     double us;
     double uj, lo_uj, hi_uj; /* as attributed */
     double time_uj;          /* by its share of time */
