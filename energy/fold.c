@@ -130,6 +130,10 @@ static void add_equations(struct gt_fold *f, const struct fold_interval *v)
 {
     uint64_t dt = v->t1 - v->t0;
     f->sum.intervals++;
+    if (v->edges) {
+        f->sum.edge_intervals++;
+        f->sum.edge_ns2 += (uint64_t)v->end_sigma_ns * v->end_sigma_ns;
+    }
     f->sum.dt_ns += dt;
     f->sum.e_uj += v->e_uj;
     gt_wide_add_product(&f->sum.dt_dt, dt, dt);
@@ -166,13 +170,16 @@ static void close_oldest(struct gt_fold *f)
     uint64_t covered = v.infer_ns < dt ? v.infer_ns : dt;
     if (covered > 0)
         add_covered(f, cpu_between(f, v.t0, v.t1), covered, dt);
-    if (!v.gap)
+    bool useful = !v.gap && (v.edges || !f->follows);
+    if (useful)
         add_equations(f, &v);
+    else if (!v.gap)
+        f->sum.unread_ns += dt;
     if (f->has_previous)
         free_entries(f, f->previous.entries);
-    f->has_previous = !v.gap;
+    f->has_previous = useful;
     f->previous = v;
-    if (v.gap)
+    if (!useful)
         free_entries(f, v.entries);
 }
 
@@ -219,6 +226,24 @@ static void add_to_interval(struct gt_fold *f, uint64_t number, uint32_t unit, u
         f->sum.entry_overflow_ns += ns;
 }
 
+static uint64_t overlap(uint64_t a0, uint64_t a1, uint64_t b0, uint64_t b1)
+{
+    uint64_t begin = a0 > b0 ? a0 : b0, end = a1 < b1 ? a1 : b1;
+    return end > begin ? end - begin : 0;
+}
+
+/*
+ * The true refresh may lie a standard deviation to either side of its estimate t: the mean square of what that moves of the row
+ * [t0, t1) from one interval into the next.
+ */
+static void add_edge_error(struct gt_fold *f, uint32_t unit, uint64_t t, uint32_t sigma_ns, uint64_t t0, uint64_t t1)
+{
+    if (sigma_ns == 0 || is_inference(f, unit))
+        return;
+    uint64_t before = overlap(t0, t1, t - sigma_ns, t), after = overlap(t0, t1, t, t + sigma_ns);
+    f->units[unit].sum.edge_ns2 += (before * before + after * after) / 2;
+}
+
 /* Number of the first kept interval that ends behind t. */
 static uint64_t find_interval(struct gt_fold *f, uint64_t t)
 {
@@ -253,10 +278,14 @@ static void place(struct gt_fold *f, uint32_t unit, uint64_t t0, uint64_t t1)
         add_late(f, unit, t0, end);
         t0 = end;
     }
+    uint64_t begin = t0;
     for (uint64_t i = t0 < t1 ? find_interval(f, t0) : f->newest; i < f->newest && t0 < t1; i++) {
         const struct fold_interval *v = interval(f, i);
         uint64_t end = t1 < v->t1 ? t1 : v->t1;
         add_to_interval(f, i, unit, end - t0);
+        if (t0 == begin)
+            add_edge_error(f, unit, v->t0, v->begin_sigma_ns, begin, t1);
+        add_edge_error(f, unit, v->t1, v->end_sigma_ns, begin, t1);
         t0 = end;
     }
 }
@@ -300,13 +329,20 @@ static void cut(struct gt_fold *f, uint64_t t, uint64_t e_uj, bool gap)
     if (f->sampled) {
         if (f->newest - f->oldest == f->config.intervals)
             close_oldest(f);
-        *interval(f, f->newest++) =
-            (struct fold_interval){.t0 = f->last_ns, .t1 = t, .e_uj = e_uj, .entries = NO_INDEX, .gap = gap};
+        *interval(f, f->newest++) = (struct fold_interval){.t0 = f->last_ns,
+                                                           .t1 = t,
+                                                           .e_uj = e_uj,
+                                                           .entries = NO_INDEX,
+                                                           .gap = gap,
+                                                           .edges = f->last_sigma_ns > 0 && f->sigma_ns > 0,
+                                                           .begin_sigma_ns = f->last_sigma_ns,
+                                                           .end_sigma_ns = f->sigma_ns};
     } else {
         f->first_ns = t;
     }
     f->sampled = true;
     f->last_ns = t;
+    f->last_sigma_ns = f->sigma_ns;
     place_tail(f, t);
 }
 
@@ -358,15 +394,23 @@ static void add_sample(struct gt_fold *f, struct fold_window *w, uint64_t t)
 /* --- input
  * --------------------------------------------------------------------------------------------------------------------- */
 
-/* Moves domain i on; true when nothing became unknown. Its energy is added to *e_uj when it counts toward the total. */
+static bool in_equations(const struct gt_fold *f, uint32_t domain)
+{
+    return f->additive[domain] && (!f->follows || f->clock_package < 0 || f->package[domain] == f->clock_package);
+}
+
+/* Moves domain i on; true when nothing became unknown. Its energy is added to *e_uj when the equations are about it. */
 static bool step_domain(struct gt_fold *f, uint32_t i, uint64_t t_ns, uint64_t raw, uint64_t *e_uj)
 {
     struct gt_unwrap *u = &f->unwrap[i];
     uint64_t uj = u->known_uj, gap = u->gap_ns;
+    if (raw == GT_FOLD_UNREAD)
+        return !in_equations(f, i);
     gt_unwrap_step(u, t_ns, raw);
-    if (f->additive[i])
-        *e_uj += u->known_uj - uj;
-    return u->gap_ns == gap || !f->additive[i];
+    if (!in_equations(f, i))
+        return true;
+    *e_uj += u->known_uj - uj;
+    return u->gap_ns == gap;
 }
 
 static void copy_unwrapped(struct gt_fold *f)
@@ -376,6 +420,13 @@ static void copy_unwrapped(struct gt_fold *f)
         const uint64_t values[E_CHANNELS] = {u->known_uj, u->known_ns, u->gap_ns, u->gap_lo_uj, u->gap_hi_uj};
         memcpy(f->energy.now + (size_t)i * E_CHANNELS, values, sizeof values);
     }
+}
+
+void gt_fold_set_edges(struct gt_fold *f, int package, double sigma_ns)
+{
+    f->follows = true;
+    f->clock_package = package;
+    f->sigma_ns = sigma_ns >= 1 ? (sigma_ns < 1e9 ? (uint32_t)sigma_ns : 1000000000) : sigma_ns > 0;
 }
 
 void gt_fold_add_tick(struct gt_fold *f, uint64_t t_ns, const uint64_t *raw)
@@ -468,6 +519,18 @@ void gt_fold_take_nested(struct gt_fold *f, uint32_t slot, uint64_t ns)
 {
     struct gt_block_unit *sum = &f->units[gt_fold_unit_index(f, slot)].sum;
     sum->ns -= ns < sum->ns ? ns : sum->ns;
+}
+
+uint64_t gt_fold_equations_ns(const struct gt_fold *f)
+{
+    return f->sum.dt_ns;
+}
+
+bool gt_fold_close_some(struct gt_fold *f, uint64_t ns)
+{
+    while (f->oldest < f->newest && f->sum.dt_ns < ns)
+        close_oldest(f);
+    return f->oldest < f->newest;
 }
 
 void gt_fold_finish(struct gt_fold *f)

@@ -21,8 +21,10 @@ struct fold_entry {
 
 struct fold_interval {
     uint64_t t0, t1, e_uj, infer_ns;
-    int32_t entries; /* list */
-    bool gap;        /* some of its energy is unknown: not in the equations */
+    int32_t entries;                       /* list */
+    bool gap;                              /* some of its energy is unknown: not in the equations */
+    bool edges;                            /* both ends are estimated refresh times */
+    uint32_t begin_sigma_ns, end_sigma_ns; /* standard deviations of these estimates */
 };
 
 struct fold_unit {
@@ -62,6 +64,11 @@ struct gt_fold {
     bool has_window, has_regions; /* the window is that of regions */
     struct gt_unwrap *unwrap;
     bool *additive;
+    int *package;
+    /* refresh times of the counters (gt_fold_set_edges) */
+    bool follows;                     /* they are, or were, followed ... */
+    int clock_package;                /* ... those of this package */
+    uint32_t sigma_ns, last_sigma_ns; /* of the ticks to come, of the last one; 0: a time of reading */
     struct gt_block_head sum;
     struct gt_block_domain *domain_sum; /* what added blocks brought in */
     struct gt_unwrap *unwrap_taken;     /* the state at the last take: its counts of wraps are those that blocks have */

@@ -164,13 +164,17 @@ static enum gt_status parse_block(const struct merge *m, const struct gt_trace_v
                                   void **copy)
 {
     size_t bytes = record->bytes;
-    enum gt_status status = gt_block_parse(record->payload, bytes, block);
+    enum gt_status status = gt_block_parse_old(record->payload, &bytes, block, copy);
+    if (status == GT_E_NOMEM)
+        return gt_err_set(m->err, GT_E_NOMEM, "out of memory");
     if (status != GT_OK || m->regions_alone || block->head->region_windows == 0)
         return status;
-    *copy = malloc(bytes);
-    if (!*copy)
-        return gt_err_set(m->err, GT_E_NOMEM, "out of memory");
-    memcpy(*copy, record->payload, bytes);
+    if (!*copy) {
+        *copy = malloc(bytes);
+        if (!*copy)
+            return gt_err_set(m->err, GT_E_NOMEM, "out of memory");
+        memcpy(*copy, record->payload, bytes);
+    }
     gt_block_drop_window(*copy, &bytes);
     return gt_block_parse(*copy, bytes, block);
 }

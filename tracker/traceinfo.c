@@ -3,6 +3,7 @@
 #include "energy/fold.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* One pass. */
@@ -360,7 +361,9 @@ static enum gt_status read_table(struct pass *p, const struct gt_trace_view *rec
 static enum gt_status read_block(struct pass *p, const struct gt_trace_view *record)
 {
     struct gt_block block;
-    if (gt_block_parse(record->payload, record->bytes, &block) != GT_OK)
+    size_t bytes = record->bytes;
+    void *copy = NULL;
+    if (gt_block_parse_old(record->payload, &bytes, &block, &copy) != GT_OK)
         return GT_OK;
     p->info->blocks++;
     if (block.head->begin_ns)
@@ -371,6 +374,7 @@ static enum gt_status read_block(struct pass *p, const struct gt_trace_view *rec
     uint32_t mask = block.head->region_windows != 0 ? ~GT_TRACE_SLOT_INFER : ~UINT32_C(0);
     for (uint32_t i = 0; i < block.head->unit_count; i++)
         saw_slot(p->info, block.units[i].slot & mask);
+    free(copy);
     return GT_OK;
 }
 
