@@ -34,7 +34,10 @@ static enum gt_status settle(struct gt_tracker *tracker, struct gt_measure_optio
         .outside = say_outside,
         .context = tracker,
     };
-    return gt_runtrace_interval(interval->count ? interval->number : NAN, &options->interval_ns, err);
+    const struct gt_option_value *idle = &tracker->args->values[GT_OPT_IDLE_W];
+    enum gt_status status = gt_runtrace_idle(idle->count ? idle->number : NAN, err);
+    return status == GT_OK ? gt_runtrace_interval(interval->count ? interval->number : NAN, &options->interval_ns, err)
+                           : status;
 }
 
 int gt_cmd_run(struct gt_tracker *tracker)

@@ -55,6 +55,8 @@ enum gt_option_kind {
       "where joules come from: auto, null, model, powercap or "                                                                \
       "replay:FILE (default: GREENTRACK_ENERGY_SOURCE, or auto)")                                                              \
     X(INTERVAL, "interval", 0, NUMBER, "MS", "", 1, 60000, "time between two readings in milliseconds (default: 10)")          \
+    X(IDLE_W, "idle-w", 0, NUMBER, "W", "", 0, 1e6,                                                                            \
+      "idle power of the machine, within the energy source's boundary (default: GREENTRACK_IDLE_W, or the calibration's)")     \
     X(OUTPUT, "output", 'o', FILE, "FILE", "", 0, 0, "write there instead of to standard output, atomically")                  \
     X(OLDER, "older-than", 0, NUMBER, "DAYS", "", 0, 36500, "only runs that began more than DAYS ago")                         \
     X(KEEP, "keep", 0, COUNT, "N", "", 0, 1e9, "keep the N newest")                                                            \

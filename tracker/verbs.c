@@ -14,7 +14,7 @@
     }
 
 static const struct gt_verb_option run_options[] = {
-    COMMON, {GT_OPT_QUIET, 0, "no summary at the end"}, {GT_OPT_ENERGY_SOURCE}, {GT_OPT_INTERVAL}, END,
+    COMMON, {GT_OPT_QUIET, 0, "no summary at the end"}, {GT_OPT_ENERGY_SOURCE}, {GT_OPT_IDLE_W}, {GT_OPT_INTERVAL}, END,
 };
 
 static const struct gt_verb_option eval_options[] = {
@@ -33,6 +33,7 @@ static const struct gt_verb_option eval_options[] = {
     {GT_OPT_THREADS},
     {GT_OPT_BATCH},
     {GT_OPT_ENERGY_SOURCE},
+    {GT_OPT_IDLE_W},
     {GT_OPT_INTERVAL},
     {GT_OPT_QUIET},
     {GT_OPT_FORMAT},
