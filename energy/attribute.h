@@ -12,7 +12,9 @@
  * Proportions are taken on common slots, [n, n + 1) × 100 ms of CLOCK_MONOTONIC: in each the job's share is its CPU time over
  * the machine's busy time (no less than the job's own), its dynamic energy is Σ share × (energy of the slot - idle power × its
  * time). So a job that computes while the machine draws much gets more than one that computes as long while it draws little.
- * Runs that overlap share each slot; of disjoint processes the shares add up to the machine at most, as their CPU times do.
+ * Runs that overlap share out each slot once: what runs that were ingested before have of it
+ * is not had again (tracker/claims.h), whatever the machine's ticks say. A run inside another is part of that one, and does not
+ * count beside it.
  * - Modelled: dynamic is CPU time × (full - idle) W, idle is cpus allowed × idle W × window; others are not seen (0).
  *
  * The job's dynamic energy is split by its CPU time inside and between inferences (unattributed); what is inside goes to units

@@ -218,6 +218,20 @@ enum gt_status gt_fold_add_block(struct gt_fold *fold, const struct gt_block *bl
 /* Wall time whose equations have been summed since the last take. */
 uint64_t gt_fold_equations_ns(const struct gt_fold *fold);
 
+/*
+ * What other runs have of slots of common time, from slot `first` on, and where what this one gets is written; both in 1/65535
+ * of slots, `count` of them. Borrowed.
+ */
+struct gt_fold_claims {
+    uint64_t first;
+    size_t count;
+    const uint16_t *taken;
+    uint16_t *mine; /* zeroed */
+};
+
+/* From here on the job gets no more of a slot than is left. *claims is borrowed, too. */
+void gt_fold_set_claims(struct gt_fold *fold, const struct gt_fold_claims *claims);
+
 /* Closes the oldest intervals, until that much wall time has been summed since the last take. False: none is left open. */
 bool gt_fold_close_some(struct gt_fold *fold, uint64_t ns);
 

@@ -6,7 +6,7 @@
  */
 #define STAT_TICK_NS UINT64_C(10000000)
 
-enum { SLOTS_AT_ONCE = 1024 };
+enum { SLOTS_AT_ONCE = 1024, WHOLE = 65535 };
 
 /* Cumulative figures of both curves at t; energy and its time of the additive domains. */
 static void look_up(const struct gt_fold *f, uint64_t t, struct fold_look *look)
@@ -43,6 +43,35 @@ static uint64_t busy_in_slot(struct gt_fold *f, uint64_t job_ns, uint64_t busy_n
     return job_ns;
 }
 
+void gt_fold_set_claims(struct gt_fold *f, const struct gt_fold_claims *claims)
+{
+    f->claims = claims;
+}
+
+/*
+ * The job has job / busy of [t0, t1): how much of that is left beside other runs, in parts of `*wanted`. Rounded up, so that
+ * many small parts do not add up to more than the slot.
+ */
+static uint64_t claim(struct gt_fold *f, uint64_t t0, uint64_t t1, uint64_t job_ns, uint64_t busy_ns, uint64_t *wanted)
+{
+    const struct gt_fold_claims *c = f->claims;
+    uint64_t got = *wanted = 0, first = t0 / GT_FOLD_SHARE_NS;
+    for (uint64_t slot = c && first < c->first ? c->first : first;
+         c && slot * GT_FOLD_SHARE_NS < t1 && slot < c->first + c->count; slot++) {
+        uint64_t begin = slot * GT_FOLD_SHARE_NS, end = begin + GT_FOLD_SHARE_NS;
+        begin = begin > t0 ? begin : t0;
+        end = end < t1 ? end : t1;
+        uint64_t job_part_ns = gt_wide_scale(end - begin, job_ns, busy_ns);
+        uint64_t want = (job_part_ns * WHOLE + GT_FOLD_SHARE_NS - 1) / GT_FOLD_SHARE_NS;
+        uint64_t used = (uint64_t)c->taken[slot - c->first] + c->mine[slot - c->first];
+        uint64_t left = used < WHOLE ? WHOLE - used : 0, part = want < left ? want : left;
+        c->mine[slot - c->first] += (uint16_t)part;
+        *wanted += want;
+        got += part;
+    }
+    return got;
+}
+
 /* A slot of which energy or CPU time is not known adds nothing: the rest of the run stands for it. */
 static void add_slot(struct gt_fold *f, const struct fold_look *a, const struct fold_look *b)
 {
@@ -55,8 +84,10 @@ static void add_slot(struct gt_fold *f, const struct fold_look *a, const struct 
     uint64_t busy_ns = busy_in_slot(f, cpu[C_JOB], cpu[C_BUSY], cpu[C_TOTAL], dt);
     now[S_UJ] += uj;
     now[S_NS] += ns;
-    now[S_JOB_UJ] += gt_wide_scale(uj, cpu[C_JOB], busy_ns);
-    now[S_JOB_NS] += gt_wide_scale(ns, cpu[C_JOB], busy_ns);
+    uint64_t wanted, got = claim(f, a->t_ns, b->t_ns, cpu[C_JOB], busy_ns, &wanted);
+    uint64_t job_uj = gt_wide_scale(uj, cpu[C_JOB], busy_ns), job_ns = gt_wide_scale(ns, cpu[C_JOB], busy_ns);
+    now[S_JOB_UJ] += wanted ? gt_wide_scale(job_uj, got, wanted) : job_uj;
+    now[S_JOB_NS] += wanted ? gt_wide_scale(job_ns, got, wanted) : job_ns;
 }
 
 static void close_slot(struct gt_fold *f, uint64_t t)

@@ -83,6 +83,7 @@ struct gt_fold {
     struct fold_look slot;     /* where the open one began */
     uint64_t slot_lent_ns;     /* busy time that the job had before the machine counted it */
     bool has_slot;
+    const struct gt_fold_claims *claims; /* borrowed; NULL: none */
     struct gt_trace_cpu last_cpu;
     bool has_cpu;
     /* units */

@@ -2,6 +2,7 @@
 
 #include "core/text.h"
 #include "energy/host.h"
+#include "tracker/claims.h"
 #include "tracker/runrecord.h"
 #include "tracker/runtrace.h"
 
@@ -171,7 +172,10 @@ static enum gt_status store_stretch(struct gt_ingest_group *group, struct stretc
     struct gt_runrecord record;
     const struct gt_trace_info *info = stretch->input.run ? stretch->input.run->info : stretch->input.processes[0].info;
     find_idle_power(group, store, info, &stretch->input);
-    enum gt_status status = gt_runfold_compute(&stretch->input, &fold, err);
+    enum gt_status status = gt_claims_find(store, info, stretch->id, &group->arena, &stretch->input.claims, err);
+    if (status != GT_OK)
+        return status;
+    status = gt_runfold_compute(&stretch->input, &fold, err);
     if (status != GT_OK) {
         if (status == GT_E_LIMIT || status == GT_E_FORMAT || status == GT_E_MISMATCH)
             group->bad = 0;
