@@ -32,7 +32,7 @@ truth=$(raplsim_between "$t0" "$t1") || fail "no truth from $t0 to $t1"
 uj=$(query '.energy.machine_uj | num' <"$TMP/shown")
 [ "$(query '.energy.boundary, .energy.provenance' <"$TMP/shown" | tr '\n' ' ')" = "package+dram measured " ] || fail "boundary"
 if ! within "$uj" "$truth" 0.005; then
-    [ "$(query '[.counters[].gaps | num] | add > 0' <"$TMP/shown")" = true ] || fail "$uj uJ, in truth $truth uJ, and no gap is named"
+    [ "$(query '[.counters[] | select(.additive).gaps | num] | add > 0' <"$TMP/shown")" = true ] || fail "$uj uJ, in truth $truth uJ, and no gap is named"
     bounds=$(sql 'SELECT run_total_lo_uj, run_total_hi_uj FROM v_attributions' | tr '|' ' ')
     awk -v t="$truth" -v b="$bounds" 'BEGIN { split(b, x, " "); exit !(x[1] <= t && t <= x[2]) }' || fail "$truth uJ is outside of $bounds"
 fi
