@@ -43,22 +43,27 @@ TESTS := $(patsubst tests/unit/%.c,$(O)/tests/unit/%,$(TEST_SRC))
 HOSTS := $(patsubst tests/host/%.c,$(O)/tests/host/%,$(call src,tests/host))
 # A live powercap tree by FUSE, and a job whose true joules it knows.
 RAPLSIM := $(addprefix $(O)/tests/raplsim/,raplsim libgtcnn.so.1 layered)
+STUBS := $(patsubst tests/stub/%.c,$(O)/tests/stub/lib%.so,$(call src,tests/stub))
 
 # What each module's users link with, in the order that DESIGN's include directions give.
 LIBS_core := $(O)/libcore.a
-LIBS_energy := $(O)/libenergy.a $(LIBS_core)
+LIBS_energy := $(O)/energy/light/table.o $(O)/libenergy.a $(LIBS_core)
+# The sources that need a library, and the table with them, in place of the light one.
+LIBS_heavy := $(O)/energy/heavy/table.o $(O)/libheavy.a $(O)/libenergy.a $(LIBS_core)
 LIBS_sqlite := $(O)/libsqlite.a $(LIBS_core)
 LIBS_reports := $(O)/libreports.a $(LIBS_sqlite)
-LIBS_tracker := $(O)/libtracker.a $(O)/libreports.a $(O)/libsqlite.a $(LIBS_energy)
+LIBS_tracker := $(O)/libtracker.a $(O)/libreports.a $(O)/libsqlite.a $(LIBS_heavy)
 LIBS_runtime := $(O)/libgtcnn-objects.a
 LIBS_gtcnncli := $(O)/libgtcnncli.a $(LIBS_runtime)
 LIBS_train := $(O)/libtrain.a $(LIBS_gtcnncli)
 LIBS_plugin := $(O)/libplugin.a $(LIBS_energy)
 EXT_core := -lm
 EXT_energy := -lm
+EXT_heavy := -lm -ldl
 EXT_sqlite := -lsqlite3 -lcrypto -lm
 EXT_reports := -lsqlite3 -lcrypto -ljansson -lm
 EXT_tracker := -lsqlite3 -ljansson -lcrypto -lm
+EXT_tracker += -lpfm -ldl
 EXT_runtime := -lprotobuf-c -lcrypto -lz -lm -pthread
 EXT_images := -ljpeg -lpng
 EXT_gtcnncli := $(EXT_images) $(EXT_runtime)
@@ -90,7 +95,7 @@ demo: all
 	$(Q)O='$(O)' ./tests/demo
 
 ## check: every test that needs no special hardware
-check: all $(TESTS) $(HOSTS) $(RAPLSIM)
+check: all $(TESTS) $(HOSTS) $(STUBS) $(RAPLSIM)
 	$(Q)O='$(abspath $(O))' CC='$(CC)' ./tests/run $(T)
 
 ## check-peers: run exported models in ONNX Runtime where it is installed, and compare
@@ -193,6 +198,9 @@ $(O)/lib$(1).a: $$(call obj,$$(call src,$(1)))
 endef
 $(foreach m,$(MODULES),$(eval $(call static_library,$(m))))
 
+$(O)/libheavy.a: $(filter-out %/table.o,$(call obj,$(call src,energy/heavy)))
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
 # The tracker without its main(), for tests.
 $(O)/libtracker.a: $(filter-out $(O)/tracker/main.o,$(TRACKER_OBJ))
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
@@ -243,8 +251,9 @@ $(O)/libgreentrack.so: $(PLUGIN_OBJ) $(LIBS_energy)
 $(O)/libgreentrack-nop.so: $(O)/plugin/nop.o
 	$(Q)$(LINK) $(PLUGIN_LDFLAGS) -Wl,-soname,libgreentrack-nop.so -o $@ $^
 
+# With file capabilities (`setcap`, for perf events) the loader does without $ORIGIN: it then finds the library below PREFIX.
 $(O)/greentrack: $(O)/tracker/main.o $(LIBS_tracker) $(O)/libgtcnn.so
-	$(Q)$(LINK) -Wl,-rpath,'$$ORIGIN:$$ORIGIN/../lib' -o $@ $(filter %.o %.a,$^) -L$(O) -lgtcnn $(EXT_tracker) -pthread
+	$(Q)$(LINK) -Wl,-rpath,'$$ORIGIN:$$ORIGIN/../lib:$(PREFIX)/lib' -o $@ $(filter %.o %.a,$^) -L$(O) -lgtcnn $(EXT_tracker) -pthread
 
 MAN1 += $(O)/man/greentrack.1
 all: $(O)/man/greentrack.1 $(O)/completion/greentrack
@@ -271,12 +280,17 @@ $(foreach t,$(notdir $(basename $(TEST_SRC))),$(eval $(call unit_test,$(t))))
 $(filter $(O)/tests/unit/tracker_%,$(TESTS)): $(O)/libgtcnn.so
 EXTRA_tracker = -L$(O) -lgtcnn -Wl,-rpath,$(abspath $(O))
 
-$(O)/tests/fuzz/%: $(O)/tests/fuzz/%.o $(O)/libgtcnncli.a $(O)/libgtcnn-objects.a $(LIBS_energy)
+$(O)/tests/fuzz/%: $(O)/tests/fuzz/%.o $(SIM_OBJ) $(O)/libgtcnncli.a $(O)/libgtcnn-objects.a $(LIBS_heavy)
 	$(Q)$(LINK) -fsanitize=fuzzer -o $@ $^ $(EXT_gtcnncli)
 
 $(O)/tests/host/%: tests/host/%.c $(O)/libgtcnn.so $(LIBS_core) $(O)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $< $(LDFLAGS) $(LIBS_core) -L$(O) -lgtcnn -Wl,-rpath,$(abspath $(O)) -ldl -pthread $(EXT_host_$(notdir $@))
+
+# Libraries of others, as tests want them: loaded by name, and visible.
+$(O)/tests/stub/lib%.so: tests/stub/%.c $(O)/flags
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS_ALL) -fvisibility=default -Wno-missing-prototypes -shared -o $@ $< $(LDFLAGS)
 
 EXT_host_mkimage := $(EXT_images)
 

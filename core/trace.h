@@ -11,8 +11,9 @@
  *            A reader takes a sealed chunk by its CRC and an open one up to the first record without its commit word.
  *   record   struct gt_trace_record, payload, padding, u32 sequence, u32 GT_TRACE_COMMIT
  *
- * Two kinds of payload: *packed* (TICK, CPU, EVENTS, TABLE, BLOCK: arrays of fixed layout, below) and *fields* (all others):
- * { u16 key, u16 bytes, value padded to 4 }, keys below; unknown keys are skipped, absent ones have no value (never zero).
+ * Two kinds of payload: *packed* (TICK, CPU, EVENTS, TABLE, BLOCK, COUNTS: arrays of fixed layout, below) and *fields* (all
+ * others): { u16 key, u16 bytes, value padded to 4 }, keys below; unknown keys are skipped, absent ones have no value (never
+ * zero).
  *
  * Files are created by trace_write.h and read (pread only, never mmap) by trace_read.h. `greentrack run` writes one trace for
  * the run (ticks, CPU time, exit status); each process that executed units writes one of its own with the same run id.
@@ -81,7 +82,10 @@ struct gt_trace_tail {
     X(LOSS, 11)   /* fields: something was lost: kind, count */                                                                \
     X(NOTE, 12)   /* fields: labels (GREENTRACK_MODEL ...), items, a reason for being disabled */                              \
     X(GAP, 13)    /* fields: the source could not be read between two times */                                                 \
-    X(END, 14)    /* fields: the writer finished: time, exit status or signal */
+    X(END, 14)    /* fields: the writer finished: time, exit status or signal */                                               \
+    X(EDGE, 15)   /* fields: the times of the ticks that follow are estimated refresh times, this well known; 0: of reading */ \
+    X(COUNTER, 16) /* fields: an event counter, EVENT_* keys: of the run, or one that units are counted by */                  \
+    X(COUNTS, 17)  /* packed: event counts per unit of the process; replaces earlier ones */
 
 enum gt_trace_type {
 #define GT_TRACE_TYPE_ENUM(name, value) GT_TRACE_##name = (value),
@@ -153,7 +157,21 @@ enum gt_trace_type {
     X(THREAD, 60)            /* u64: kernel thread id */                                                                       \
     X(SOURCE_NAME, 61)       /* string: "powercap" */                                                                          \
     X(REGION, 62)            /* u64: 1 when the unit is a region that the program named itself */                              \
-    X(ITEMS, 63)             /* u64: items that a program reported by greentrack_items() */
+    X(ITEMS, 63)             /* u64: items that a program reported by greentrack_items() */                                    \
+    X(DOMAIN_MIRROR, 64)     /* u64: index of the domain whose energy this one shows once more */                              \
+    X(SOURCE_NOTE, 65)       /* string: what readers of the source's figures should know */                                    \
+    X(EVENT_NAME, 70)        /* string: as it was asked for: "page-faults", "PAPI_TOT_INS" */                                  \
+    X(EVENT_INDEX, 71)       /* u64: position in the list; a later record of the same position replaces the earlier one */     \
+    X(EVENT_WEIGHT, 72)      /* u64, two's complement: what one count of this term adds to the event; absent: 1 */             \
+    X(EVENT_VALUE, 73)    /* u64, two's complement: counted; scaled where RUNNING is less than ENABLED; absent: not known */   \
+    X(EVENT_ENABLED, 74)  /* u64: ns during which it should have counted, over all threads */                                  \
+    X(EVENT_RUNNING, 75)  /* u64: ns during which it did */                                                                    \
+    X(EVENT_SCOPE, 76)    /* string: "user", or "all" with the kernel's part */                                                \
+    X(EVENT_REASON, 77)   /* string: why there is no value */                                                                  \
+    X(EVENT_PER_UNIT, 78) /* u64: 1 in a process: COUNTS rows name its EVENT_INDEX */                                          \
+    X(EDGE_PACKAGE, 95)   /* u64: whose refreshes are followed; absent: the only one's */                                      \
+    X(EDGE_SIGMA_NS, 96)  /* f64: standard deviation of the estimated refresh times */                                         \
+    X(EDGE_PERIOD_NS, 97) /* f64: mean time between two refreshes */
 
 enum gt_trace_key {
 #define GT_TRACE_KEY_ENUM(name, value) GT_KEY_##name = (value),
@@ -161,7 +179,7 @@ enum gt_trace_key {
 #undef GT_TRACE_KEY_ENUM
 };
 
-/* TICK payload: struct gt_trace_ticks, then `count` rows of { u64 t_ns, u64 raw[domains] }. */
+/* TICK payload: struct gt_trace_ticks, then `count` rows of { u64 t_ns, u64 raw[domains] }; UINT64_MAX: not read this time. */
 struct gt_trace_ticks {
     uint32_t count, domains;
 };
@@ -203,6 +221,15 @@ struct gt_trace_total {
     uint64_t calls; /* of a unit; items of an inference are summed in `items` */
     uint64_t items;
     uint64_t ns;
+};
+
+/* COUNTS payload: struct gt_trace_events (thread 0: all of the process), then rows: exact sums since the trace began. */
+struct gt_trace_count {
+    uint32_t slot;
+    uint32_t event;                  /* EVENT_INDEX of a COUNTER record of this trace */
+    uint64_t calls;                  /* of that slot, those that were counted */
+    uint64_t value;                  /* counted while it ran, not scaled */
+    uint64_t enabled_ns, running_ns; /* as the kernel tells them in between; equal: no multiplexing */
 };
 
 #endif

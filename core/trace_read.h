@@ -117,5 +117,7 @@ enum gt_status gt_trace_view_events(const struct gt_trace_view *record, uint64_t
                                     const struct gt_trace_event **rows);
 enum gt_status gt_trace_view_table(const struct gt_trace_view *record, uint64_t *thread, uint32_t *count,
                                    const struct gt_trace_total **rows);
+/* COUNTS: of the whole process. */
+enum gt_status gt_trace_view_counts(const struct gt_trace_view *record, uint32_t *count, const struct gt_trace_count **rows);
 
 #endif

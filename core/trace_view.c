@@ -150,3 +150,13 @@ enum gt_status gt_trace_view_table(const struct gt_trace_view *record, uint64_t 
         *rows = found;
     return status;
 }
+
+enum gt_status gt_trace_view_counts(const struct gt_trace_view *record, uint32_t *count, const struct gt_trace_count **rows)
+{
+    const void *found = NULL;
+    uint64_t thread;
+    enum gt_status status = view_thread(record, GT_TRACE_COUNTS, sizeof **rows, &thread, count, &found);
+    if (status == GT_OK)
+        *rows = found;
+    return status;
+}

@@ -5,7 +5,8 @@
 #include <string.h>
 
 _Static_assert(sizeof(struct gt_block_head) % 8 == 0 && sizeof(struct gt_block_domain) % 8 == 0, "no hidden padding at ends");
-_Static_assert(sizeof(struct gt_block_unit) == 8 + 5 * 8 + 4 * 16 + 8 && sizeof(struct gt_block_pair) == 8 + 2 * 16, "layout");
+_Static_assert(sizeof(struct gt_block_unit) == 8 + 5 * 8 + 4 * 16 + 8 && sizeof(struct gt_block_pair) == 8 + 2 * 16 + 8,
+               "layout");
 
 size_t gt_block_bytes(uint64_t domains, uint64_t units, uint64_t pairs)
 {
@@ -219,6 +220,7 @@ static void merge_pairs(const struct gt_block *a, const struct gt_block *b, stru
         if (n > 0 && pair_key(&out[n - 1]) == pair_key(pair)) {
             gt_wide_add(&out[n - 1].same, &pair->same);
             gt_wide_add(&out[n - 1].lag, &pair->lag);
+            out[n - 1].edge_ns2 += pair->edge_ns2;
         } else if (n < most) {
             out[n++] = *pair;
         } else {

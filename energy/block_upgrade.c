@@ -1,4 +1,4 @@
-/* Blocks of version 1: the same arrays, with shorter heads and units. */
+/* Blocks of version 1: the same arrays, with shorter heads, units and pairs. */
 #include "energy/block.h"
 
 #include <stdlib.h>
@@ -7,13 +7,14 @@
 #define OLD_VERSION 1
 #define OLD_HEAD offsetof(struct gt_block_head, edge_intervals)
 #define OLD_UNIT offsetof(struct gt_block_unit, edge_ns2)
+#define OLD_PAIR offsetof(struct gt_block_pair, edge_ns2)
 
 static bool is_whole(const struct gt_block_head *old, size_t bytes)
 {
     /* 32-bit counts times small rows: the sum cannot overflow 64 bits. */
     return old->domain_count <= GT_SOURCE_DOMAINS && bytes == OLD_HEAD + old->domain_count * sizeof(struct gt_block_domain) +
                                                                   (uint64_t)old->unit_count * OLD_UNIT +
-                                                                  (uint64_t)old->pair_count * sizeof(struct gt_block_pair);
+                                                                  (uint64_t)old->pair_count * OLD_PAIR;
 }
 
 /* *out: owned by the caller; NULL when the payload is not of that version. */
@@ -29,7 +30,7 @@ static enum gt_status upgrade(const void *payload, size_t bytes, void **out, siz
         return GT_OK;
     if (!is_whole(&head, bytes))
         return GT_E_FORMAT;
-    size_t domains = head.domain_count * sizeof(struct gt_block_domain), pairs = head.pair_count * sizeof(struct gt_block_pair);
+    size_t domains = head.domain_count * sizeof(struct gt_block_domain);
     *out_bytes = gt_block_bytes(head.domain_count, head.unit_count, head.pair_count);
     char *to = calloc(1, *out_bytes);
     if (!to)
@@ -42,7 +43,8 @@ static enum gt_status upgrade(const void *payload, size_t bytes, void **out, siz
     from += domains;
     for (uint32_t i = 0; i < head.unit_count; i++, to += sizeof(struct gt_block_unit), from += OLD_UNIT)
         memcpy(to, from, OLD_UNIT);
-    memcpy(to, from, pairs);
+    for (uint32_t i = 0; i < head.pair_count; i++, to += sizeof(struct gt_block_pair), from += OLD_PAIR)
+        memcpy(to, from, OLD_PAIR);
     return GT_OK;
 }
 

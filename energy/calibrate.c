@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { SLICES_MIN = 2, SLICES_MAX = 3600 };
+enum { SLICES_MIN = 2, SLICES_MAX = 3600, SLICES_QUIET = 60 /* without news of a slow meter */ };
 
 static const uint64_t SLICE_NS = 1000000000;
 
@@ -37,6 +37,8 @@ static enum gt_status take(struct series *s, struct gt_err *err)
 {
     uint64_t raw[GT_SOURCE_DOMAINS];
     enum gt_status status = s->source->read(&s->state, raw, &s->t_ns);
+    if (status == GT_E_BUSY)
+        return status;
     if (status != GT_OK)
         return gt_err_set(err, status, "%s: reading failed: %s", s->source->name, gt_status_message(status));
     s->uj = s->gap_ns = 0;
@@ -55,9 +57,12 @@ static enum gt_status take(struct series *s, struct gt_err *err)
 static enum gt_status add_slice(struct series *s, struct gt_err *err)
 {
     uint64_t t_ns = s->t_ns, uj = s->uj, gap_ns = s->gap_ns;
-    while (s->os->sleep_until(s->os->state, t_ns + SLICE_NS) < 0)
-        continue;
-    enum gt_status status = take(s, err);
+    enum gt_status status = GT_E_BUSY;
+    for (uint64_t i = 1; status == GT_E_BUSY && i <= SLICES_QUIET; i++) {
+        while (s->os->sleep_until(s->os->state, t_ns + i * SLICE_NS) < 0)
+            continue;
+        status = take(s, err);
+    }
     if (status != GT_OK)
         return status;
     if (s->gap_ns != gap_ns || s->t_ns <= t_ns)

@@ -58,22 +58,35 @@ static struct fold_pair *find_pair(struct gt_fold *f, uint32_t a, uint32_t b)
     return &f->pairs[place];
 }
 
-void gt_fold_add_pair(struct gt_fold *f, uint32_t a, uint32_t b, const struct gt_wide *same, const struct gt_wide *lag)
+void gt_fold_add_pair(struct gt_fold *f, uint32_t a, uint32_t b, const struct gt_block_pair *from)
 {
     struct fold_pair *pair = find_pair(f, a, b);
     if (!pair)
         f->sum.pair_overflow++;
-    gt_wide_add(pair ? &pair->same : &f->sum.overflow_same, same);
-    gt_wide_add(pair ? &pair->lag : &f->sum.overflow_lag, lag);
+    else
+        pair->edge_ns2 += from->edge_ns2;
+    gt_wide_add(pair ? &pair->same : &f->sum.overflow_same, &from->same);
+    gt_wide_add(pair ? &pair->lag : &f->sum.overflow_lag, &from->lag);
 }
 
-static void add_same(struct gt_fold *f, uint32_t a, uint32_t b, uint64_t a_ns, uint64_t b_ns)
+/*
+ * True refreshes lie a standard deviation to either side of their estimates, and move what runs there from one interval into
+ * the next: the mean product of what they move of two units, half for each of the two intervals that an edge belongs to.
+ */
+static uint64_t moved(uint64_t begin_a, uint64_t begin_b, uint64_t end_a, uint64_t end_b)
 {
-    bool ordered = f->units[a].sum.slot <= f->units[b].sum.slot;
-    struct fold_pair *pair = find_pair(f, ordered ? a : b, ordered ? b : a);
+    return (begin_a * begin_b + end_a * end_b) / 2;
+}
+
+static void add_same(struct gt_fold *f, const struct fold_entry *x, const struct fold_entry *y)
+{
+    bool ordered = f->units[x->unit].sum.slot <= f->units[y->unit].sum.slot;
+    struct fold_pair *pair = find_pair(f, ordered ? x->unit : y->unit, ordered ? y->unit : x->unit);
     if (!pair)
         f->sum.pair_overflow++;
-    gt_wide_add_product(pair ? &pair->same : &f->sum.overflow_same, a_ns, b_ns);
+    else
+        pair->edge_ns2 += moved(x->begin_ns, y->begin_ns, x->end_ns, y->end_ns);
+    gt_wide_add_product(pair ? &pair->same : &f->sum.overflow_same, x->ns, y->ns);
 }
 
 static void add_lag(struct gt_fold *f, uint32_t before, uint32_t after, uint64_t before_ns, uint64_t after_ns)
@@ -108,8 +121,9 @@ static void add_products(struct gt_fold *f, const struct fold_interval *v)
         const struct fold_entry *a = &f->entries[i];
         gt_wide_add_product(&f->units[a->unit].sum.t_e, a->ns, v->e_uj);
         gt_wide_add_product(&f->units[a->unit].sum.t_dt, a->ns, v->t1 - v->t0);
+        f->units[a->unit].sum.edge_ns2 += moved(a->begin_ns, v->begin_sigma_ns, a->end_ns, v->end_sigma_ns);
         for (int32_t j = i; j != NO_INDEX; j = f->entries[j].next)
-            add_same(f, a->unit, f->entries[j].unit, a->ns, f->entries[j].ns);
+            add_same(f, a, &f->entries[j]);
     }
 }
 
@@ -213,35 +227,30 @@ static struct fold_entry *find_entry(struct gt_fold *f, uint64_t number, uint32_
     return &f->entries[at];
 }
 
-static void add_to_interval(struct gt_fold *f, uint64_t number, uint32_t unit, uint64_t ns)
-{
-    if (is_inference(f, unit)) {
-        interval(f, number)->infer_ns += ns;
-        return;
-    }
-    struct fold_entry *entry = find_entry(f, number, unit);
-    if (entry)
-        entry->ns += ns;
-    else
-        f->sum.entry_overflow_ns += ns;
-}
-
 static uint64_t overlap(uint64_t a0, uint64_t a1, uint64_t b0, uint64_t b1)
 {
     uint64_t begin = a0 > b0 ? a0 : b0, end = a1 < b1 ? a1 : b1;
     return end > begin ? end - begin : 0;
 }
 
-/*
- * The true refresh may lie a standard deviation to either side of its estimate t: the mean square of what that moves of the row
- * [t0, t1) from one interval into the next.
- */
-static void add_edge_error(struct gt_fold *f, uint32_t unit, uint64_t t, uint32_t sigma_ns, uint64_t t0, uint64_t t1)
+/* [t0, t1) lies in that interval. */
+static void add_to_interval(struct gt_fold *f, uint64_t number, uint32_t unit, uint64_t t0, uint64_t t1)
 {
-    if (sigma_ns == 0 || is_inference(f, unit))
+    struct fold_interval *v = interval(f, number);
+    if (is_inference(f, unit)) {
+        v->infer_ns += t1 - t0;
         return;
-    uint64_t before = overlap(t0, t1, t - sigma_ns, t), after = overlap(t0, t1, t, t + sigma_ns);
-    f->units[unit].sum.edge_ns2 += (before * before + after * after) / 2;
+    }
+    struct fold_entry *entry = find_entry(f, number, unit);
+    if (!entry) {
+        f->sum.entry_overflow_ns += t1 - t0;
+        return;
+    }
+    entry->ns += t1 - t0;
+    if (!v->edges)
+        return;
+    entry->begin_ns += (uint32_t)overlap(t0, t1, v->t0, v->t0 + v->begin_sigma_ns);
+    entry->end_ns += (uint32_t)overlap(t0, t1, v->t1 - v->end_sigma_ns, v->t1);
 }
 
 /* Number of the first kept interval that ends behind t. */
@@ -278,14 +287,10 @@ static void place(struct gt_fold *f, uint32_t unit, uint64_t t0, uint64_t t1)
         add_late(f, unit, t0, end);
         t0 = end;
     }
-    uint64_t begin = t0;
     for (uint64_t i = t0 < t1 ? find_interval(f, t0) : f->newest; i < f->newest && t0 < t1; i++) {
         const struct fold_interval *v = interval(f, i);
         uint64_t end = t1 < v->t1 ? t1 : v->t1;
-        add_to_interval(f, i, unit, end - t0);
-        if (t0 == begin)
-            add_edge_error(f, unit, v->t0, v->begin_sigma_ns, begin, t1);
-        add_edge_error(f, unit, v->t1, v->end_sigma_ns, begin, t1);
+        add_to_interval(f, i, unit, t0, end);
         t0 = end;
     }
 }

@@ -116,12 +116,15 @@ struct gt_block_unit {
     uint64_t missing_calls, missing_ns;           /* of those, counted by the exact table but without a row (ring full) */
     struct gt_wide t_e, t_e_next, e_t_next, t_dt; /* zero for inference rows */
     /* --- since version 2 */
-    uint64_t edge_ns2; /* Σ over refresh times of the squared time that the error of their estimate moves into or out of it */
+    uint64_t
+        edge_ns2; /* Σ over refreshes: mean product of the error of their time and of what it moves into or out of the unit */
 };
 
 struct gt_block_pair {
     uint32_t a, b;            /* slots */
     struct gt_wide same, lag; /* Σ t_a t_b (only where a <= b); Σ t_a(k) t_b(k+1) */
+    /* --- since version 2 */
+    uint64_t edge_ns2; /* Σ over refreshes: mean product of what the error of their time moves of both (only where a <= b) */
 };
 
 /* A parsed block; arrays are borrowed from the payload. */
@@ -185,7 +188,7 @@ size_t gt_fold_bytes(const struct gt_fold_config *config, int domains);
 enum gt_status gt_fold_init(void *memory, size_t bytes, const struct gt_fold_config *config, const struct gt_source_desc *desc,
                             struct gt_fold **fold);
 
-/* The raw value of a domain that this tick did not read. */
+/* The raw value of a domain that this tick did not read (core/trace.h, TICK). */
 #define GT_FOLD_UNREAD UINT64_MAX
 
 /*

@@ -18,6 +18,7 @@ struct fold_entry {
     uint32_t unit;
     int32_t next;
     uint64_t ns;
+    uint32_t begin_ns, end_ns; /* of it, within a standard deviation of the interval's begin and end */
 };
 
 struct fold_interval {
@@ -37,6 +38,7 @@ struct fold_unit {
 struct fold_pair {
     uint32_t a, b; /* indices of units; both UINT32_MAX: free */
     struct gt_wide same, lag;
+    uint64_t edge_ns2;
 };
 
 /* What the curves say at an edge of a slot. */
@@ -106,7 +108,7 @@ struct gt_fold {
 
 /* Index of that slot's unit, made when it is new; the one of GT_FOLD_SLOT_OTHER when there is no place. */
 uint32_t gt_fold_unit_index(struct gt_fold *fold, uint32_t slot);
-void gt_fold_add_pair(struct gt_fold *fold, uint32_t a, uint32_t b, const struct gt_wide *same, const struct gt_wide *lag);
+void gt_fold_add_pair(struct gt_fold *fold, uint32_t a, uint32_t b, const struct gt_block_pair *from);
 /* Adds the slots that both curves have passed; `last`: and the part of one that they have reached. */
 void gt_fold_close_slots(struct gt_fold *fold, bool last);
 /* Looks up the window's open edges as far as the curves reach (`clamp`: take the last sample where they do not). */

@@ -2,9 +2,8 @@
 
 #include <string.h>
 
-static const struct gt_energy_source *const sources[] = {&gt_source_powercap, &gt_source_model, &gt_source_replay,
-                                                         &gt_source_null};
-enum { SOURCES = sizeof sources / sizeof *sources };
+#define NO_NAME(name)
+#define ITS_NAME(name) #name,
 
 static const char *const words[GT_PROVENANCE_COUNT] = {
 #define GT_PROVENANCE_TEXT(code, word) [code] = (word),
@@ -32,28 +31,45 @@ bool gt_provenance_has_counters(enum gt_provenance provenance)
 
 const struct gt_energy_source *const *gt_source_list(int *count)
 {
-    *count = SOURCES;
-    return sources;
+    *count = gt_source_table.count;
+    return gt_source_table.sources;
+}
+
+static bool has_name(const char *name, const char *text, size_t length)
+{
+    return strlen(name) == length && memcmp(name, text, length) == 0;
 }
 
 const struct gt_energy_source *gt_source_find(const char *text, const char **spec)
 {
     size_t length = strcspn(text, ":");
     *spec = text[length] == ':' ? text + length + 1 : NULL;
-    for (int i = 0; i < SOURCES; i++)
-        if (strlen(sources[i]->name) == length && memcmp(sources[i]->name, text, length) == 0)
-            return sources[i];
+    for (int i = 0; i < gt_source_table.count; i++)
+        if (has_name(gt_source_table.sources[i]->name, text, length))
+            return gt_source_table.sources[i];
     return NULL;
+}
+
+bool gt_source_is_heavy(const char *text)
+{
+    static const char *const heavy[] = {GT_SOURCES(NO_NAME, ITS_NAME)};
+    for (size_t i = 0; i < sizeof heavy / sizeof *heavy; i++)
+        if (has_name(heavy[i], text, strcspn(text, ":")))
+            return true;
+    return false;
 }
 
 const struct gt_energy_source *gt_source_best(const struct gt_os *os)
 {
-    for (int i = 0; i < SOURCES; i++) {
+    for (int i = 0; i < gt_source_table.count; i++) {
+        const struct gt_energy_source *source = gt_source_table.sources[i];
         struct gt_probe probe;
+        if (source->by_name_only)
+            continue;
         memset(&probe, 0, sizeof probe);
-        sources[i]->probe(os, NULL, &probe);
+        source->probe(os, NULL, &probe);
         if (probe.result == GT_PROBE_AVAILABLE)
-            return sources[i];
+            return source;
     }
     return &gt_source_model;
 }

@@ -19,7 +19,7 @@
 enum {
     GT_SOURCE_DOMAINS = 64, /* most domains of one source; more are refused, not dropped */
     GT_SOURCE_NAME = 32,
-    GT_SOURCE_TEXT = 256,
+    GT_SOURCE_TEXT = 512,
     GT_SOURCE_STATE_BYTES = 4096
 };
 
@@ -48,11 +48,13 @@ struct gt_domain {
     double uj_per_count;       /* scale of the raw counter, microjoules */
     uint64_t wrap_count;       /* counter values are in [0, wrap_count]; 0: 64 bits, never wraps */
     uint64_t refresh_ns;       /* how often the counter moves; 0 unknown */
+    int mirror;                /* 1 + index of the domain whose energy it shows once more (never added up); 0: of none */
 };
 
 struct gt_source_desc {
     char source[GT_SOURCE_NAME];   /* "powercap", "model", ... */
     char boundary[GT_SOURCE_NAME]; /* "package", "package+dram", "psys", "gpu", "wall", "vcpu share" ... */
+    char note[GT_SOURCE_TEXT];     /* what readers of its figures should know ("RAPL's noise filter is on ..."); "" nothing */
     enum gt_provenance provenance;
     bool exclusive; /* only one reader at a time may use it */
     int domain_count;
@@ -75,31 +77,74 @@ struct gt_energy_source {
     const char *name;
     const char *summary; /* one line for `doctor` and --help */
     bool light;
+    bool by_name_only; /* "auto" never takes it: it counts a part of the machine alone, such as its GPUs */
     /* `spec`: what followed "name:" in --energy-source (the script of replay, a root of powercap), NULL when nothing did. */
     void (*probe)(const struct gt_os *os, const char *spec, struct gt_probe *result);
     enum gt_status (*open)(const struct gt_os *os, const char *spec, struct gt_source_state *state, struct gt_source_desc *desc,
                            struct gt_err *err);
     /*
      * One reading: `raw` gets desc->domain_count counters, *t_ns the CLOCK_MONOTONIC time that belongs to them.
-     * GT_E_PERM / GT_E_IO: a gap (raw is left alone). GT_E_RANGE from replay: the script is over.
+     * GT_E_PERM / GT_E_IO: a gap (raw is left alone). GT_E_RANGE from replay: the script is over. GT_E_BUSY: nothing is known
+     * beyond the last reading yet (a meter that speaks once a second): neither a reading nor a gap. A source that knows that
+     * energy is unknown since its last reading lets the counter go back by one, which gt_unwrap takes for what it is.
      */
     enum gt_status (*read)(struct gt_source_state *state, uint64_t *raw, uint64_t *t_ns);
+    /*
+     * The same of some domains alone: bit i of `domains` asks for domain i, and only these are written to `raw`. NULL: the
+     * source cannot read single ones at the cost of one.
+     */
+    enum gt_status (*read_some)(struct gt_source_state *state, uint64_t domains, uint64_t *raw, uint64_t *t_ns);
+    /*
+     * A reading at a job's end, for sources whose counters come later than the time they belong to; NULL: `read` does. May
+     * wait, a few seconds at most. To be called until it fails or *t_ns reaches `end_ns`.
+     */
+    enum gt_status (*finish)(struct gt_source_state *state, uint64_t end_ns, uint64_t *raw, uint64_t *t_ns);
     void (*close)(struct gt_source_state *state);
 };
 
-/* All sources, best first: the one registry. `count` gets its length. */
+/*
+ * All sources, best first: the one registry. Heavy ones are linked into the tracker alone, so the table stands in two objects,
+ * energy/light/table.c (plugin, light ones) and energy/heavy/table.c (tracker, all), of which a program links one.
+ */
+#define GT_SOURCES(LIGHT, HEAVY)                                                                                               \
+    LIGHT(perf)                                                                                                                \
+    LIGHT(powercap)                                                                                                            \
+    LIGHT(msr)                                                                                                                 \
+    LIGHT(hwmon)                                                                                                               \
+    HEAVY(papi)                                                                                                                \
+    HEAVY(nvml)                                                                                                                \
+    HEAVY(external)                                                                                                            \
+    LIGHT(model)                                                                                                               \
+    LIGHT(replay)                                                                                                              \
+    LIGHT(null)
+
+struct gt_source_table {
+    const struct gt_energy_source *const *sources;
+    int count;
+};
+extern const struct gt_source_table gt_source_table;
+
+/* The table that this program was linked with. `count` gets its length. */
 const struct gt_energy_source *const *gt_source_list(int *count);
 
 /* "powercap" or "replay:FILE"; *spec gets what follows the colon, or NULL. NULL when no source has that name. */
 const struct gt_energy_source *gt_source_find(const char *text, const char **spec);
 
-/* What "auto" means: the first of the list that its probe finds available. Never NULL ("model" always is). */
+/* Is that the name of a heavy source ("papi", "external:FILE"), whether or not it is linked? */
+bool gt_source_is_heavy(const char *text);
+
+/*
+ * What "auto" means: the first of the list that its probe finds available and that counts the machine (not `by_name_only`).
+ * Never NULL ("model" always is available).
+ */
 const struct gt_energy_source *gt_source_best(const struct gt_os *os);
 
 /* Does attribution read counters of it (measured, mixed, imported), or the wattage table (modelled)? */
 bool gt_provenance_has_counters(enum gt_provenance provenance);
 enum gt_provenance gt_provenance_find(const char *word); /* GT_PROVENANCE_NONE for an unknown word */
 
-extern const struct gt_energy_source gt_source_powercap, gt_source_model, gt_source_replay, gt_source_null;
+#define GT_SOURCE_DECLARE(name) extern const struct gt_energy_source gt_source_##name;
+GT_SOURCES(GT_SOURCE_DECLARE, GT_SOURCE_DECLARE)
+#undef GT_SOURCE_DECLARE
 
 #endif

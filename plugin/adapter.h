@@ -15,6 +15,7 @@
 #define GT_PLUGIN_ADAPTER_H
 
 #include "core/trace.h"
+#include "energy/event.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -49,6 +50,8 @@ struct gt_span {
     uint64_t epoch;      /* of the sampler; a span that outlives it (fork, quiesce) is not recorded */
     uint64_t t_end_ns;   /* set by gt_span_end */
     uint64_t nested_ns;  /* of its time, what was told by gt_span_nest; gt_span_begin sets it to 0 */
+    uint32_t counted;    /* event counters read at its begin; 0: none */
+    struct gt_event_count counts[GT_UNIT_TERMS];
 };
 
 /* Starts the sampler when this is the first unit. True when the span is live. errno is preserved. */

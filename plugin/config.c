@@ -108,6 +108,16 @@ static void check_phi(struct gt_config *config)
         ignore(config, "GREENTRACK_PHI");
 }
 
+/* What `greentrack run` has encoded; nothing else writes it, so that all of it holds or none does. */
+static void read_unit_events(struct gt_config *config)
+{
+    const char *text = env(GT_EVENT_VARIABLE);
+    int count = text ? gt_event_parse(text, config->unit_terms, GT_UNIT_TERMS) : 0;
+    if (count < 0)
+        ignore(config, GT_EVENT_VARIABLE);
+    config->unit_term_count = count < 0 ? 0 : (uint32_t)count;
+}
+
 void gt_config_read(struct gt_config *config)
 {
     const uint64_t mb = 1000000;
@@ -120,6 +130,7 @@ void gt_config_read(struct gt_config *config)
     config->in_run = parse_id(env("GREENTRACK_RUN"), config->run_id);
     config->units_off = units_are_off(config);
     check_phi(config);
+    read_unit_events(config);
     config->interval_ns = env_number(config, "GREENTRACK_INTERVAL_US", 10000, 500, 10000000) * 1000;
     config->block_ns = env_number(config, "GREENTRACK_BLOCK_MS", 60000, 10, 3600000) * 1000000;
     config->trace_bytes = env_number(config, "GREENTRACK_TRACE_MB", 64, 0, 1000000) * mb;

@@ -2,6 +2,7 @@
 #include "plugin/adapter.h"
 #include "plugin/interpose.h"
 #include "plugin/state.h"
+#include "plugin/unitcount.h"
 
 #include <errno.h>
 #include <sys/syscall.h>
@@ -85,11 +86,25 @@ static uint64_t word_now(void)
     return gt_state.word ? atomic_load_explicit(gt_state.word, memory_order_acquire) : GT_WORD_OFF;
 }
 
+/* Into counts, when units are counted by events: their number, 0 when there are none to be had now. */
+static uint32_t read_counts(struct gt_thread *thread, uint64_t epoch, struct gt_event_count *counts)
+{
+    if (gt_state.config.unit_term_count == 0 || thread->inside)
+        return 0;
+    thread->inside = true;
+    atomic_signal_fence(memory_order_seq_cst);
+    uint32_t counted = gt_unitcount_read(thread, epoch, counts);
+    atomic_signal_fence(memory_order_seq_cst);
+    thread->inside = false;
+    return counted;
+}
+
 bool gt_span_begin(struct gt_span *span, enum gt_span_kind kind)
 {
     struct gt_thread *thread = &gt_thread;
     uint64_t word = word_now();
     span->t_begin_ns = span->nested_ns = 0;
+    span->counted = 0;
     if (thread->inside) {
         lose(GT_LOST_REENTRY);
         return false;
@@ -107,6 +122,7 @@ bool gt_span_begin(struct gt_span *span, enum gt_span_kind kind)
     if (kind == GT_SPAN_UNIT && gt_state.config.units_off)
         return false;
     span->epoch = word;
+    span->counted = read_counts(thread, word, span->counts); /* before the clock: reading them is not the unit's time */
     span->t_begin_ns = gt_now_ns();
     return true;
 }
@@ -147,19 +163,25 @@ static void push(struct gt_thread *thread, uint64_t epoch, const struct gt_trace
     atomic_store_explicit(&gt_state.busy[thread->number], 0, memory_order_release);
 }
 
-static void push_inside(struct gt_thread *thread, uint64_t epoch, const struct gt_trace_event *event, uint64_t number)
+/* counted: a span whose event counters were read at both ends; NULL: none. */
+static void push_inside(struct gt_thread *thread, uint64_t epoch, const struct gt_trace_event *event, uint64_t number,
+                        const struct gt_span *counted, const struct gt_event_count *after)
 {
     int saved = errno;
     thread->inside = true;
     atomic_signal_fence(memory_order_seq_cst);
     push(thread, epoch, event, number);
+    if (counted)
+        gt_unitcount_add(thread, epoch, event->slot, counted->counts, after, counted->counted);
     atomic_signal_fence(memory_order_seq_cst);
     thread->inside = false;
     errno = saved;
 }
 
-void gt_span_end_from(struct gt_span *span, uint64_t t_begin_ns, uint32_t slot, uint32_t items)
+/* whole: what the span's event counters say is this call's. */
+static void end_span(struct gt_span *span, uint64_t t_begin_ns, uint32_t slot, uint32_t items, bool whole)
 {
+    struct gt_event_count after[GT_UNIT_TERMS];
     struct gt_thread *thread = &gt_thread;
     struct gt_trace_event event = {.slot = slot, .items = items, .t_begin_ns = t_begin_ns, .t_end_ns = gt_now_ns()};
     span->t_end_ns = event.t_end_ns;
@@ -169,7 +191,13 @@ void gt_span_end_from(struct gt_span *span, uint64_t t_begin_ns, uint32_t slot, 
         lose(thread->inside ? GT_LOST_REENTRY : GT_LOST_NO_SLOT);
         return;
     }
-    push_inside(thread, span->epoch, &event, span->nested_ns);
+    whole = whole && span->counted > 0 && read_counts(thread, span->epoch, after) == span->counted;
+    push_inside(thread, span->epoch, &event, span->nested_ns, whole ? span : NULL, after);
+}
+
+void gt_span_end_from(struct gt_span *span, uint64_t t_begin_ns, uint32_t slot, uint32_t items)
+{
+    end_span(span, t_begin_ns, slot, items, false);
 }
 
 /*
@@ -189,7 +217,7 @@ void gt_items_add(uint64_t n)
         return;
     uint64_t total = atomic_fetch_add_explicit(gt_state.items, n, memory_order_relaxed) + n;
     if (word >= GT_WORD_EPOCH && !thread->inside)
-        push_inside(thread, word, NULL, total);
+        push_inside(thread, word, NULL, total, NULL, NULL);
 }
 
 void gt_span_nest(const struct gt_span *span)
@@ -207,5 +235,5 @@ uint64_t gt_span_now(void)
 
 void gt_span_end(struct gt_span *span, uint32_t slot, uint32_t items)
 {
-    gt_span_end_from(span, span->t_begin_ns, slot, items);
+    end_span(span, span->t_begin_ns, slot, items, true);
 }

@@ -96,6 +96,7 @@ static void reset(void)
     atomic_store(&gt_state.sampler_tid, 0);
     atomic_store(&gt_state.attaches, 0);
     atomic_store(&gt_state.spare, NULL);
+    memset(gt_state.unit_sets, 0, sizeof gt_state.unit_sets);
     for (int i = 0; i < GT_SMALL_RINGS; i++) {
         memset(gt_state.small[i], 0, GT_RING_HEADER_BYTES + (GT_SMALL_TABLE + 1) * sizeof(struct gt_ring_total));
         gt_ring_init((struct gt_ring *)(void *)gt_state.small[i], no_id, GT_SMALL_CAPACITY, GT_SMALL_TABLE);

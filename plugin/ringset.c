@@ -2,6 +2,7 @@
 #include "plugin/interpose.h"
 #include "plugin/sampler.h"
 #include "plugin/state.h"
+#include "plugin/unitcount.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -266,6 +267,7 @@ static void reclaim(struct gt_sampler *s)
         if (place->state != GT_RING_TAKEN || !is_dead(place->ring))
             continue;
         gt_blocks_lose(s, i);
+        gt_unitcount_retire(s, i);
         retire(s, place->ring, &place->table_written);
         place->state = GT_RING_FREE;
     }
@@ -320,7 +322,9 @@ void gt_ringset_close(struct gt_sampler *s)
         s->dropped_rows += atomic_load(&place->ring->dropped);
         if (place->file)
             unlinkat(set->dir_fd, gt_ring_name(s->header.trace_id, i, name), 0);
-        if (is_quiet(place, i))
+        bool quiet = is_quiet(place, i);
+        gt_unitcount_close(s, i, quiet);
+        if (quiet)
             gt_ring_destroy(place->ring, -1, NULL);
         if (place->lock_fd >= 0)
             close(place->lock_fd);

@@ -3,11 +3,14 @@
 
 #include "plugin/interpose.h"
 #include "plugin/spool.h"
+#include "plugin/unitcount.h"
 
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#define COUNTS_NS UINT64_C(10000000000)
 
 enum { SECOND = 1000000000, FIRST_NS = 500000, EARLY_NS = 2000000, EARLY_WAKES = 50, DRAIN_NS = 100000000 };
 
@@ -76,6 +79,11 @@ static void wake(struct gt_sampler *s, uint64_t now, bool drain)
         gt_ringset_drain(s);
     }
     gt_ringset_tend(s, second);
+    gt_unitcount_tend(s);
+    if (now >= s->unit_events.next_ns && !s->blocks.on) { /* else the trace would grow without end */
+        gt_unitcount_write(s);
+        s->unit_events.next_ns = now + COUNTS_NS;
+    }
     gt_ringset_items(s);
     if (second) {
         if (!s->blocks.on)
@@ -118,9 +126,11 @@ static void finish(struct gt_sampler *s)
     gt_sink_describe(s);
     gt_ringset_drain(s);
     gt_ringset_tables(s);
+    gt_unitcount_write(s);
     gt_meter_close(s);
     gt_blocks_close(s);
     gt_ringset_close(s);
+    gt_unitcount_end(s);
     gt_sink_close(s);
     close(s->spool_fd);
 }

@@ -46,6 +46,7 @@ struct gt_ringset {
 
 struct gt_meter {
     const struct gt_energy_source *source; /* NULL: none is read */
+    struct gt_os os;                       /* what the source sees the machine by */
     struct gt_source_state source_state;
     struct gt_source_desc desc;
     bool open, told;
@@ -76,6 +77,17 @@ struct gt_blocks {
     size_t lost_bytes;
 };
 
+struct gt_unit_events {
+    bool begun;
+    uint32_t count; /* of `terms`: what can be counted here */
+    struct gt_event_term terms[GT_UNIT_TERMS];
+    bool user_only[GT_UNIT_TERMS];
+    struct gt_unit_table *retired; /* owned: of threads that are gone */
+    uint64_t written;              /* calls in the last record */
+    uint64_t tried[GT_RINGS];      /* per ring: the thread for which they were opened */
+    uint64_t threads_lost, next_ns;
+};
+
 struct gt_sampler {
     uint64_t epoch, start_ns;
     int task_fd, spool_fd;
@@ -87,6 +99,7 @@ struct gt_sampler {
     struct gt_ringset rings;
     struct gt_meter meter;
     struct gt_blocks blocks;
+    struct gt_unit_events unit_events;
     uint64_t lost_told[8], items_told;
     uint64_t next_table_ns, next_spool_ns;
     uint64_t dropped_rows;

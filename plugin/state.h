@@ -12,6 +12,7 @@
 #define GT_PLUGIN_STATE_H
 
 #include "core/ring.h"
+#include "energy/rdpmc.h"
 
 #include <limits.h>
 #include <pthread.h>
@@ -61,6 +62,8 @@ struct gt_config {
     char ignored[256]; /* names of variables whose values make no sense, by blanks; "": none */
     bool in_run, units_off;
     uint64_t interval_ns, block_ns, trace_bytes, spool_bytes;
+    uint32_t unit_term_count; /* event counters of units (plugin/unitcount.h); 0: none */
+    struct gt_event_term unit_terms[GT_UNIT_TERMS];
 };
 
 struct gt_model {
@@ -92,6 +95,15 @@ struct gt_registry {
     _Atomic uint32_t written;   /* of those, what the sampler has written */
 };
 
+struct gt_unit_table;
+
+/* Event counters of the thread that has the ring of that number. */
+struct gt_unit_set {
+    _Atomic uint32_t count; /* pages that may be read; 0: none now */
+    struct perf_event_mmap_page *pages[GT_UNIT_TERMS];
+    struct gt_unit_table *table; /* written by the thread alone */
+};
+
 struct gt_state {
     _Atomic uint64_t *word;  /* NULL: the page could not be had: off */
     _Atomic uint64_t *items; /* greentrack_items; on the same page, so that a forked child begins at 0; NULL with `word` */
@@ -111,6 +123,8 @@ struct gt_state {
     _Atomic int small_state[GT_SMALL_RINGS];
     _Atomic uint32_t busy[GT_RING_PLACES];     /* 1 while a thread writes to the ring of that number */
     uint8_t previous_trace[GT_TRACE_ID_BYTES]; /* of this process, before a quiesce; zero: none */
+    const struct gt_rdpmc_ops *rdpmc;          /* set before any of the following has pages */
+    struct gt_unit_set unit_sets[GT_RING_PLACES];
     struct gt_config config;
     struct gt_registry registry;
     _Alignas(4096) unsigned char small[GT_SMALL_RINGS][GT_SMALL_ROOM];
@@ -127,8 +141,9 @@ struct gt_thread {
     int small;       /* index of the static ring that it is, or -1 */
     uint32_t number; /* of a ring that is not static */
     volatile bool inside;
-    struct gt_ring *volatile pushing; /* the ring in a file that this thread is writing to right now; NULL: none */
-    uint32_t capacity, table_rows;    /* of it, when the thread forks in that moment */
+    struct gt_ring *volatile pushing;      /* the ring in a file that this thread is writing to right now; NULL: none */
+    struct gt_unit_set *volatile counting; /* the set that this thread is reading or adding to right now; NULL: none */
+    uint32_t capacity, table_rows;         /* of it, when the thread forks in that moment */
     uint32_t region_depth;
     struct {
         uint32_t slot;

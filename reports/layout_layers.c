@@ -14,12 +14,24 @@ static struct gt_section *table(struct gt_layout *l, const char *key, const char
 static void data_layers(struct gt_layout *l)
 {
     static const struct gt_column columns[] = {
-        {"name", NULL, GT_Q_TEXT, DATA},           {"op", NULL, GT_Q_TEXT, DATA},
-        {"members", NULL, GT_Q_TEXT, DATA},        {"calls", NULL, GT_Q_INTEGER, DATA},
-        {"ns_per_call", NULL, GT_Q_TIME_NS, DATA}, {"uj_per_call", NULL, GT_Q_ENERGY_UJ, DATA},
-        {"lo_uj", NULL, GT_Q_ENERGY_UJ, DATA},     {"hi_uj", NULL, GT_Q_ENERGY_UJ, DATA},
-        {"share", NULL, GT_Q_SHARE, DATA},         {"macs", NULL, GT_Q_INTEGER, DATA},
+        {"name", NULL, GT_Q_TEXT, DATA},
+        {"op", NULL, GT_Q_TEXT, DATA},
+        {"members", NULL, GT_Q_TEXT, DATA},
+        {"calls", NULL, GT_Q_INTEGER, DATA},
+        {"ns_per_call", NULL, GT_Q_TIME_NS, DATA},
+        {"uj_per_call", NULL, GT_Q_ENERGY_UJ, DATA},
+        {"lo_uj", NULL, GT_Q_ENERGY_UJ, DATA},
+        {"hi_uj", NULL, GT_Q_ENERGY_UJ, DATA},
+        {"share", NULL, GT_Q_SHARE, DATA},
+        {"macs", NULL, GT_Q_INTEGER, DATA},
         {"params", NULL, GT_Q_INTEGER, DATA},
+        {"index", NULL, GT_Q_INTEGER, DATA},
+        {"watts", NULL, GT_Q_REAL, DATA},
+        {"resolution", NULL, GT_Q_TEXT, DATA},
+        {"group", NULL, GT_Q_INTEGER, DATA},
+        {"group_uj", NULL, GT_Q_ENERGY_UJ, DATA},
+        {"group_lo_uj", NULL, GT_Q_ENERGY_UJ, DATA},
+        {"group_hi_uj", NULL, GT_Q_ENERGY_UJ, DATA},
     };
     struct gt_section *section = table(l, "layers", NULL, columns, GT_LAYOUT_COUNT(columns));
     for (size_t i = 0; i < l->report->layer_count; i++) {
@@ -36,6 +48,13 @@ static void data_layers(struct gt_layout *l)
             gt_value_f64(layer->share),
             gt_value_u64_if(layer->macs_known, layer->macs),
             gt_value_u64_if(layer->macs_known, layer->params),
+            gt_value_i64(layer->index),
+            gt_value_f64_if(layer->energy_known, 1e3 * layer->uj_per_call / layer->ns_per_call),
+            gt_value_text(layer->resolution),
+            gt_value_i64_if(layer->group >= 0, layer->group),
+            gt_value_f64_if(layer->group >= 0, layer->group_uj),
+            gt_value_f64_if(layer->group >= 0, layer->group_lo_uj),
+            gt_value_f64_if(layer->group >= 0, layer->group_hi_uj),
         };
         gt_section_row(section, values, GT_LAYOUT_COUNT(values));
     }

@@ -402,7 +402,12 @@ static enum gt_status fill_layer(struct load *l, struct gt_report_layer *out, co
                                     .uj_per_call = taken->uj_per_call,
                                     .lo_uj = taken->lo_uj,
                                     .hi_uj = taken->hi_uj,
-                                    .share = taken->share};
+                                    .share = taken->share,
+                                    .resolution = taken->resolution,
+                                    .group = known(taken->group) ? taken->group : -1,
+                                    .group_uj = taken->group_uj,
+                                    .group_lo_uj = taken->group_lo_uj,
+                                    .group_hi_uj = taken->group_hi_uj};
     if (!unit)
         return GT_OK;
     out->name = unit->name;

@@ -85,7 +85,10 @@ struct gt_report_layer {
     double ns_per_call;
     bool energy_known;
     double uj_per_call, lo_uj, hi_uj;
-    double share; /* of the energy of all units of the run, or of their time where energy is unknown */
+    double share;           /* of the energy of all units of the run, or of their time where energy is unknown */
+    const char *resolution; /* as in the store: what its energy was told from; NULL unknown */
+    int64_t group;          /* index of its group's first unit; negative: none */
+    double group_uj, group_lo_uj, group_hi_uj;
     uint64_t macs, params;
     bool macs_known;
 };

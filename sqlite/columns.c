@@ -114,7 +114,12 @@ static const struct gt_column unit_energy[] = {AS(gt_unit_energy_record, INTEGER
                                                REAL(gt_unit_energy_record, uj_per_call),
                                                REAL(gt_unit_energy_record, lo_uj),
                                                REAL(gt_unit_energy_record, hi_uj),
-                                               REAL(gt_unit_energy_record, share)};
+                                               REAL(gt_unit_energy_record, share),
+                                               TEXT(gt_unit_energy_record, resolution),
+                                               AS(gt_unit_energy_record, INTEGER, "group_idx", group),
+                                               REAL(gt_unit_energy_record, group_uj),
+                                               REAL(gt_unit_energy_record, group_lo_uj),
+                                               REAL(gt_unit_energy_record, group_hi_uj)};
 TABLE(gt_table_unit_energy, "unit_attributions", gt_unit_energy_record, unit_energy);
 
 #define I(m) INTEGER(gt_counter_record, m)
@@ -134,6 +139,19 @@ static const struct gt_column counter[] = {TEXT(gt_counter_record, domain),
 #undef I
 TABLE(gt_table_counter, "counters", gt_counter_record, counter);
 
+#define C gt_run_counter_record
+static const struct gt_column run_counter[] = {TEXT(C, name),          INTEGER(C, value), INTEGER(C, enabled_ns),
+                                               INTEGER(C, running_ns), TEXT(C, scope),    TEXT(C, reason)};
+#undef C
+TABLE(gt_table_run_counter, "run_counters", gt_run_counter_record, run_counter);
+
+#define C gt_unit_counter_record
+static const struct gt_column unit_counter[] = {
+    INTEGER(C, part), AS(C, INTEGER, "idx", index), TEXT(C, name),         INTEGER(C, calls),
+    REAL(C, value),   INTEGER(C, enabled_ns),       INTEGER(C, running_ns)};
+#undef C
+TABLE(gt_table_unit_counter, "unit_counters", gt_unit_counter_record, unit_counter);
+
 #define A gt_attribution_record
 static const struct gt_column attribution[] = {TEXT(A, method),           INTEGER(A, version),   TEXT(A, kind),
                                                TEXT(A, provenance),       INTEGER(A, window_ns), INTEGER(A, covered_ns),
@@ -141,7 +159,9 @@ static const struct gt_column attribution[] = {TEXT(A, method),           INTEGE
                                                BOOL(A, idle_known),       FIGURE(A, units),      FIGURE(A, framework),
                                                FIGURE(A, inference),      FIGURE(A, idle),       FIGURE(A, others),
                                                FIGURE(A, unattributed),   FIGURE(A, total),      BOOL(A, unattributed_flag),
-                                               FIGURE(A, run_total),      FIGURE(A, run_job),    TEXT(A, model_row)};
+                                               FIGURE(A, run_total),      FIGURE(A, run_job),    TEXT(A, model_row),
+                                               TEXT(A, refusal),          INTEGER(A, refreshes), REAL(A, refresh_sigma_ns),
+                                               REAL(A, noise_uj),         REAL(A, spread_w),     REAL(A, inflation)};
 #undef A
 TABLE(gt_table_attribution, "attributions", gt_attribution_record, attribution);
 

@@ -90,6 +90,11 @@ struct gt_unit_energy_record {
     int64_t calls, ns;
     double uj_per_call, lo_uj, hi_uj; /* NaN when no energy is known */
     double share;                     /* of the units' energy, 0 ... 1 */
+    /* "time": split by time; "unit": its own power was measured; "group": its group's; "below resolution": neither. NULL
+     * unknown */
+    const char *resolution;
+    int64_t group;                             /* index of its group's first unit; GT_UNKNOWN: none */
+    double group_uj, group_lo_uj, group_hi_uj; /* of all of the group, per call; NaN: none */
 };
 
 /* A model's part in a run: its inferences and the energy of one. */
@@ -145,6 +150,11 @@ struct gt_attribution_record {
     bool unattributed_flag;
     struct gt_figure_uj run_total, run_job; /* the whole run: the machine (unknown where modelled), the job's attributed part */
     const char *model_row;                  /* of the wattage table, with its source and year; NULL when measured */
+    /* Method "regression" (energy/regress.h), else GT_UNKNOWN and NaN; `refusal`: why units are split by time, NULL: no
+     * question */
+    const char *refusal;
+    int64_t refreshes; /* of the counter, that the equations hold */
+    double refresh_sigma_ns, noise_uj, spread_w, inflation;
 };
 
 /* Kinds of events that change what the figures say: reports repeat their text. */
@@ -164,6 +174,25 @@ struct gt_shares_record {
     int64_t first_slot;
     size_t count;
     uint16_t *parts;
+};
+
+/* An event counter of a whole run. */
+struct gt_run_counter_record {
+    const char *name;               /* as asked for */
+    int64_t value;                  /* scaled where running_ns < enabled_ns; GT_UNKNOWN: absent */
+    int64_t enabled_ns, running_ns; /* when it should have counted, and when it did; over all threads */
+    const char *scope;              /* "user", "all"; NULL: absent */
+    const char *reason;             /* why it is absent; NULL */
+};
+
+/* An event counter of a unit, over all its calls that were counted. */
+struct gt_unit_counter_record {
+    int64_t part;  /* position among the run's models */
+    int64_t index; /* of the model's unit; GT_UNKNOWN: its inferences */
+    const char *name;
+    int64_t calls; /* those that were counted */
+    double value;  /* of these, scaled where running_ns < enabled_ns; NaN: it never ran */
+    int64_t enabled_ns, running_ns;
 };
 
 struct gt_run_record {
@@ -192,6 +221,10 @@ struct gt_run_record {
     const struct gt_counter_record *counters;
     size_t event_count;
     const struct gt_event_record *events;
+    size_t run_counter_count;
+    const struct gt_run_counter_record *run_counters;
+    size_t unit_counter_count;
+    const struct gt_unit_counter_record *unit_counters;
     struct gt_attribution_record attribution; /* the current one; method NULL: none */
     const uint8_t *trace;                     /* the folded trace (a BLOCK payload); NULL none */
     size_t trace_bytes;

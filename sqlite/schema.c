@@ -237,7 +237,19 @@ static const char version_4[] =
 #define VERSION_5_GAPS ""
 
 /* Event counters of runs and units. */
-#define VERSION_5_EVENTS ""
+#define VERSION_5_EVENTS                                                                                                       \
+    "CREATE TABLE run_counters(run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE, position INTEGER NOT NULL,"            \
+    " name TEXT NOT NULL, value INTEGER, enabled_ns INTEGER, running_ns INTEGER, scope TEXT, reason TEXT,"                     \
+    " PRIMARY KEY(run, position)) STRICT, WITHOUT ROWID;"                                                                      \
+    "CREATE TABLE unit_counters(run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE, position INTEGER NOT NULL,"           \
+    " part INTEGER NOT NULL, idx INTEGER, name TEXT NOT NULL, calls INTEGER, value REAL, enabled_ns INTEGER,"                  \
+    " running_ns INTEGER, PRIMARY KEY(run, position)) STRICT, WITHOUT ROWID;"                                                  \
+    "CREATE VIEW v_run_counters AS SELECT c.run, c.name, c.value, CAST(c.running_ns AS REAL) / c.enabled_ns AS counted,"       \
+    " c.scope, c.reason FROM run_counters c;"                                                                                  \
+    "CREATE VIEW v_unit_counters AS SELECT c.run, m.name AS model, m.digest, u.idx, u.name, u.op, c.name AS counter, c.calls," \
+    " c.value, c.value / c.calls AS per_call, CAST(c.running_ns AS REAL) / c.enabled_ns AS counted"                            \
+    " FROM unit_counters c JOIN run_models p ON p.run = c.run AND p.position = c.part JOIN v_models m ON m.digest = p.model"   \
+    " LEFT JOIN units u ON u.model = p.model AND u.idx = c.idx;"
 
 /* Shares of the machine on common slots of time. */
 #define VERSION_5_SHARES                                                                                                       \
@@ -246,7 +258,24 @@ static const char version_4[] =
     "CREATE INDEX run_shares_first_slot ON run_shares(first_slot);"
 
 /* Attribution by regression. */
-#define VERSION_5_UNITS ""
+#define VERSION_5_UNITS                                                                                                        \
+    "INSERT INTO methods VALUES('regression', 2);"                                                                             \
+    "ALTER TABLE unit_attributions ADD COLUMN resolution TEXT; ALTER TABLE unit_attributions ADD COLUMN group_idx INTEGER;"    \
+    "ALTER TABLE unit_attributions ADD COLUMN group_uj REAL; ALTER TABLE unit_attributions ADD COLUMN group_lo_uj REAL;"       \
+    "ALTER TABLE unit_attributions ADD COLUMN group_hi_uj REAL;"                                                               \
+    "UPDATE unit_attributions SET resolution = 'time';"                                                                        \
+    "ALTER TABLE attributions ADD COLUMN refusal TEXT; ALTER TABLE attributions ADD COLUMN refreshes INTEGER;"                 \
+    "ALTER TABLE attributions ADD COLUMN refresh_sigma_ns REAL; ALTER TABLE attributions ADD COLUMN noise_uj REAL;"            \
+    "ALTER TABLE attributions ADD COLUMN spread_w REAL; ALTER TABLE attributions ADD COLUMN inflation REAL;"                   \
+    "DROP VIEW v_layers;"                                                                                                      \
+    "CREATE VIEW v_layers AS SELECT p.run, m.name AS model, m.digest, m.weights, u.idx, u.name, u.op, u.macs, u.params,"       \
+    " (SELECT group_concat(name, ' + ') FROM (SELECT e.name FROM members e WHERE e.model = u.model AND e.unit = u.idx"         \
+    " ORDER BY e.position)) AS members, x.calls, x.ns, CAST(x.ns AS REAL) / x.calls AS ns_per_call, x.uj_per_call, x.lo_uj,"   \
+    " x.hi_uj, x.share, 1e3 * x.uj_per_call * x.calls / x.ns AS watts, x.resolution, x.group_idx, x.group_uj, x.group_lo_uj,"  \
+    " x.group_hi_uj, r.source, r.boundary, r.provenance, a.kind, a.method, a.version"                                          \
+    " FROM v_unit_attributions x JOIN run_models p ON p.run = x.run AND p.position = x.part JOIN runs r ON r.id = x.run"       \
+    " JOIN v_models m ON m.digest = p.model LEFT JOIN units u ON u.model = p.model AND u.idx = x.idx"                          \
+    " LEFT JOIN v_attributions a ON a.run = x.run;"
 
 static const char version_5[] = VERSION_5_GAPS VERSION_5_EVENTS VERSION_5_SHARES VERSION_5_UNITS;
 

@@ -1,11 +1,14 @@
 #include "tracker/checks.h"
 
 #include "core/text.h"
+#include "energy/event.h"
 #include "tracker/jobtree.h"
 #include "tracker/paths.h"
+#include "tracker/powerevents.h"
 
 #include <errno.h>
 #include <linux/magic.h>
+#include <linux/perf_event.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -48,7 +51,57 @@ static void check_perf(const struct gt_os *os, struct gt_arena *arena, struct gt
     check->detail = gt_arena_printf(arena, "kernel.perf_event_paranoid is %d: %s%s", level, meanings[row],
                                     root ? " (root may anyway)" : "");
     if (check->result != GT_CHECK_OK)
-        check->fix = "sudo setcap cap_perfmon+ep $(command -v greentrack)";
+        check->fix = "sudo setcap cap_perfmon+ep \"$(command -v greentrack)\"";
+}
+
+/* Can this term be counted of a process of one's own: opens it and closes it again. 0, or errno. */
+static int try_event(const struct gt_os *os, const struct gt_event_term *term, bool *user_only)
+{
+    int fd = gt_event_open(os, term, 0, false, user_only);
+    if (fd < 0)
+        return -fd;
+    os->close(os->state, fd);
+    return 0;
+}
+
+/* What the kernel counts itself. Switches are the strictest: they have no part outside the kernel. */
+static void check_software_events(const struct gt_os *os, struct gt_arena *arena, struct gt_check *check)
+{
+    static const struct gt_event_term switches = {
+        .type = PERF_TYPE_SOFTWARE, .config = PERF_COUNT_SW_CONTEXT_SWITCHES, .weight = 1};
+    static const struct gt_event_term faults = {.type = PERF_TYPE_SOFTWARE, .config = PERF_COUNT_SW_PAGE_FAULTS, .weight = 1};
+    bool user_only;
+    int some = try_event(os, &faults, &user_only), all = try_event(os, &switches, &user_only);
+    check->result = all == 0 ? GT_CHECK_OK : some == 0 ? GT_CHECK_LIMITED : GT_CHECK_MISSING;
+    check->detail = all == 0 ? "task clock, page faults, context switches and migrations of a run are counted"
+                    : some == 0
+                        ? "the task clock and page faults of user mode are counted; switches and migrations are not permitted"
+                        : gt_arena_printf(arena, "not to be had: %s", gt_event_reason(&faults, some));
+    if (all == EACCES || all == EPERM)
+        check->fix = some == 0 ? "sudo sysctl kernel.perf_event_paranoid=1" : "sudo sysctl kernel.perf_event_paranoid=2";
+}
+
+/* The processor's own, of a run and (by rdpmc) of units; without a PMU there is nothing to permit. */
+static void check_hardware_events(const struct gt_os *os, struct gt_arena *arena, struct gt_check *check)
+{
+    static const struct gt_event_term instructions = {
+        .type = PERF_TYPE_HARDWARE, .config = PERF_COUNT_HW_INSTRUCTIONS, .weight = 1};
+    uint64_t rdpmc = 0;
+    bool user_only;
+    int failed = try_event(os, &instructions, &user_only);
+    bool told = gt_os_read_u64(os, "/sys/bus/event_source/devices/cpu/rdpmc", &rdpmc) == 0;
+    check->result = failed ? GT_CHECK_MISSING : told && rdpmc == 0 ? GT_CHECK_LIMITED : GT_CHECK_OK;
+    if (failed)
+        check->detail =
+            gt_arena_printf(arena, "no instructions, cycles or PAPI presets: %s", gt_event_reason(&instructions, failed));
+    else
+        check->detail =
+            gt_arena_printf(arena, "counted of a run%s%s", user_only ? ", in user mode only" : "",
+                            told && rdpmc == 0 ? "; not of units: programs may not read them themselves" : " and of its units");
+    if (failed == EACCES || failed == EPERM)
+        check->fix = "sudo sysctl kernel.perf_event_paranoid=2";
+    else if (!failed && told && rdpmc == 0)
+        check->fix = "echo 1 | sudo tee /sys/bus/event_source/devices/cpu/rdpmc";
 }
 
 static void check_shm(const struct gt_os *os, struct gt_arena *arena, struct gt_check *check)
@@ -195,7 +248,7 @@ static void check_memlock(const struct gt_os *os, struct gt_arena *arena, struct
                         ? "memory may be locked without limit"
                         : gt_arena_printf(arena, "%s may be locked", gt_text_bytes(size, sizeof size, limit.rlim_cur));
     if (!enough)
-        check->fix = "ulimit -l 8192 (nothing needs it today: event counters of a later version will)";
+        check->fix = "ulimit -l 8192 (the page that each --unit-counters event of a thread needs is charged to it)";
 }
 
 static void check_cgroup(const struct gt_os *os, struct gt_arena *arena, struct gt_check *check)
@@ -215,8 +268,17 @@ size_t gt_checks_run(const struct gt_os *os, struct gt_arena *arena, const struc
         const char *name;
         check_fn *check;
     } table[] = {
-        {"plugin", check_plugin}, {"gtcnn", check_gtcnn},   {"spool", check_spool},      {"store", check_store},
-        {"/dev/shm", check_shm},  {"cgroup", check_cgroup}, {"perf events", check_perf}, {"locked memory", check_memlock},
+        {"plugin", check_plugin},
+        {"gtcnn", check_gtcnn},
+        {"spool", check_spool},
+        {"store", check_store},
+        {"/dev/shm", check_shm},
+        {"cgroup", check_cgroup},
+        {"perf events", check_perf},
+        {"energy events", gt_powerevents_check},
+        {"software events", check_software_events},
+        {"hardware events", check_hardware_events},
+        {"locked memory", check_memlock},
     };
     size_t count = sizeof table / sizeof *table;
     struct gt_check *rows = gt_arena_alloc(arena, count, sizeof *rows);

@@ -13,6 +13,8 @@ static const struct {
     {"runs", "SELECT * FROM v_runs"},
     {"layers", "SELECT * FROM v_layers"},
     {"family", "SELECT * FROM v_family"},
+    {"counters", "SELECT * FROM v_run_counters"},
+    {"unit-counters", "SELECT * FROM v_unit_counters"},
 };
 
 static struct gt_value cell(struct gt_arena *arena, sqlite3_stmt *statement, int i)
@@ -89,8 +91,9 @@ static int unknown_word(struct gt_tracker *tracker, const char *word)
     struct gt_suggestion nearest = {0};
     for (size_t i = 0; i < sizeof exports / sizeof *exports; i++)
         gt_suggest_offer(&nearest, word, exports[i].word);
-    gt_tracker_say(tracker, "'%s' is not one of runs, layers, family%s%s%s", gt_tracker_escape(tracker, word),
-                   nearest.best ? "; did you mean " : "", nearest.best ? nearest.best : "", nearest.best ? "?" : "");
+    gt_tracker_say(tracker, "'%s' is not one of runs, layers, family, counters, unit-counters%s%s%s",
+                   gt_tracker_escape(tracker, word), nearest.best ? "; did you mean " : "", nearest.best ? nearest.best : "",
+                   nearest.best ? "?" : "");
     return GT_EXIT_USAGE;
 }
 

@@ -1,4 +1,5 @@
 /* Any program, measured: process-level joules from outside, layers where the plugin finds some. */
+#include "tracker/eventchoice.h"
 #include "tracker/ingest.h"
 #include "tracker/measure.h"
 #include "tracker/summary.h"
@@ -29,6 +30,7 @@ static enum gt_status settle(struct gt_tracker *tracker, struct gt_measure_optio
     *options = (struct gt_measure_options){
         .argv = tracker->args->operands,
         .source = gt_runtrace_source(gt_tracker_text(tracker, GT_OPT_ENERGY_SOURCE, NULL)),
+        .measured = gt_tracker_given(tracker, GT_OPT_REQUIRE_MEASURED),
         .parent_run_id = gt_measure_enclosing_run(enclosing) ? enclosing : NULL,
         .output = -1,
         .outside = say_outside,
@@ -36,8 +38,11 @@ static enum gt_status settle(struct gt_tracker *tracker, struct gt_measure_optio
     };
     const struct gt_option_value *idle = &tracker->args->values[GT_OPT_IDLE_W];
     enum gt_status status = gt_runtrace_idle(idle->count ? idle->number : NAN, err);
-    return status == GT_OK ? gt_runtrace_interval(interval->count ? interval->number : NAN, &options->interval_ns, err)
-                           : status;
+    if (status == GT_OK)
+        status = gt_eventchoice(tracker, &options->events, &options->unit_events, err);
+    if (status != GT_OK)
+        return status;
+    return gt_runtrace_interval(interval->count ? interval->number : NAN, &options->interval_ns, err);
 }
 
 int gt_cmd_run(struct gt_tracker *tracker)

@@ -83,15 +83,26 @@ static void add_energy(struct showing *s)
         {"idle_known", "idle power known", GT_Q_TEXT, 0},
         {"method", NULL, GT_Q_TEXT, 0},
         {"method_version", "method version", GT_Q_INTEGER, 0},
+        {"refusal", "units by time, since", GT_Q_TEXT, 0},
+        {"refreshes", "refreshes of the counter", GT_Q_INTEGER, 0},
+        {"refresh_sigma_ns", "their times, known to", GT_Q_TIME_NS, 0},
+        {"noise_uj", "noise of one", GT_Q_ENERGY_UJ, 0},
+        {"spread_w", "spread of units' power, W", GT_Q_REAL, 0},
+        {"inflation", "noise, long-run over white", GT_Q_REAL, GT_COLUMN_DATA_ONLY},
     };
     const struct gt_run_record *run = s->run;
     const struct gt_attribution_record *a = &run->attribution;
     const struct gt_value values[COUNT(columns)] = {
-        gt_output_known(a->run_job.uj), gt_output_known(a->run_job.lo_uj), gt_output_known(a->run_job.hi_uj),
-        gt_value_text(a->kind),         gt_output_known(a->run_total.uj),  gt_value_text(run->provenance),
-        gt_value_text(run->source),     gt_value_text(run->boundary),      gt_value_text(a->model_row),
-        gt_value_f64(a->cpu_share),     gt_value_bool(a->idle_known),      gt_value_text(a->method),
-        gt_value_i64(a->version),
+        gt_output_known(a->run_job.uj),    gt_output_known(a->run_job.lo_uj),
+        gt_output_known(a->run_job.hi_uj), gt_value_text(a->kind),
+        gt_output_known(a->run_total.uj),  gt_value_text(run->provenance),
+        gt_value_text(run->source),        gt_value_text(run->boundary),
+        gt_value_text(a->model_row),       gt_value_f64(a->cpu_share),
+        gt_value_bool(a->idle_known),      gt_value_text(a->method),
+        gt_value_i64(a->version),          gt_value_text(a->refusal),
+        gt_output_known(a->refreshes),     gt_value_f64(a->refresh_sigma_ns),
+        gt_value_f64(a->noise_uj),         gt_value_f64(a->spread_w),
+        gt_value_f64(a->inflation),
     };
     gt_section_row(
         gt_document_section(s->document, GT_SECTION_FIELDS, "energy", "energy of the whole run", columns, COUNT(columns)),
@@ -226,6 +237,12 @@ static const struct gt_column layer_columns[] = {
     {"hi_uj", "to", GT_Q_ENERGY_UJ, 0},
     {"share", NULL, GT_Q_SHARE, 0},
     {"bar", "", GT_Q_BAR, GT_COLUMN_TEXT_ONLY},
+    {"watts", "W", GT_Q_REAL, 0},
+    {"resolution", NULL, GT_Q_TEXT, 0},
+    {"group", NULL, GT_Q_INTEGER, 0},
+    {"group_uj", "group's energy", GT_Q_ENERGY_UJ, GT_COLUMN_DATA_ONLY},
+    {"group_lo_uj", NULL, GT_Q_ENERGY_UJ, GT_COLUMN_DATA_ONLY},
+    {"group_hi_uj", NULL, GT_Q_ENERGY_UJ, GT_COLUMN_DATA_ONLY},
     {"macs", "MACs", GT_Q_COUNT, 0},
     {"input", NULL, GT_Q_TEXT, GT_COLUMN_DATA_ONLY},
     {"output", NULL, GT_Q_TEXT, GT_COLUMN_DATA_ONLY},
@@ -254,6 +271,12 @@ static void add_layer(struct gt_section *section, const struct gt_model_record *
         gt_value_f64(row->hi_uj),
         gt_value_f64(row->share),
         gt_value_f64(row->share),
+        gt_value_f64_if(row->ns > 0, 1e3 * row->uj_per_call * (double)row->calls / (double)row->ns),
+        gt_value_text(row->resolution),
+        gt_output_known(row->group),
+        gt_value_f64(row->group_uj),
+        gt_value_f64(row->group_lo_uj),
+        gt_value_f64(row->group_hi_uj),
         gt_output_known(unit ? unit->macs : GT_UNKNOWN),
         gt_value_text(unit ? unit->shape_in : NULL),
         gt_value_text(unit ? unit->shape_out : NULL),
@@ -271,8 +294,8 @@ static int by_share(const void *a, const void *b)
 static void add_layers(struct showing *s)
 {
     bool all = s->tracker->format != GT_FORMAT_TEXT || gt_tracker_given(s->tracker, GT_OPT_ALL);
-    struct gt_section *section = gt_document_section(s->document, GT_SECTION_TABLE, "layers",
-                                                     "layers, costliest first (by time)", layer_columns, COUNT(layer_columns));
+    struct gt_section *section = gt_document_section(s->document, GT_SECTION_TABLE, "layers", "layers, costliest first",
+                                                     layer_columns, COUNT(layer_columns));
     for (size_t i = 0; i < s->run->model_count; i++) {
         const struct gt_run_model_record *part = &s->run->models[i];
         const struct gt_model_record *model = model_of(s, part->model);
@@ -301,6 +324,72 @@ static void add_counters(struct showing *s)
             gt_value_text(c->domain),      gt_output_known(c->total_uj), gt_value_bool(c->additive),
             gt_output_known(c->first_raw), gt_output_known(c->last_raw), gt_output_known(c->wraps),
             gt_output_known(c->gaps),      gt_output_known(c->gap_ns),
+        };
+        gt_section_row(section, values, COUNT(values));
+    }
+}
+
+/* Of the whole run. `counted`: the part of the time that the event had a counter; below 1 the value is scaled up. */
+static void add_run_counters(struct showing *s)
+{
+    static const struct gt_column columns[] = {
+        {"name", NULL, GT_Q_TEXT, 0},
+        {"value", NULL, GT_Q_INTEGER, 0},
+        {"counted", NULL, GT_Q_SHARE, 0},
+        {"enabled_ns", NULL, GT_Q_INTEGER, GT_COLUMN_DATA_ONLY},
+        {"running_ns", NULL, GT_Q_INTEGER, GT_COLUMN_DATA_ONLY},
+        {"scope", NULL, GT_Q_TEXT, 0},
+        {"reason", "absent", GT_Q_TEXT, 0},
+    };
+    struct gt_section *section =
+        gt_document_section(s->document, GT_SECTION_TABLE, "event_counters", "event counters", columns, COUNT(columns));
+    for (size_t i = 0; i < s->run->run_counter_count; i++) {
+        const struct gt_run_counter_record *c = &s->run->run_counters[i];
+        const struct gt_value values[COUNT(columns)] = {
+            gt_value_text(c->name),
+            gt_output_known(c->value),
+            gt_value_f64_if(c->enabled_ns > 0, (double)c->running_ns / (double)c->enabled_ns),
+            gt_output_known(c->enabled_ns),
+            gt_output_known(c->running_ns),
+            gt_value_text(c->scope),
+            gt_value_text(c->reason),
+        };
+        gt_section_row(section, values, COUNT(values));
+    }
+}
+
+/* The layer's name; an inference as a whole has none. */
+static const char *counted_name(struct showing *s, const struct gt_unit_counter_record *c, const char **model_name)
+{
+    const struct gt_model_record *model = NULL;
+    if (c->part >= 0 && (size_t)c->part < s->run->model_count)
+        model = model_of(s, s->run->models[c->part].model);
+    const struct gt_unit_record *unit = unit_of(model, c->index);
+    *model_name = model ? model->name : NULL;
+    return unit ? unit->name : NULL;
+}
+
+static void add_unit_counters(struct showing *s)
+{
+    static const struct gt_column columns[] = {
+        {"model", NULL, GT_Q_TEXT, 0},    {"layer", NULL, GT_Q_TEXT, GT_COLUMN_ELASTIC},   {"counter", NULL, GT_Q_TEXT, 0},
+        {"calls", NULL, GT_Q_INTEGER, 0}, {"value", NULL, GT_Q_REAL, GT_COLUMN_DATA_ONLY}, {"per_call", NULL, GT_Q_REAL, 0},
+        {"counted", NULL, GT_Q_SHARE, 0},
+    };
+    struct gt_section *section =
+        gt_document_section(s->document, GT_SECTION_TABLE, "unit_counters",
+                            "event counters of layers, of the calls that were counted", columns, COUNT(columns));
+    for (size_t i = 0; i < s->run->unit_counter_count; i++) {
+        const struct gt_unit_counter_record *c = &s->run->unit_counters[i];
+        const char *model, *name = counted_name(s, c, &model);
+        const struct gt_value values[COUNT(columns)] = {
+            gt_value_text(model),
+            gt_value_text(c->index == GT_UNKNOWN ? "(inference)" : name),
+            gt_value_text(c->name),
+            gt_output_known(c->calls),
+            gt_value_f64(c->value),
+            gt_value_f64_if(c->calls > 0, c->value / (double)c->calls),
+            gt_value_f64_if(c->enabled_ns > 0, (double)c->running_ns / (double)c->enabled_ns),
         };
         gt_section_row(section, values, COUNT(values));
     }
@@ -388,6 +477,8 @@ int gt_cmd_show(struct gt_tracker *tracker)
     add_models(&s);
     add_layers(&s);
     add_counters(&s);
+    add_run_counters(&s);
+    add_unit_counters(&s);
     add_processes(&s);
     add_children(&s);
     add_events(&s);

@@ -1,5 +1,6 @@
 #include "tracker/evalrun.h"
 
+#include "tracker/eventchoice.h"
 #include "tracker/paths.h"
 #include "tracker/quote.h"
 
@@ -22,6 +23,7 @@ struct evaluating {
     struct gt_evalrun *eval;
     const char *gtcnn, *source, *spool, *folder;
     uint64_t interval_ns;
+    const struct gt_event_list *events, *unit_events;
     uint8_t enclosing[GT_TRACE_ID_BYTES];
     bool enclosed;
     struct gt_runtrace series; /* open when eval->series */
@@ -88,12 +90,15 @@ static bool run_job(struct evaluating *e, struct arguments *a, const char *const
     struct gt_measure_options options = {
         .argv = (char *const *)a->words,
         .source = e->source,
+        .measured = gt_tracker_given(e->tracker, GT_OPT_REQUIRE_MEASURED),
         .interval_ns = e->interval_ns,
         .parent_run_id = e->eval->series ? e->series.header.run_id
                          : e->enclosed   ? e->enclosing
                                          : NULL,
         .extra = extra,
         .notes = notes,
+        .events = e->events,
+        .unit_events = e->unit_events,
         .output = e->silence,
         .outside = say_outside,
         .context = e->tracker,
@@ -193,6 +198,7 @@ static enum gt_status open_series(struct evaluating *e)
     struct gt_runtrace_options options = {
         .spool = e->spool,
         .source = e->source,
+        .measured = gt_tracker_given(e->tracker, GT_OPT_REQUIRE_MEASURED),
         .command = gt_quote_command(&e->tracker->arena, words),
         .parent_run_id = e->enclosed ? e->enclosing : NULL,
         .notes = notes,
@@ -276,6 +282,8 @@ static enum gt_status prepare(struct evaluating *e)
         status = gt_runtrace_idle(idle->count ? idle->number : NAN, e->err);
     if (status == GT_OK)
         status = gt_runtrace_interval(interval->count ? interval->number : NAN, &e->interval_ns, e->err);
+    if (status == GT_OK)
+        status = gt_eventchoice(e->tracker, &e->events, &e->unit_events, e->err);
     if (status != GT_OK)
         return status;
     e->source = gt_runtrace_source(gt_tracker_text(e->tracker, GT_OPT_ENERGY_SOURCE, NULL));

@@ -58,13 +58,16 @@ static void restore_signals(const struct job *job)
     sigprocmask(SIG_SETMASK, &job->old_mask, NULL);
 }
 
+static bool set_timer(const struct job *job, uint64_t at_ns)
+{
+    struct itimerspec timer = {.it_value = {(time_t)(at_ns / 1000000000), (long)(at_ns % 1000000000)}};
+    return timerfd_settime(job->timer, TFD_TIMER_ABSTIME, &timer, NULL) == 0;
+}
+
 static enum gt_status start_timer(struct job *job, struct gt_err *err)
 {
-    uint64_t every = job->spec->interval_ns;
-    struct timespec t = {(time_t)(every / 1000000000), (long)(every % 1000000000)};
-    struct itimerspec timer = {t, t};
     job->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    if (job->timer < 0 || timerfd_settime(job->timer, 0, &timer, NULL) != 0)
+    if (job->timer < 0 || !set_timer(job, gt_job_now_ns() + job->spec->interval_ns))
         return gt_err_set_errno(err, errno, "timerfd");
     return GT_OK;
 }
@@ -243,7 +246,7 @@ static void watch(struct job *job)
         if (poll(fds, 2, -1) < 0)
             continue;
         if (fds[1].revents && read(job->timer, &expirations, sizeof expirations) > 0)
-            job->spec->sample(job->spec->context, gt_job_now_ns());
+            set_timer(job, job->spec->sample(job->spec->context, gt_job_now_ns()));
         if (fds[0].revents)
             handle_signals(job);
     }

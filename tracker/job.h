@@ -26,8 +26,8 @@ struct gt_job_spec {
     void (*enter)(void *context);
     /* In the parent, once: the child has entered and waits, nothing of the program has run yet. */
     void (*begin)(void *context, pid_t child, uint64_t now_ns);
-    /* In the parent, every interval. The last reading, after its end, is the caller's. */
-    void (*sample)(void *context, uint64_t now_ns);
+    /* In the parent, after an interval, then at the times that it returns. The last reading, after its end, is the caller's. */
+    uint64_t (*sample)(void *context, uint64_t now_ns);
     void *context;
 };
 

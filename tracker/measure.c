@@ -1,10 +1,12 @@
 #include "tracker/measure.h"
 
 #include "core/text.h"
+#include "tracker/eventcount.h"
 #include "tracker/paths.h"
 #include "tracker/quote.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -53,6 +55,17 @@ static const char *preload_entry(struct gt_arena *arena, const char *plugin)
     return gt_arena_printf(arena, "LD_PRELOAD=%s:%s", plugin, before);
 }
 
+/* Always set: of an enclosing run's units another run is no part. */
+static const char *unit_events_entry(struct gt_arena *arena, const struct gt_event_list *list)
+{
+    struct gt_event_term terms[GT_UNIT_TERMS];
+    char text[GT_EVENT_TEXT] = "";
+    int count = list ? gt_eventname_terms(list, terms, GT_UNIT_TERMS) : 0;
+    if (count > 0 && gt_event_format(terms, count, text, sizeof text) < 0)
+        text[0] = '\0';
+    return gt_arena_printf(arena, GT_EVENT_VARIABLE "=%s", text);
+}
+
 /* What the job's processes must know: the run, where the spool is whatever their folder and home, where joules come from. */
 static enum gt_status make_environment(struct gt_arena *arena, const struct gt_measure_options *options, const char *plugin,
                                        const char *spool, const char *run_hex, char ***envp, struct gt_err *err)
@@ -70,6 +83,7 @@ static enum gt_status make_environment(struct gt_arena *arena, const struct gt_m
     set_entry(&env, gt_arena_printf(arena, "GREENTRACK_RUN=%s", run_hex));
     set_entry(&env, gt_arena_printf(arena, "GREENTRACK_SPOOL=%s", spool));
     set_entry(&env, gt_arena_printf(arena, "GREENTRACK_ENERGY_SOURCE=%s", options->source));
+    set_entry(&env, unit_events_entry(arena, options->unit_events));
     for (const char *const *extra = options->extra; extra && *extra && env.count < n + MOST_ADDED - 1; extra++)
         set_entry(&env, *extra);
     *envp = env.entries;
@@ -104,6 +118,8 @@ static enum gt_status choose_plugin(struct gt_arena *arena, const struct gt_meas
 
 struct measuring {
     struct gt_runtrace trace;
+    const struct gt_event_list *events;
+    struct gt_eventcount counters;
     int output;
 };
 
@@ -120,39 +136,71 @@ static void begin(void *context, pid_t child, uint64_t now_ns)
 {
     struct measuring *m = context;
     gt_jobtree_begin(&m->trace.tree, child);
+    gt_eventcount_open(&m->counters, &gt_os_linux, m->events, child);
+    m->counters.next_write_ns = now_ns + UINT64_C(10000000000);
     gt_runtrace_sample(&m->trace, now_ns, false);
 }
 
-static void sample(void *context, uint64_t now_ns)
+static uint64_t sample(void *context, uint64_t now_ns)
 {
     struct measuring *m = context;
+    gt_eventcount_write(&m->counters, &m->trace.writer, now_ns, false);
     gt_runtrace_sample(&m->trace, now_ns, false);
+    return gt_runtrace_next(&m->trace);
+}
+
+/* Only the energy of units needs the times of the counters' refreshes. */
+static bool units_are_off(const struct gt_measure_options *options)
+{
+    const char *units = getenv("GREENTRACK_UNITS");
+    for (const char *const *extra = options->extra; extra && *extra; extra++)
+        if (strcmp(*extra, "GREENTRACK_UNITS=off") == 0)
+            return true;
+    return units && strcmp(units, "off") == 0;
+}
+
+/* Events that no process can be handed: each of the others says itself what it can count. */
+static void note_absent(const struct gt_event_list *list, struct gt_trace_writer *writer)
+{
+    for (int i = 0; list && i < list->count; i++) {
+        char text[GT_EVENT_NAME + GT_EVENT_REASON + 4];
+        if (list->events[i].term_count > 0)
+            continue;
+        snprintf(text, sizeof text, "%s: %s", list->events[i].name, list->events[i].reason);
+        gt_trace_write_note(writer, "unit counter absent", text);
+    }
 }
 
 static enum gt_status run_traced(struct gt_arena *arena, const struct gt_measure_options *options, const char *file,
                                  const char *plugin, const char *spool, struct gt_measure_result *result, struct gt_err *err)
 {
-    struct measuring m = {.output = options->output};
+    struct measuring m = {.events = options->events, .output = options->output};
     struct gt_runtrace_options to = {
         .spool = spool,
         .source = options->source,
+        .measured = options->measured,
         .command = gt_quote_command(arena, options->argv),
         .exe = file,
         .parent_run_id = options->parent_run_id,
         .notes = options->notes,
         .interval_ns = options->interval_ns,
+        .follow = !units_are_off(options),
     };
     enum gt_status status = gt_runtrace_open(&m.trace, &gt_os_linux, &to, err);
     if (status != GT_OK)
         return status;
     memcpy(result->run_id, m.trace.header.run_id, sizeof result->run_id);
     memcpy(result->run_hex, m.trace.run_hex, sizeof result->run_hex);
+    note_absent(options->unit_events, &m.trace.writer);
     struct gt_job_spec spec = {file, options->argv, NULL, options->interval_ns, enter_child, begin, sample, &m};
     char **envp = NULL;
     status = make_environment(arena, options, plugin, spool, result->run_hex, &envp, err);
     spec.envp = envp;
     if (status == GT_OK)
         status = gt_job_run(&spec, &result->job, err);
+    if (status == GT_OK && !result->job.exec_errno)
+        gt_eventcount_write(&m.counters, &m.trace.writer, result->job.end_ns, true);
+    gt_eventcount_close(&m.counters);
     if (status != GT_OK || result->job.exec_errno) {
         gt_runtrace_discard(&m.trace);
         return status;

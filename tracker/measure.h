@@ -7,6 +7,7 @@
 
 #include "core/arena.h"
 #include "core/trace.h"
+#include "tracker/eventname.h"
 #include "tracker/job.h"
 #include "tracker/program.h"
 #include "tracker/runtrace.h"
@@ -14,11 +15,13 @@
 struct gt_measure_options {
     char *const *argv;  /* argv[0] is searched in PATH */
     const char *source; /* as gt_runtrace_source returns it */
+    bool measured;      /* as in struct gt_runtrace_options */
     uint64_t interval_ns;
     const uint8_t *parent_run_id; /* NULL: none */
     const char *const *extra;     /* "NAME=value" of further environment variables, NULL behind the last; NULL: none */
     const char *const *notes;     /* for the run trace: label, text, ..., NULL; NULL: none */
-    int output;                   /* descriptor that becomes the job's standard output; -1: its own as it is */
+    const struct gt_event_list *events, *unit_events; /* counted per run, and per unit; NULL: none */
+    int output; /* descriptor that becomes the job's standard output; -1: its own as it is */
     /* Called before the job starts when the plugin cannot go into it, with the reason. NULL: nothing. */
     void (*outside)(void *context, const char *program, const char *reason);
     void *context;

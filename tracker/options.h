@@ -52,11 +52,18 @@ enum gt_option_kind {
     X(THREADS, "threads", 't', COUNT, "N", "", 1, 1024, "threads of the runtime (default: 1)")                                 \
     X(BATCH, "batch", 'b', COUNT, "N", "", 1, 65536, "images per batch (default: the model's own, or 1)")                      \
     X(ENERGY_SOURCE, "energy-source", 0, TEXT, "SOURCE", "", 0, 0,                                                             \
-      "where joules come from: auto, null, model, powercap or "                                                                \
-      "replay:FILE (default: GREENTRACK_ENERGY_SOURCE, or auto)")                                                              \
+      "where joules come from: auto, or a source that `greentrack doctor` lists, as perf, papi:rapl, hwmon:NAME or "           \
+      "external:FILE (default: GREENTRACK_ENERGY_SOURCE, or auto)")                                                            \
+    X(REQUIRE_MEASURED, "require-measured", 0, FLAG, "", "", 0, 0,                                                             \
+      "refuse to model joules: fail before the job starts where no counter can be read and no meter is given")                 \
     X(INTERVAL, "interval", 0, NUMBER, "MS", "", 1, 60000, "time between two readings in milliseconds (default: 10)")          \
     X(IDLE_W, "idle-w", 0, NUMBER, "W", "", 0, 1e6,                                                                            \
       "idle power of the machine, within the energy source's boundary (default: GREENTRACK_IDLE_W, or the calibration's)")     \
+    X(COUNTERS, "counters", 0, TEXT, "LIST", "", 0, 0,                                                                         \
+      "event counters of the whole run, by commas: task-clock, page-faults, minor-faults, major-faults, context-switches, "    \
+      "cpu-migrations, PAPI_..., libpfm4's names, or none (default: task-clock,page-faults,context-switches,cpu-migrations)")  \
+    X(UNIT_COUNTERS, "unit-counters", 0, TEXT, "LIST", "", 0, 0,                                                               \
+      "event counters of every unit, in the job itself: those that it can read without a system call (default: none)")         \
     X(OUTPUT, "output", 'o', FILE, "FILE", "", 0, 0, "write there instead of to standard output, atomically")                  \
     X(OLDER, "older-than", 0, NUMBER, "DAYS", "", 0, 36500, "only runs that began more than DAYS ago")                         \
     X(KEEP, "keep", 0, COUNT, "N", "", 0, 1e9, "keep the N newest")                                                            \

@@ -29,6 +29,13 @@ void gt_unitsum_add(struct gt_unitsum *sum, const struct gt_unit_energy *row)
     sum->lo_uj += (double)row->energy.lo_uj;
     sum->hi_uj += (double)row->energy.hi_uj;
     sum->share += row->share;
+    sum->group_slot = sum->slots == 0 ? row->group_slot : UINT32_MAX;
+    sum->group_uj = (double)row->group_energy.uj;
+    sum->group_lo_uj = (double)row->group_energy.lo_uj;
+    sum->group_hi_uj = (double)row->group_energy.hi_uj;
+    sum->slots++;
+    if (row->resolution > sum->resolution)
+        sum->resolution = row->resolution;
 }
 
 void gt_partsum_whole_run(struct gt_partsum *sum, const struct gt_attribution *attribution)
@@ -50,7 +57,8 @@ void gt_partsum_finish(const struct gt_partsum *sum, bool known, struct gt_run_m
     record->dynamic_uj = sum->dynamic_uj / items;
 }
 
-void gt_unitsum_finish(const struct gt_unitsum *sum, bool known, struct gt_unit_energy_record *record)
+/* Units of one model are called equally often, as a rule: a group's energy is told per call of its first unit's. */
+void gt_unitsum_finish(const struct gt_unitsum *sum, bool known, int64_t group, struct gt_unit_energy_record *record)
 {
     double calls = known ? (double)sum->calls : NAN;
     record->calls = number(sum->calls);
@@ -59,4 +67,10 @@ void gt_unitsum_finish(const struct gt_unitsum *sum, bool known, struct gt_unit_
     record->lo_uj = sum->lo_uj / calls;
     record->hi_uj = sum->hi_uj / calls;
     record->share = sum->share;
+    record->resolution = known ? gt_resolution_word(sum->resolution) : NULL;
+    bool grouped = known && group != GT_UNKNOWN;
+    record->group = grouped ? group : GT_UNKNOWN;
+    record->group_uj = grouped ? sum->group_uj / calls : NAN;
+    record->group_lo_uj = grouped ? sum->group_lo_uj / calls : NAN;
+    record->group_hi_uj = grouped ? sum->group_hi_uj / calls : NAN;
 }

@@ -18,6 +18,10 @@ struct gt_partsum {
 struct gt_unitsum {
     uint64_t calls, ns;
     double uj, lo_uj, hi_uj, share;
+    int slots;                     /* how many went in: processes that ran it */
+    enum gt_resolution resolution; /* the worst of them */
+    uint32_t group_slot;           /* of the group that it belongs to; UINT32_MAX: none, or several */
+    double group_uj, group_lo_uj, group_hi_uj;
 };
 
 void gt_partsum_add(struct gt_partsum *sum, const struct gt_infer_energy *row);
@@ -29,7 +33,10 @@ void gt_partsum_whole_run(struct gt_partsum *sum, const struct gt_attribution *a
 /* Sets the record's energies of one inference; NaN when `known` is false or there are no items. */
 void gt_partsum_finish(const struct gt_partsum *sum, bool known, struct gt_run_model_record *record);
 
-/* Sets the record's calls, time and energies of one call; NaN when `known` is false. `sum` has calls. */
-void gt_unitsum_finish(const struct gt_unitsum *sum, bool known, struct gt_unit_energy_record *record);
+/*
+ * Sets the record's calls, time and energies of one call; NaN when `known` is false. `sum` has calls. `group`: index of the
+ * unit that sum->group_slot stands for; GT_UNKNOWN: none.
+ */
+void gt_unitsum_finish(const struct gt_unitsum *sum, bool known, int64_t group, struct gt_unit_energy_record *record);
 
 #endif

@@ -15,8 +15,9 @@ struct anew {
     struct gt_arena *arena;
     struct gt_err *err;
     const struct gt_run_record *run;
-    struct gt_block block;
-    void *copy; /* owned: of a block that an earlier version wrote, in this version's form */
+    struct gt_batches batches;
+    struct gt_block block; /* all of them */
+    void *payload;         /* owned: its bytes */
     struct gt_source_desc desc;
     struct gt_host host;
     struct gt_attribution attribution;
@@ -75,11 +76,12 @@ static void take_source(struct anew *a)
 
 static enum gt_status take_block(struct anew *a)
 {
-    size_t bytes = a->run->trace_bytes;
-    enum gt_status status = gt_block_parse_old(a->run->trace, &bytes, &a->block, &a->copy); /* aligned: from an arena */
-    if (status == GT_OK && a->block.head->domain_count > GT_SOURCE_DOMAINS)
-        status = GT_E_FORMAT;
-    return status == GT_OK ? GT_OK : gt_err_set(a->err, GT_E_CORRUPT, "run %.12s: its folded trace is damaged", a->run->id);
+    size_t bytes;
+    struct gt_err why = {0};
+    enum gt_status status = gt_batches_read(&a->batches, a->run->trace, a->run->trace_bytes, &why);
+    if (status == GT_OK)
+        status = gt_batches_merge(&a->batches, &a->payload, &bytes, &a->block, &why);
+    return status == GT_OK ? GT_OK : gt_err_set(a->err, GT_E_CORRUPT, "run %.12s: %s", a->run->id, why.text);
 }
 
 static void take_idle_power(struct anew *a, struct gt_attribute_input *input)
@@ -107,8 +109,14 @@ static void take_idle_power(struct anew *a, struct gt_attribute_input *input)
 static enum gt_status attribute(struct anew *a)
 {
     size_t rows = a->block.head->unit_count + (size_t)1;
-    struct gt_attribute_input input = {
-        .block = &a->block, .desc = &a->desc, .host = &a->host, .idle_w = NAN, .idle_lo_w = NAN, .idle_hi_w = NAN};
+    struct gt_attribute_input input = {.block = &a->block,
+                                       .batches = a->batches.blocks,
+                                       .batch_count = a->batches.count,
+                                       .desc = &a->desc,
+                                       .host = &a->host,
+                                       .idle_w = NAN,
+                                       .idle_lo_w = NAN,
+                                       .idle_hi_w = NAN};
     a->units = gt_arena_alloc(a->arena, rows, sizeof *a->units);
     a->infers = gt_arena_alloc(a->arena, rows, sizeof *a->infers);
     if (!a->units || !a->infers)
@@ -158,8 +166,11 @@ static enum gt_status sum_units(struct anew *a, size_t part)
         if (row)
             gt_unitsum_add(&sums[row - rows], &a->units[i]);
     }
-    for (size_t u = 0; u < record->unit_count; u++)
-        gt_unitsum_finish(&sums[u], a->attribution.known && a->attribution.window_ns > 0 && sums[u].calls > 0, &rows[u]);
+    for (size_t u = 0; u < record->unit_count; u++) {
+        const struct gt_slot_record *first = sums[u].group_slot != UINT32_MAX ? slot_of(a, sums[u].group_slot) : NULL;
+        gt_unitsum_finish(&sums[u], a->attribution.known && a->attribution.window_ns > 0 && sums[u].calls > 0,
+                          first && first->part == (int64_t)part ? first->index : GT_UNKNOWN, &rows[u]);
+    }
     record->units = rows;
     return GT_OK;
 }
@@ -217,11 +228,17 @@ static enum gt_status store_anew(struct anew *a, bool *added)
     return status;
 }
 
+/* Which of them it is follows from the folded trace, which does not change. */
 static bool has_record(const struct gt_attribution_record *records, size_t count)
 {
+    static const struct {
+        const char *method;
+        int version;
+    } current[] = {{GT_ATTRIBUTE_METHOD, GT_ATTRIBUTE_VERSION}, {GT_ATTRIBUTE_REGRESSION, GT_ATTRIBUTE_REGRESSION_VERSION}};
     for (size_t i = 0; i < count; i++)
-        if (strcmp(records[i].method, GT_ATTRIBUTE_METHOD) == 0 && records[i].version == GT_ATTRIBUTE_VERSION)
-            return true;
+        for (size_t k = 0; k < sizeof current / sizeof *current; k++)
+            if (strcmp(records[i].method, current[k].method) == 0 && records[i].version == current[k].version)
+                return true;
     return false;
 }
 
@@ -255,7 +272,8 @@ enum gt_status gt_reattribute_run(struct gt_store *store, const char *id, struct
         return GT_OK;
     struct anew a = {.store = store, .arena = arena, .err = err, .run = run};
     status = store_anew(&a, &added);
-    free(a.copy);
+    gt_batches_free(&a.batches);
+    free(a.payload);
     if (status == GT_OK && !added)
         *outcome = GT_REATTRIBUTED_ALREADY; /* another process was faster */
     return status;

@@ -216,6 +216,29 @@ static bool sampled_in_time(const struct merge *m, const struct feed *feed, uint
     return feed->trace == m->input->run || (t_ns >= m->input->from_ns && t_ns <= m->input->until_ns);
 }
 
+/* A tick may leave domains out. */
+static void keep_ends(struct gt_runfold *out, const uint64_t *raw, uint32_t domains)
+{
+    for (uint32_t i = 0; i < domains; i++) {
+        if (raw[i] == GT_FOLD_UNREAD)
+            continue;
+        if (!(out->has_raw >> i & 1))
+            out->first_raw[i] = raw[i];
+        out->has_raw |= UINT64_C(1) << i;
+        out->last_raw[i] = raw[i];
+    }
+    out->has_ticks = true;
+}
+
+static void add_edges(struct merge *m, const struct feed *feed)
+{
+    uint64_t package;
+    double sigma_ns;
+    int known = gt_trace_find_u64(&feed->record, GT_KEY_EDGE_PACKAGE, &package) && package <= INT32_MAX ? (int)package : -1;
+    if (gt_trace_find_f64(&feed->record, GT_KEY_EDGE_SIGMA_NS, &sigma_ns))
+        gt_fold_set_edges(m->fold, known, sigma_ns);
+}
+
 static void add_ticks(struct merge *m, const struct feed *feed)
 {
     uint32_t count, domains;
@@ -227,11 +250,9 @@ static void add_ticks(struct merge *m, const struct feed *feed)
         if (!sampled_in_time(m, feed, rows[0]))
             continue;
         gt_fold_add_tick(m->fold, rows[0], rows + 1);
+        gt_alike_step(&m->out->alike, &feed->trace->info->source, rows + 1);
         saw_sample(m->out, rows[0]);
-        if (!m->out->has_ticks)
-            memcpy(m->out->first_raw, rows + 1, domains * sizeof *rows);
-        memcpy(m->out->last_raw, rows + 1, domains * sizeof *rows);
-        m->out->has_ticks = true;
+        keep_ends(m->out, rows + 1, domains);
     }
 }
 
@@ -267,6 +288,8 @@ static enum gt_status add_record(struct merge *m, const struct feed *feed)
         add_ticks(m, feed);
     else if (feed->samples && type == GT_TRACE_CPU)
         add_cpu(m, feed);
+    else if (feed->samples && type == GT_TRACE_EDGE)
+        add_edges(m, feed);
     else if (feed->samples && type == GT_TRACE_GAP)
         add_gap(m, feed);
     else if (feed->rows && type == GT_TRACE_EVENTS)
@@ -327,6 +350,8 @@ static enum gt_status merge_feeds(struct merge *m, struct feed *feeds, size_t co
         status = advance(m, &feeds[i]);
     for (struct feed *next; status == GT_OK && (next = first_in_turn(feeds, count));) {
         status = add_record(m, next);
+        if (status == GT_OK && gt_fold_equations_ns(m->fold) >= m->out->batches.ns)
+            status = gt_batches_take(&m->out->batches, m->fold, m->err);
         if (status == GT_OK)
             status = advance(m, next);
     }
@@ -477,21 +502,30 @@ static void add_missing(struct merge *m)
 
 static enum gt_status take_block(struct merge *m, struct gt_runfold *out)
 {
+    enum gt_status status = GT_OK;
+    while (status == GT_OK && gt_fold_close_some(m->fold, out->batches.ns))
+        status = gt_batches_take(&out->batches, m->fold, m->err);
     gt_fold_finish(m->fold);
-    size_t capacity = gt_fold_take_bytes(m->fold);
-    out->payload = aligned_alloc(16, (capacity + 15) / 16 * 16);
-    if (!out->payload)
-        return gt_err_set(m->err, GT_E_NOMEM, "out of memory");
-    enum gt_status status = gt_fold_take(m->fold, out->payload, capacity, &out->bytes);
     if (status == GT_OK)
-        status = gt_block_parse(out->payload, out->bytes, &out->block);
-    return status == GT_OK ? GT_OK : gt_err_set(m->err, status, "folding the run: %s", gt_status_message(status));
+        status = gt_batches_take(&out->batches, m->fold, m->err);
+    if (status == GT_OK)
+        status = gt_batches_merge(&out->batches, &out->payload, &out->bytes, &out->block, m->err);
+    if (status == GT_OK)
+        status = gt_batches_write(&out->batches, &out->kept, &out->kept_bytes, m->err);
+    return status;
 }
 
 static enum gt_status attribute(const struct gt_runfold_input *input, struct gt_runfold *out, struct gt_err *err)
 {
     size_t rows = out->block.head->unit_count + (size_t)1;
-    struct gt_attribute_input to = {&out->block, &out->desc, &out->host, input->idle_w, input->idle_lo_w, input->idle_hi_w};
+    struct gt_attribute_input to = {.block = &out->block,
+                                    .batches = out->batches.blocks,
+                                    .batch_count = out->batches.count,
+                                    .desc = &out->desc,
+                                    .host = &out->host,
+                                    .idle_w = input->idle_w,
+                                    .idle_lo_w = input->idle_lo_w,
+                                    .idle_hi_w = input->idle_hi_w};
     out->units = calloc(rows, sizeof *out->units);
     out->infers = calloc(rows, sizeof *out->infers);
     if (!out->units || !out->infers)
@@ -527,6 +561,7 @@ enum gt_status gt_runfold_compute(struct gt_runfold_input *input, struct gt_runf
 {
     struct merge m = {.input = input, .out = out, .err = err};
     *out = (struct gt_runfold){0};
+    gt_batches_init(&out->batches);
     describe(input, out);
     size_t bytes = gt_fold_bytes(&gt_fold_config_large, out->desc.domain_count);
     void *memory = aligned_alloc(16, (bytes + 15) / 16 * 16);
@@ -558,9 +593,11 @@ enum gt_status gt_runfold_compute(struct gt_runfold_input *input, struct gt_runf
 void gt_runfold_free(struct gt_runfold *fold)
 {
     free(fold->payload);
+    free(fold->kept);
+    gt_batches_free(&fold->batches);
     free(fold->units);
     free(fold->infers);
-    fold->payload = NULL;
+    fold->payload = fold->kept = NULL;
     fold->units = NULL;
     fold->infers = NULL;
 }

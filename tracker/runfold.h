@@ -12,7 +12,9 @@
 #define GT_TRACKER_RUNFOLD_H
 
 #include "core/ring.h"
+#include "energy/alike.h"
 #include "energy/attribute.h"
+#include "energy/batches.h"
 #include "energy/fold.h"
 #include "tracker/traceinfo.h"
 
@@ -42,16 +44,21 @@ struct gt_runfold_input {
 };
 
 struct gt_runfold {
-    void *payload; /* owned: the BLOCK */
+    void *payload; /* owned: the merged BLOCK */
     size_t bytes;
-    struct gt_block block; /* borrowed from the payload */
+    struct gt_block block;     /* borrowed from the payload */
+    struct gt_batches batches; /* the same in pieces, in order: ... */
+    void *kept;                /* owned: ... and as the bytes that are kept */
+    size_t kept_bytes;
     struct gt_source_desc desc;
     struct gt_host host;
     bool has_host;
     bool has_ticks, has_cpu;
     uint64_t first_ns, last_ns; /* of the samples; 0: none */
+    uint64_t has_raw;           /* bit i: domain i was read */
     uint64_t first_raw[GT_SOURCE_DOMAINS], last_raw[GT_SOURCE_DOMAINS];
     struct gt_trace_cpu first_cpu, last_cpu;
+    struct gt_alike alike; /* of the samples' counters */
     /* Calls that a full disk or the cap left without a row: those for which the window was made longer, and those of processes
      * that have no row at all, of which nobody knows when they were. */
     uint64_t extended_calls, untimed_calls;

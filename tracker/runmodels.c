@@ -339,7 +339,10 @@ static void finish_units(struct joining *j, struct part *part, bool energy_known
         if (part->sums[i].calls == 0)
             continue;
         rows[count].index = part->units[i].index;
-        gt_unitsum_finish(&part->sums[i], energy_known, &rows[count++]);
+        const struct place *first = place_of(j, part->sums[i].group_slot);
+        bool grouped = part->sums[i].group_slot != UINT32_MAX && first && first->part == part;
+        int64_t group = grouped ? part->units[first->unit].index : GT_UNKNOWN;
+        gt_unitsum_finish(&part->sums[i], energy_known, group, &rows[count++]);
     }
     part->model.units = part->units;
     part->run.units = rows;

@@ -1,6 +1,7 @@
 #include "tracker/runrecord.h"
 
 #include "core/text.h"
+#include "tracker/runcounters.h"
 #include "tracker/runmodels.h"
 
 #include <math.h>
@@ -296,18 +297,34 @@ static void counter_events(struct making *m, struct gt_event_record *rows, size_
     }
 }
 
+/* Counters that are added up, and may be one. */
+static void alike_event(struct making *m, struct gt_event_record *rows, size_t *count)
+{
+    const struct gt_runfold *fold = m->input->fold;
+    int a, b;
+    if (!fold->has_ticks || !gt_alike_find(&fold->alike, &fold->desc, &a, &b))
+        return;
+    const char *what = gt_arena_printf(m->arena,
+                                       "%s (counter %d) and %s (counter %d) move alike: if they count one energy twice, the "
+                                       "total is too high",
+                                       fold->desc.domains[a].name, a, fold->desc.domains[b].name, b);
+    m->failed = m->failed || !what;
+    add_event(m, rows, count, GT_EVENT_COUNTER, what, GT_UNKNOWN);
+}
+
 static void fill_events(struct making *m)
 {
     const struct gt_runfold_input *traces = m->input->traces;
     size_t room = traces->run ? traces->run->info->loss_count + traces->run->info->note_count + 1 : 0, count = 0;
     for (size_t i = 0; i < traces->process_count; i++)
         room += traces->processes[i].info->loss_count + traces->processes[i].info->note_count + 1;
-    room += WINDOW_REASONS + COUNTER_REASONS * (size_t)m->input->fold->desc.domain_count;
+    room += 1 + WINDOW_REASONS + COUNTER_REASONS * (size_t)m->input->fold->desc.domain_count;
     struct gt_event_record *rows = take(m, room, sizeof *rows);
     if (!rows)
         return;
     window_events(m, rows, &count);
     counter_events(m, rows, &count);
+    alike_event(m, rows, &count);
     if (traces->run)
         trace_events(m, traces->run->info, rows, &count);
     for (size_t i = 0; i < traces->process_count; i++)
@@ -352,6 +369,12 @@ bool gt_runrecord_attribution(const struct gt_attribution *a, bool unit_hooks, s
         .unattributed_flag = window && a->closure.unattributed_flag,
         .run_total = figure(known && machine, &a->run_total),
         .run_job = figure(known, &a->run_job),
+        .refusal = a->refusal,
+        .refreshes = number_if(a->regression.intervals > 0, a->regression.intervals),
+        .refresh_sigma_ns = a->regression.intervals ? a->regression.sigma_ns : NAN,
+        .noise_uj = a->regression.intervals ? 1e6 * a->regression.noise_j : NAN,
+        .spread_w = a->regression.intervals ? a->regression.spread_w : NAN,
+        .inflation = a->regression.intervals ? a->regression.inflation : NAN,
         .model_row = row ? gt_arena_printf(arena, "%s (%s, %d)", row->family, row->source, row->year) : NULL,
     };
     return out->method && (!row || out->model_row);
@@ -371,11 +394,12 @@ enum gt_status gt_runrecord_make(const struct gt_runrecord_input *input, struct 
     fill_events(&m);
     if (!gt_runrecord_attribution(&input->fold->attribution, m.run->unit_hooks, arena, &m.run->attribution))
         m.failed = true;
-    record->run.trace = input->fold->payload;
-    record->run.trace_bytes = input->fold->bytes;
+    record->run.trace = input->fold->kept;
+    record->run.trace_bytes = input->fold->kept_bytes;
     const struct gt_fold_claims *claims = &input->traces->claims;
     record->run.shares = (struct gt_shares_record){(int64_t)claims->first, claims->count, claims->mine};
     if (m.failed)
         return gt_err_set(err, GT_E_NOMEM, "out of memory");
-    return gt_runmodels_make(input, arena, record, err);
+    enum gt_status status = gt_runmodels_make(input, arena, record, err);
+    return status == GT_OK ? gt_runcounters_make(input, arena, &record->run, err) : status;
 }

@@ -3,6 +3,7 @@
 #include "core/text.h"
 #include "energy/origin.h"
 #include "tracker/job.h"
+#include "tracker/measured.h"
 #include "tracker/paths.h"
 #include "tracker/runtrace_records.h"
 
@@ -21,8 +22,11 @@ enum {
     FLUSH_NS = 250000000,           /* a killed greentrack loses a quarter of a second at most */
     DEFAULT_INTERVAL_NS = 10000000, /* RAPL moves every ms, its noise is small against 10 ms of it */
     DEFAULT_TRACE_MB = 64,
-    DEFAULT_SPOOL_MB = 1024
+    DEFAULT_SPOOL_MB = 1024,
+    TICKS_PER_RECORD = 32
 };
+/* Relative change of the refresh times' uncertainty that is worth a record. */
+#define SIGMA_STEP 0.25
 #define COARSE_NS UINT64_C(60000000000)
 
 const char *gt_runtrace_source(const char *text)
@@ -87,7 +91,8 @@ static void write_idle(struct gt_runtrace *trace)
         gt_trace_write_note(&trace->writer, GT_NOTE_IDLE_W, text);
 }
 
-static enum gt_status open_source(struct gt_runtrace *trace, const struct gt_os *os, const char *text, struct gt_err *err)
+static enum gt_status open_source(struct gt_runtrace *trace, const struct gt_os *os, const char *text, bool measured,
+                                  struct gt_err *err)
 {
     const char *spec = NULL;
     bool best = strcmp(text, "auto") == 0;
@@ -97,6 +102,10 @@ static enum gt_status open_source(struct gt_runtrace *trace, const struct gt_os 
     enum gt_status status = trace->source->open(os, spec, trace->state, &trace->desc, err);
     if (status != GT_OK)
         return status;
+    if (measured && !gt_provenance_has_counters(trace->desc.provenance)) {
+        trace->source->close(trace->state);
+        return gt_measured_refuse(os, trace->source, best, err);
+    }
     trace->reading = trace->desc.domain_count > 0;
     if (!trace->reading)
         trace->source->close(trace->state);
@@ -169,8 +178,22 @@ static void release(struct gt_runtrace *trace)
     trace->spool_fd = -1;
     free(trace->buffer);
     free(trace->state);
+    free(trace->rows);
     trace->buffer = NULL;
     trace->state = NULL;
+    trace->rows = NULL;
+}
+
+/* What the times of the ticks from here on are: estimated refresh times, or (0) times of reading. */
+static void write_edges(struct gt_runtrace *trace, double sigma_ns)
+{
+    gt_trace_write_begin(&trace->writer, GT_TRACE_EDGE);
+    if (trace->follow.package >= 0)
+        gt_trace_write_u64(&trace->writer, GT_KEY_EDGE_PACKAGE, (uint64_t)trace->follow.package);
+    gt_trace_write_f64(&trace->writer, GT_KEY_EDGE_SIGMA_NS, sigma_ns);
+    gt_trace_write_f64(&trace->writer, GT_KEY_EDGE_PERIOD_NS, trace->follow.sync.period);
+    gt_trace_write_commit(&trace->writer);
+    trace->sigma_told = sigma_ns;
 }
 
 enum gt_status gt_runtrace_open(struct gt_runtrace *trace, const struct gt_os *os, const struct gt_runtrace_options *options,
@@ -179,9 +202,10 @@ enum gt_status gt_runtrace_open(struct gt_runtrace *trace, const struct gt_os *o
     *trace = (struct gt_runtrace){.spool_fd = -1, .machine.fd = -1, .tree.procs = -1, .writer.fd = -1};
     trace->buffer = malloc(GT_RUNTRACE_BUFFER);
     trace->state = aligned_alloc(16, sizeof *trace->state);
-    enum gt_status status = trace->buffer && trace->state ? GT_OK : gt_err_set(err, GT_E_NOMEM, "out of memory");
+    trace->rows = malloc(TICKS_PER_RECORD * (1 + (size_t)GT_SOURCE_DOMAINS) * sizeof *trace->rows);
+    enum gt_status status = trace->buffer && trace->state && trace->rows ? GT_OK : gt_err_set(err, GT_E_NOMEM, "out of memory");
     if (status == GT_OK)
-        status = open_source(trace, os, options->source, err);
+        status = open_source(trace, os, options->source, options->measured, err);
     if (status == GT_OK)
         status = open_spool(trace, options->spool, err);
     if (status == GT_OK)
@@ -201,18 +225,55 @@ enum gt_status gt_runtrace_open(struct gt_runtrace *trace, const struct gt_os *o
         gt_trace_write_note(&trace->writer, note[0], note[1]);
     write_idle(trace);
     gt_trace_write_note(&trace->writer, "cpu time", gt_jobtree_way(&trace->tree));
+    if (trace->reading && options->follow && gt_follow_begin(&trace->follow, os, trace->source, trace->state, &trace->desc, 1))
+        write_edges(trace, 0);
     gt_trace_write_flush(&trace->writer);
     return GT_OK;
 }
 
-/* The counters; a failure begins a gap, the next success ends it, the script's end ends reading. */
-static void read_source(struct gt_runtrace *trace, uint64_t now_ns)
+static void flush_ticks(struct gt_runtrace *trace)
 {
-    struct {
-        struct gt_trace_ticks head;
-        uint64_t row[1 + GT_SOURCE_DOMAINS];
-    } tick = {.head = {1, (uint32_t)trace->desc.domain_count}};
-    enum gt_status status = trace->source->read(trace->state, tick.row + 1, &tick.row[0]);
+    struct gt_trace_ticks head = {.count = trace->ticks, .domains = (uint32_t)trace->desc.domain_count};
+    if (trace->ticks > 0)
+        gt_trace_write_packed(&trace->writer, GT_TRACE_TICK, &head, sizeof head, trace->rows,
+                              trace->ticks * (1 + (size_t)head.domains) * sizeof *trace->rows);
+    trace->ticks = 0;
+}
+
+/* What the times of the ticks from here on are. Small changes of how well they are known are not told. */
+static void tell_edges(struct gt_runtrace *trace, double sigma_ns)
+{
+    if (fabs(sigma_ns - trace->sigma_told) <= SIGMA_STEP * trace->sigma_told)
+        return;
+    flush_ticks(trace);
+    write_edges(trace, sigma_ns);
+}
+
+/* row: the time, then all domains' counters. A refresh that lies before the last reading says nothing new. */
+static void add_tick(struct gt_runtrace *trace, const uint64_t *row, double sigma_ns)
+{
+    size_t words = 1 + (size_t)trace->desc.domain_count;
+    if (row[0] <= trace->last_tick_ns)
+        return;
+    if (trace->follow.source)
+        tell_edges(trace, sigma_ns);
+    memcpy(trace->rows + trace->ticks * words, row, words * sizeof *row);
+    trace->last_tick_ns = row[0];
+    if (++trace->ticks == TICKS_PER_RECORD)
+        flush_ticks(trace);
+}
+
+/*
+ * The counters; a failure begins a gap, the next success ends it, the script's end ends reading. The time of the reading, 0
+ * when there is none. `last`: at the job's end.
+ */
+static uint64_t read_source(struct gt_runtrace *trace, uint64_t now_ns, bool last)
+{
+    uint64_t row[1 + GT_SOURCE_DOMAINS];
+    enum gt_status status = last && trace->source->finish ? trace->source->finish(trace->state, now_ns, row + 1, &row[0])
+                                                          : trace->source->read(trace->state, row + 1, &row[0]);
+    if (status == GT_E_BUSY)
+        return 0;
     if (status == GT_E_RANGE) {
         trace->reading = false;
         trace->source->close(trace->state);
@@ -220,18 +281,30 @@ static void read_source(struct gt_runtrace *trace, uint64_t now_ns)
     if (status != GT_OK) {
         if (!trace->gap_begin_ns)
             trace->gap_begin_ns = now_ns;
-        return;
+        return 0;
     }
     if (trace->gap_begin_ns) {
+        flush_ticks(trace);
         gt_trace_write_begin(&trace->writer, GT_TRACE_GAP);
         gt_trace_write_u64(&trace->writer, GT_KEY_T_BEGIN_NS, trace->gap_begin_ns);
-        gt_trace_write_u64(&trace->writer, GT_KEY_T_END_NS, tick.row[0]);
+        gt_trace_write_u64(&trace->writer, GT_KEY_T_END_NS, row[0]);
         gt_trace_write_commit(&trace->writer);
         trace->gap_begin_ns = 0;
     }
-    gt_trace_write_begin(&trace->writer, GT_TRACE_TICK);
-    gt_trace_write_raw(&trace->writer, &tick, sizeof tick.head + (1 + tick.head.domains) * sizeof *tick.row);
-    gt_trace_write_commit(&trace->writer);
+    add_tick(trace, row, 0);
+    return row[0];
+}
+
+/* The refresh that is due, or a burst to find it. A failure is left to the next plain reading, which begins the gap. */
+static void follow(struct gt_runtrace *trace, uint64_t now_ns)
+{
+    uint64_t row[1 + GT_SOURCE_DOMAINS];
+    double sigma_ns = 0;
+    if (gt_follow_next(&trace->follow) > now_ns)
+        return;
+    enum gt_follow_result result = gt_follow_read(&trace->follow, row, &sigma_ns);
+    if (result == GT_FOLLOW_TICK && !trace->gap_begin_ns)
+        add_tick(trace, row, sigma_ns);
 }
 
 static void read_cpu(struct gt_runtrace *trace, uint64_t now_ns)
@@ -248,17 +321,34 @@ static void read_cpu(struct gt_runtrace *trace, uint64_t now_ns)
     gt_trace_write_commit(&trace->writer);
 }
 
+uint64_t gt_runtrace_next(const struct gt_runtrace *trace)
+{
+    uint64_t tick = trace->reading && trace->follow.source ? gt_follow_next(&trace->follow) : UINT64_MAX;
+    return tick < trace->next_row_ns ? tick : trace->next_row_ns;
+}
+
 void gt_runtrace_sample(struct gt_runtrace *trace, uint64_t now_ns, bool last)
 {
+    if (trace->reading && trace->follow.source && !last)
+        follow(trace, now_ns);
     if (now_ns < trace->next_row_ns && !last)
         return;
-    if (trace->reading)
-        read_source(trace, now_ns);
-    read_cpu(trace, now_ns);
-    if (gt_trace_write_bytes_total(&trace->writer) > trace->limit_bytes)
+    bool plain = trace->reading && (last || !gt_follow_is_locked(&trace->follow) || trace->gap_begin_ns);
+    bool finish = last && trace->reading && trace->source->finish;
+    if (finish)
+        read_cpu(trace, now_ns); /* the source may wait, and that time is not the job's */
+    uint64_t told_ns = plain ? read_source(trace, now_ns, last) : 0;
+    while (finish && told_ns > 0 && told_ns < now_ns)
+        told_ns = read_source(trace, now_ns, last);
+    if (!finish)
+        read_cpu(trace, now_ns);
+    if (gt_trace_write_bytes_total(&trace->writer) > trace->limit_bytes) {
         trace->spacing_ns = COARSE_NS;
+        trace->follow.source = NULL;
+    }
     trace->next_row_ns = now_ns + trace->spacing_ns;
     if (now_ns >= trace->next_flush_ns || last) {
+        flush_ticks(trace);
         gt_trace_write_flush(&trace->writer); /* a full disk is counted in the trace itself */
         trace->next_flush_ns = now_ns + FLUSH_NS;
     }

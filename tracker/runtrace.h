@@ -13,6 +13,7 @@
 #include "core/os.h"
 #include "core/trace_write.h"
 #include "energy/cputime.h"
+#include "energy/follow.h"
 #include "energy/source.h"
 #include "tracker/jobtree.h"
 
@@ -32,7 +33,9 @@ struct gt_runtrace_options {
     const uint8_t *parent_run_id; /* NULL: none */
     const char *const *notes;     /* label, text, label, text, ..., NULL; NULL: none */
     bool series;                  /* only the parent of other runs: no cgroup of its own */
+    bool measured;                /* refuse a source that models, or counts nothing (--require-measured) */
     uint64_t interval_ns;
+    bool follow; /* follow the refreshes of the counters, for the energy of units */
 };
 
 struct gt_runtrace {
@@ -45,7 +48,12 @@ struct gt_runtrace {
     const struct gt_energy_source *source;
     struct gt_source_state *state; /* owned */
     struct gt_source_desc desc;
-    bool reading;          /* the source is open and has counters */
+    bool reading; /* the source is open and has counters */
+    struct gt_follow follow;
+    double sigma_told;     /* of the last EDGE record; 0: times of reading */
+    uint64_t last_tick_ns; /* ticks go forward */
+    uint32_t ticks;        /* rows that wait in `rows` for their record */
+    uint64_t *rows;        /* owned */
     uint64_t gap_begin_ns; /* 0: the last reading worked */
     struct gt_cputime machine;
     struct gt_jobtree tree;
@@ -60,7 +68,11 @@ struct gt_runtrace {
 enum gt_status gt_runtrace_open(struct gt_runtrace *trace, const struct gt_os *os, const struct gt_runtrace_options *options,
                                 struct gt_err *err);
 
-/* One reading of everything, unless the last one is too recent. `last`: keep it in any case. */
+/* When gt_runtrace_sample has something to do, CLOCK_MONOTONIC ns. */
+uint64_t gt_runtrace_next(const struct gt_runtrace *trace);
+
+/* What is due: the refresh of a counter that is followed; one reading of everything, unless the last one is too recent. `last`:
+ * keep it in any case. */
 void gt_runtrace_sample(struct gt_runtrace *trace, uint64_t now_ns, bool last);
 
 /* NOTE records and how it ended (`wait_status` of waitpid(2)); closes. */

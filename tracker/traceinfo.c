@@ -220,6 +220,21 @@ static void domain_field(const struct gt_trace_field *field, struct gt_domain *d
         domain->wrap_count = number;
     else if (field->key == GT_KEY_DOMAIN_REFRESH_NS)
         domain->refresh_ns = number;
+    else if (field->key == GT_KEY_DOMAIN_MIRROR)
+        domain->mirror = small < GT_SOURCE_DOMAINS ? small + 1 : 0;
+}
+
+static enum gt_status add_note(struct pass *p, struct gt_trace_note **notes, size_t *count, size_t *room, const char *label,
+                               const char *text)
+{
+    if (*count >= GT_TRACEINFO_NOTES)
+        return GT_OK;
+    struct gt_trace_note *rows = one_more(p, *notes, count, room, sizeof *rows, GT_TRACEINFO_NOTES);
+    if (!rows)
+        return no_memory(p);
+    *notes = rows;
+    rows[(*count)++] = (struct gt_trace_note){label ? label : "", text ? text : ""};
+    return GT_OK;
 }
 
 static enum gt_status read_source(struct pass *p, const struct gt_trace_view *record)
@@ -247,20 +262,10 @@ static enum gt_status read_source(struct pass *p, const struct gt_trace_view *re
         *domain = (struct gt_domain){.parent = -1, .package = -1, .die = -1};
         gt_trace_field_string(&field, domain->name, sizeof domain->name);
     }
-    return GT_OK;
-}
-
-static enum gt_status add_note(struct pass *p, struct gt_trace_note **notes, size_t *count, size_t *room, const char *label,
-                               const char *text)
-{
-    if (*count >= GT_TRACEINFO_NOTES)
+    gt_trace_find_string(record, GT_KEY_SOURCE_NOTE, desc->note, sizeof desc->note);
+    if (!desc->note[0])
         return GT_OK;
-    struct gt_trace_note *rows = one_more(p, *notes, count, room, sizeof *rows, GT_TRACEINFO_NOTES);
-    if (!rows)
-        return no_memory(p);
-    *notes = rows;
-    rows[(*count)++] = (struct gt_trace_note){label ? label : "", text ? text : ""};
-    return GT_OK;
+    return add_note(p, &p->info->notes, &p->info->note_count, &p->info->note_room, "energy source", desc->note);
 }
 
 static enum gt_status read_note(struct pass *p, const struct gt_trace_view *record)
@@ -378,6 +383,44 @@ static enum gt_status read_block(struct pass *p, const struct gt_trace_view *rec
     return GT_OK;
 }
 
+static enum gt_status read_counter(struct pass *p, const struct gt_trace_view *record)
+{
+    uint64_t index, value = 0, weight = 1;
+    if (!gt_trace_find_u64(record, GT_KEY_EVENT_INDEX, &index) || index >= GT_TRACEINFO_COUNTERS)
+        return GT_OK;
+    struct gt_trace_counter *counter = &p->info->counters[index];
+    *counter = (struct gt_trace_counter){.name = text_of(p, record, GT_KEY_EVENT_NAME),
+                                         .scope = text_of(p, record, GT_KEY_EVENT_SCOPE),
+                                         .reason = text_of(p, record, GT_KEY_EVENT_REASON)};
+    counter->has_value = gt_trace_find_u64(record, GT_KEY_EVENT_VALUE, &value);
+    gt_trace_find_u64(record, GT_KEY_EVENT_WEIGHT, &weight);
+    gt_trace_find_u64(record, GT_KEY_EVENT_ENABLED, &counter->enabled_ns);
+    gt_trace_find_u64(record, GT_KEY_EVENT_RUNNING, &counter->running_ns);
+    counter->value = (int64_t)value;
+    counter->weight = (int64_t)weight;
+    return GT_OK;
+}
+
+/* Each record has all sums: the last one is kept, in memory that grows with the number of units alone. */
+static enum gt_status read_counts(struct pass *p, const struct gt_trace_view *record)
+{
+    struct gt_trace_info *info = p->info;
+    const struct gt_trace_count *rows;
+    uint32_t count;
+    if (gt_trace_view_counts(record, &count, &rows) != GT_OK || count > GT_TRACEINFO_COUNTS)
+        return GT_OK;
+    if (count > info->count_room) {
+        info->counts = gt_arena_alloc(p->arena, 2 * (size_t)count, sizeof *rows);
+        if (!info->counts)
+            return no_memory(p);
+        info->count_room = 2 * (size_t)count;
+    }
+    if (count > 0)
+        memcpy(info->counts, rows, count * sizeof *rows);
+    info->count_rows = count;
+    return GT_OK;
+}
+
 typedef enum gt_status record_fn(struct pass *p, const struct gt_trace_view *record);
 
 static record_fn *const readers[] = {
@@ -385,7 +428,8 @@ static record_fn *const readers[] = {
     [GT_TRACE_UNIT] = read_unit,       [GT_TRACE_SOURCE] = read_source, [GT_TRACE_TICK] = read_ticks,
     [GT_TRACE_CPU] = read_cpu,         [GT_TRACE_EVENTS] = read_events, [GT_TRACE_TABLE] = read_table,
     [GT_TRACE_GAP] = read_gap,         [GT_TRACE_BLOCK] = read_block,   [GT_TRACE_LOSS] = read_loss,
-    [GT_TRACE_NOTE] = read_note,       [GT_TRACE_END] = read_end,
+    [GT_TRACE_NOTE] = read_note,       [GT_TRACE_END] = read_end,       [GT_TRACE_COUNTER] = read_counter,
+    [GT_TRACE_COUNTS] = read_counts,
 };
 
 enum gt_status gt_traceinfo_read(struct gt_trace_reader *reader, struct gt_arena *arena, struct gt_trace_info *info,

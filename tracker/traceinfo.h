@@ -15,7 +15,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { GT_TRACEINFO_MODELS = 4096, GT_TRACEINFO_UNITS = 1 << 20, GT_TRACEINFO_MEMBERS = 4096, GT_TRACEINFO_NOTES = 65536 };
+enum {
+    GT_TRACEINFO_MODELS = 4096,
+    GT_TRACEINFO_UNITS = 1 << 20,
+    GT_TRACEINFO_MEMBERS = 4096,
+    GT_TRACEINFO_NOTES = 65536,
+    GT_TRACEINFO_COUNTERS = 64,
+    GT_TRACEINFO_COUNTS = 65536
+};
 
 struct gt_trace_member {
     const char *name, *op;
@@ -48,6 +55,14 @@ struct gt_trace_note {
     const char *label, *text; /* never NULL */
 };
 
+/* An event counter: of a run its value, of a process a term that its units are counted by. */
+struct gt_trace_counter {
+    const char *name, *scope, *reason; /* NULL: not said */
+    bool has_value;
+    int64_t value, weight;
+    uint64_t enabled_ns, running_ns;
+};
+
 struct gt_trace_info {
     struct gt_trace_header header;
     enum gt_trace_state state;
@@ -64,6 +79,9 @@ struct gt_trace_info {
     size_t unit_count, unit_room;
     struct gt_trace_note *notes, *losses; /* of a loss: kind and count as text */
     size_t note_count, note_room, loss_count, loss_room;
+    struct gt_trace_counter counters[GT_TRACEINFO_COUNTERS]; /* by EVENT_INDEX; name NULL: none */
+    struct gt_trace_count *counts;                           /* the latest COUNTS */
+    size_t count_rows, count_room;
     uint64_t lost;  /* sum over LOSS records */
     uint64_t items; /* reported by the program; the last word counts */
     uint64_t end_ns, exit_status, signal;

@@ -14,7 +14,15 @@
     }
 
 static const struct gt_verb_option run_options[] = {
-    COMMON, {GT_OPT_QUIET, 0, "no summary at the end"}, {GT_OPT_ENERGY_SOURCE}, {GT_OPT_IDLE_W}, {GT_OPT_INTERVAL}, END,
+    COMMON,
+    {GT_OPT_QUIET, 0, "no summary at the end"},
+    {GT_OPT_ENERGY_SOURCE},
+    {GT_OPT_REQUIRE_MEASURED},
+    {GT_OPT_IDLE_W},
+    {GT_OPT_INTERVAL},
+    {GT_OPT_COUNTERS},
+    {GT_OPT_UNIT_COUNTERS},
+    END,
 };
 
 static const struct gt_verb_option eval_options[] = {
@@ -34,7 +42,10 @@ static const struct gt_verb_option eval_options[] = {
     {GT_OPT_BATCH},
     {GT_OPT_ENERGY_SOURCE},
     {GT_OPT_IDLE_W},
+    {GT_OPT_REQUIRE_MEASURED},
     {GT_OPT_INTERVAL},
+    {GT_OPT_COUNTERS},
+    {GT_OPT_UNIT_COUNTERS},
     {GT_OPT_QUIET},
     {GT_OPT_FORMAT},
     END,
@@ -104,6 +115,7 @@ static const struct gt_verb_option doctor_options[] = {
 static const struct gt_verb_option calibrate_options[] = {
     COMMON,
     {GT_OPT_ENERGY_SOURCE},
+    {GT_OPT_REQUIRE_MEASURED, 0, "accepted for symmetry: calibrate never models"},
     {GT_OPT_SECONDS, 0, "how long to measure (2 to 3600; default: 30)"},
     {GT_OPT_QUIET, 0, "no progress"},
     {GT_OPT_FORMAT, 0, "text (for people, the default) or json", "text|json"},
@@ -196,8 +208,9 @@ const struct gt_verb gt_verbs[] = {
     {"calibrate", "measure this host's idle power", "", 0, 0, GT_VERB_INGESTS, gt_cmd_calibrate, calibrate_options,
      "Measures the idle power of this host and stores it, so that the idle share of every later run is known. The machine must "
      "be idle, and it must have an energy counter."},
-    {"export", "write runs, layers or families as data", "runs|layers|family", 1, 1, GT_VERB_INGESTS, gt_cmd_export,
-     export_options, "Writes one of the store's views as JSON or CSV. With --output the file appears whole or not at all."},
+    {"export", "write runs, layers, families or event counters as data", "runs|layers|family|counters|unit-counters", 1, 1,
+     GT_VERB_INGESTS, gt_cmd_export, export_options,
+     "Writes one of the store's views as JSON or CSV. With --output the file appears whole or not at all."},
     {"prune", "delete old runs", "", 0, 0, GT_VERB_INGESTS, gt_cmd_prune, prune_options,
      "Deletes runs with everything that belongs to them alone. At least one of --older-than and --keep is needed; with both, a "
      "run goes only when both allow it. Child runs go with their parent."},

@@ -89,6 +89,29 @@ if [ -z "$SANITIZER" ] && have strace; then
     [ "$calls" -le $((bare + 120)) ] || fail "$calls system calls on the host's thread, $bare without the plugin"
 fi
 
+# Event counters of units: opened by the sampler alone, in its own table; what cannot be read without a system call is not read
+# at all, and named. The host is the same with them, and its hooks as quiet.
+clear_spool
+events=1:1:0:0:0:1:clock,1:2:0:0:0:1:faults,0:1:0:0:0:1:instructions,0:1:0:0:0:2:sum,1:3:0:0:0:-1:sum,ffffffff:0:0:0:0:1:nothing
+GREENTRACK_UNIT_EVENTS=$events same "$infer" 200 1
+[ "$(told items)" = 200 ] || fail "with events: $(told items) items"
+for event in clock faults; do
+    says "note unit counter absent: $event: cannot be read without a system call" || says "note unit counter absent: $event: not permitted" ||
+        fail "$event: $("$HOST/tracedump" "$GREENTRACK_SPOOL"/process-* | grep counter)"
+done
+says "note unit counter absent: nothing: " && says "note unit counter absent: sum: " || fail "an event that does not exist, or half a sum"
+[ ! -e "$GREENTRACK_LOG" ] || fail "$(cat "$GREENTRACK_LOG")"
+GREENTRACK_UNIT_EVENTS=$events LD_PRELOAD=$PLUGIN "$infer" 1000 1 >/dev/null &
+pid=$!
+sleep 0.3
+[ -n "$SANITIZER" ] || ! readlink "/proc/$pid/fd"/* | grep perf_event || fail "the host has our events"
+kill $pid && wait $pid 2>/dev/null
+if [ -z "$SANITIZER" ] && have strace; then
+    LD_PRELOAD= strace -o "$TMP/strace" -E "LD_PRELOAD=$PLUGIN" -E "GREENTRACK_UNIT_EVENTS=$events" "$infer" 20000 0 >/dev/null 2>&1
+    [ "$(grep -c . "$TMP/strace")" -le $((bare + 120)) ] || fail "system calls of hooks with event counters"
+fi
+clear_spool
+
 # The environment does not steer a program that runs with another's privileges: secure_getenv is the only way to it.
 grep -n '[^_]getenv(' "$(dirname "$0")"/../../plugin/*.c && fail "getenv in the plugin"
 # Initial-exec TLS: the other models may call the allocator at a thread's first unit.

@@ -56,4 +56,9 @@ if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
     case $got in *text) ;; *) fail "set-user-ID: $got" ;; esac
     [ ! -e "$TMP/other" ] && [ ! -e "$TMP/log" ] || fail "a set-user-ID program followed its caller"
 fi
+# A source that is never read inside a job is not loaded there: modelled, and said.
+GREENTRACK_ENERGY_SOURCE=papi:rapl LD_PRELOAD="$PLUGIN" "$O/gtcnn" bench --model fashion/b0 --seconds 0.1 >/dev/null || fail "job"
+"$O/greentrack" ingest >/dev/null || fail "ingest"
+got=$(told '[.energy.source, (.events[] | select(.kind == "energy source").text)]')
+[ "$got" = '["model","needs greentrack run: it is never read inside a job"]' ] || fail "heavy source: $got"
 exit 0

@@ -508,7 +508,8 @@ static void test_blocks_of_version_1(void **state)
     const struct gt_block_head *head = t.block.head;
     const size_t head_bytes = offsetof(struct gt_block_head, edge_intervals);
     const size_t unit_bytes = offsetof(struct gt_block_unit, edge_ns2);
-    size_t domains = head->domain_count * sizeof *t.block.domains, pairs = head->pair_count * sizeof *t.block.pairs, at = 0;
+    const size_t pair_bytes = offsetof(struct gt_block_pair, edge_ns2);
+    size_t domains = head->domain_count * sizeof *t.block.domains, at = 0;
     char *old = malloc(t.bytes);
     memcpy(old, head, head_bytes);
     ((struct gt_block_head *)(void *)old)->version = 1;
@@ -516,8 +517,8 @@ static void test_blocks_of_version_1(void **state)
     at += domains;
     for (uint32_t i = 0; i < head->unit_count; i++, at += unit_bytes)
         memcpy(old + at, &t.block.units[i], unit_bytes);
-    memcpy(old + at, t.block.pairs, pairs);
-    at += pairs;
+    for (uint32_t i = 0; i < head->pair_count; i++, at += pair_bytes)
+        memcpy(old + at, &t.block.pairs[i], pair_bytes);
     struct gt_block block;
     void *copy = NULL;
     size_t bytes = at;

@@ -96,6 +96,25 @@ static void run_ids_are_32_digits_or_nothing(void **state)
     assert_false(config.in_run);
 }
 
+/* All of it or none: a list that is cut short would be another list. */
+static void unit_events_hold_or_are_named(void **state)
+{
+    (void)state;
+    setenv("GREENTRACK_UNIT_EVENTS", "1:2:0:0:2:1:page-faults,4:c0:0:0:0:-3:PAPI_X", 1);
+    gt_config_read(&config);
+    assert_int_equal(config.unit_term_count, 2);
+    assert_true(config.unit_terms[0].exclude_kernel && config.unit_terms[1].config == 0xc0);
+    assert_int_equal(config.unit_terms[1].weight, -3);
+    assert_string_equal(config.ignored, "");
+    setenv("GREENTRACK_UNIT_EVENTS", "1:2:0:0:2:1:page-faults,4:c0", 1);
+    gt_config_read(&config);
+    assert_int_equal(config.unit_term_count, 0);
+    assert_string_equal(config.ignored, "GREENTRACK_UNIT_EVENTS");
+    setenv("GREENTRACK_UNIT_EVENTS", "", 1); /* as `greentrack run` sets it when no unit is to be counted */
+    gt_config_read(&config);
+    assert_string_equal(config.ignored, "");
+}
+
 static void labels_are_cut_not_overrun(void **state)
 {
     (void)state;
@@ -115,6 +134,7 @@ int main(void)
         cmocka_unit_test_setup(numbers_have_defaults_and_bounds, clear),
         cmocka_unit_test_setup(values_without_meaning_are_named, clear),
         cmocka_unit_test_setup(run_ids_are_32_digits_or_nothing, clear),
+        cmocka_unit_test_setup(unit_events_hold_or_are_named, clear),
         cmocka_unit_test_setup(labels_are_cut_not_overrun, clear),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -39,6 +39,10 @@ static const struct gt_counter_record record_counters[] = {
     {"core", 0, 0, 0, false, 1, GT_UNKNOWN, 0, INT64_MAX, 7, 0, 2, 30}};
 static const struct gt_event_record record_events[] = {{"ring full", NULL, 3, GT_UNKNOWN, GT_UNKNOWN},
                                                        {"note", HOSTILE, GT_UNKNOWN, 1, 2}};
+static const struct gt_run_counter_record record_run_counters[] = {
+    {"PAPI_TOT_INS", INT64_MAX, 100, 50, "user", NULL}, {"x,'y'", GT_UNKNOWN, GT_UNKNOWN, GT_UNKNOWN, NULL, HOSTILE}};
+static const struct gt_unit_counter_record record_unit_counters[] = {{0, 1, "page-faults", 10, 1.5, 9, 9},
+                                                                     {0, GT_UNKNOWN, HOSTILE, 10, NAN, 9, 0}};
 static const struct gt_slot_record record_slots[] = {{0, 0, 0}, {5, 0, 1}, {INT64_C(1) << 31, 0, GT_UNKNOWN}};
 static const uint8_t record_trace[] = {1, 0, 2, 255};
 
@@ -77,6 +81,10 @@ static inline struct gt_run_record record_run(char id[33], unsigned number, cons
                                   .counters = record_counters,
                                   .event_count = 2,
                                   .events = record_events,
+                                  .run_counter_count = 2,
+                                  .run_counters = record_run_counters,
+                                  .unit_counter_count = 2,
+                                  .unit_counters = record_unit_counters,
                                   .attribution = {.method = "time",
                                                   .version = 1,
                                                   .kind = "ci95",

@@ -156,6 +156,31 @@ static void same_lists(const struct gt_run_record *a, const struct gt_run_record
     }
 }
 
+static void same_event_counters(const struct gt_run_record *a, const struct gt_run_record *b)
+{
+    assert_int_equal(a->run_counter_count, b->run_counter_count);
+    for (size_t i = 0; i < a->run_counter_count; i++) {
+        const struct gt_run_counter_record *x = &a->run_counters[i], *y = &b->run_counters[i];
+        same_text(x->name, y->name);
+        assert_int_equal(x->value, y->value);
+        assert_int_equal(x->enabled_ns, y->enabled_ns);
+        assert_int_equal(x->running_ns, y->running_ns);
+        same_text(x->scope, y->scope);
+        same_text(x->reason, y->reason);
+    }
+    assert_int_equal(a->unit_counter_count, b->unit_counter_count);
+    for (size_t i = 0; i < a->unit_counter_count; i++) {
+        const struct gt_unit_counter_record *x = &a->unit_counters[i], *y = &b->unit_counters[i];
+        assert_int_equal(x->part, y->part);
+        assert_int_equal(x->index, y->index);
+        same_text(x->name, y->name);
+        assert_int_equal(x->calls, y->calls);
+        same_real(x->value, y->value);
+        assert_int_equal(x->enabled_ns, y->enabled_ns);
+        assert_int_equal(x->running_ns, y->running_ns);
+    }
+}
+
 static void same_slots(const struct gt_run_record *a, const struct gt_run_record *b)
 {
     assert_int_equal(a->slot_count, b->slot_count);
@@ -231,6 +256,7 @@ static void a_run_comes_back_as_it_went_in(void **state)
     assert_int_equal(got->host.memory_bytes, 1 << 30);
     assert_true(got->unit_hooks);
     same_lists(&run, got);
+    same_event_counters(&run, got);
     same_parts(&run, got);
     same_slots(&run, got);
     same_attribution(&run.attribution, &got->attribution);

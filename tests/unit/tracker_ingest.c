@@ -4,11 +4,15 @@
  */
 #include "core/text.h"
 #include "core/trace_write.h"
+#include "energy/origin.h"
 #include "sqlite/store.h"
 #include "tracker/ingest.h"
+#include "tracker/traceinfo.h"
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -250,6 +254,90 @@ static void stores_a_run_with_known_totals(void **state)
     gt_arena_free(&arena);
 }
 
+static bool has_event(const struct gt_run_record *record, const char *text)
+{
+    for (size_t i = 0; i < record->event_count; i++)
+        if (record->events[i].text && strstr(record->events[i].text, text))
+            return true;
+    return false;
+}
+
+/* Two packages for four seconds; the second uses `share` of what the first does. What the source noted stands with the run. */
+static struct gt_run_record *store_two_packages(double share, struct gt_arena *arena)
+{
+    static struct trace run;
+    create(&run, GT_TRACE_ROLE_RUN, NULL, NULL);
+    gt_trace_write_begin(&run.writer, GT_TRACE_SOURCE);
+    gt_trace_write_string(&run.writer, GT_KEY_SOURCE_NAME, "powercap");
+    gt_trace_write_string(&run.writer, GT_KEY_BOUNDARY, "package");
+    gt_trace_write_string(&run.writer, GT_KEY_PROVENANCE, "measured");
+    gt_trace_write_string(&run.writer, GT_KEY_SOURCE_NOTE, "the noise filter is on");
+    for (int i = 0; i < 2; i++) {
+        gt_trace_write_string(&run.writer, GT_KEY_DOMAIN_NAME, i ? "package-1" : "package-0");
+        gt_trace_write_u64(&run.writer, GT_KEY_DOMAIN_ADDITIVE, 1);
+        gt_trace_write_u64(&run.writer, GT_KEY_DOMAIN_PACKAGE, (uint64_t)i);
+        gt_trace_write_f64(&run.writer, GT_KEY_DOMAIN_UJ, 1);
+        gt_trace_write_u64(&run.writer, GT_KEY_DOMAIN_WRAP, 99999999);
+    }
+    gt_trace_write_commit(&run.writer);
+    for (unsigned ms = 0; ms <= 4000; ms += 10) {
+        uint64_t uj = 80000000 + 100000 * (uint64_t)ms / 10;
+        struct {
+            struct gt_trace_ticks head;
+            uint64_t row[3];
+        } tick = {{1, 2}, {at(ms), uj % 100000000, (uint64_t)((double)uj * share) % 100000000}};
+        gt_trace_write_begin(&run.writer, GT_TRACE_TICK);
+        gt_trace_write_raw(&run.writer, &tick, sizeof tick);
+        gt_trace_write_commit(&run.writer);
+    }
+    finish(&run, 4000);
+    ingest();
+    return stored(run.header.run_id, arena);
+}
+
+static void warns_of_counters_that_move_alike(void **state)
+{
+    struct gt_arena arena = {0};
+    (void)state;
+    struct gt_run_record *record = store_two_packages(1, &arena);
+    assert_true(has_event(record, "package-0 (counter 0) and package-1 (counter 1) move alike"));
+    assert_true(has_event(record, "the noise filter is on"));
+    assert_true(record->counters[0].additive && record->counters[1].additive); /* a warning: both still count */
+    assert_int_equal(record->counters[1].total_uj, 40000000);
+    record = store_two_packages(0.97, &arena);
+    assert_false(has_event(record, "move alike"));
+    assert_true(has_event(record, "the noise filter is on"));
+    gt_arena_free(&arena);
+}
+
+/* What a source says of itself comes back from the trace: a mirror is one, and the note is there. */
+static void keeps_a_source_as_it_was_described(void **state)
+{
+    static struct trace t;
+    static struct gt_trace_info info;
+    struct gt_arena arena = {0};
+    struct gt_err err = {0};
+    struct gt_trace_reader *reader;
+    struct gt_source_desc desc = {.source = "powercap", .boundary = "package", .note = "noisy", .domain_count = 3};
+    char path[PATH_MAX];
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        desc.domains[i] = (struct gt_domain){.name = "package-0", .parent = -1, .die = -1, .uj_per_count = 1, .mirror = i == 2};
+    create(&t, GT_TRACE_ROLE_RUN, NULL, NULL);
+    gt_origin_write_source(&t.writer, &desc);
+    finish(&t, 1);
+    snprintf(path, sizeof path, "%s/%s", spool, t.name);
+    assert_int_equal(gt_trace_read_open(path, &reader, &err), GT_OK);
+    assert_int_equal(gt_traceinfo_read(reader, &arena, &info, &err), GT_OK);
+    assert_int_equal(info.source.domain_count, 3);
+    assert_int_equal(info.source.domains[1].mirror, 0);
+    assert_int_equal(info.source.domains[2].mirror, 1);
+    assert_string_equal(info.source.note, "noisy");
+    assert_string_equal(gt_traceinfo_note(&info, "energy source"), "noisy");
+    gt_trace_read_close(reader);
+    gt_arena_free(&arena);
+}
+
 /* `greentrack run` reads the counters once more after the job has ended: with that sample the run is complete. */
 static void counts_the_sample_after_the_end(void **state)
 {
@@ -425,6 +513,88 @@ static void an_absent_spool_is_empty(void **state)
     assert_int_equal(counts.traces, 0);
 }
 
+static void counter(struct trace *t, uint64_t index, const char *name, int64_t weight, const int64_t *value, const char *reason)
+{
+    gt_trace_write_begin(&t->writer, GT_TRACE_COUNTER);
+    gt_trace_write_string(&t->writer, GT_KEY_EVENT_NAME, name);
+    gt_trace_write_u64(&t->writer, GT_KEY_EVENT_INDEX, index);
+    gt_trace_write_u64(&t->writer, GT_KEY_EVENT_WEIGHT, (uint64_t)weight);
+    if (value) {
+        gt_trace_write_u64(&t->writer, GT_KEY_EVENT_VALUE, (uint64_t)*value);
+        gt_trace_write_u64(&t->writer, GT_KEY_EVENT_ENABLED, 100);
+        gt_trace_write_u64(&t->writer, GT_KEY_EVENT_RUNNING, 50);
+    }
+    gt_trace_write_string(&t->writer, GT_KEY_EVENT_SCOPE, value ? "user" : NULL);
+    gt_trace_write_string(&t->writer, GT_KEY_EVENT_REASON, reason);
+    gt_trace_write_commit(&t->writer);
+}
+
+/* A process's counts of its first unit, times `factor`: a plain event, and the two terms of another; one of them shared out. */
+static void counts(struct trace *t, uint64_t factor)
+{
+    struct {
+        struct gt_trace_events head;
+        struct gt_trace_count rows[5];
+    } all = {{0, 5, 0},
+             {{0, 0, factor, 1000 * factor, 10, 10},
+              {0, 1, factor, 100 * factor, 40, 10},
+              {0, 2, factor, 30 * factor, 10, 10},
+              {GT_TRACE_SLOT_INFER, 0, 1, 77, 10, 0},
+              {0, 9, 1, 5, 1, 1}}}; /* of an event that nobody has described */
+    gt_trace_write_begin(&t->writer, GT_TRACE_COUNTS);
+    gt_trace_write_raw(&t->writer, &all, sizeof all);
+    gt_trace_write_commit(&t->writer);
+}
+
+/* Later records replace earlier ones; processes of one model are summed; a sum is scaled term by term; absent is not zero. */
+static void stores_event_counters(void **state)
+{
+    static struct trace run, processes[2];
+    static const int64_t early = 5, late = -7;
+    struct gt_arena arena = {0};
+    (void)state;
+    create(&run, GT_TRACE_ROLE_RUN, NULL, NULL);
+    describe(&run, true);
+    samples(&run, 0, 100);
+    counter(&run, 0, "sub", 1, &early, NULL);
+    counter(&run, 1, "hw", 1, NULL, "no PMU");
+    counter(&run, 0, "sub", 1, &late, NULL);
+    counter(&run, 64, "beyond the limit", 1, &late, NULL);
+    for (unsigned i = 0; i < 2; i++) {
+        struct trace *t = &processes[i];
+        create(t, GT_TRACE_ROLE_PROCESS, run.header.run_id, NULL);
+        model(t);
+        inference(t, 20 + 30 * i);
+        counter(t, 0, "cycles", 1, NULL, NULL);
+        counter(t, 1, "ops", 4, NULL, NULL);
+        counter(t, 2, "ops", -1, NULL, NULL);
+        counts(t, 9);
+        counts(t, i + 1);
+        finish(t, 90);
+    }
+    finish(&run, 100);
+    assert_int_equal(ingest().closed, 1);
+    struct gt_run_record *record = stored(run.header.run_id, &arena);
+    assert_int_equal(record->run_counter_count, 2);
+    assert_int_equal(record->run_counters[0].value, -7);
+    assert_int_equal(record->run_counters[0].running_ns, 50);
+    assert_string_equal(record->run_counters[0].scope, "user");
+    assert_int_equal(record->run_counters[1].value, GT_UNKNOWN);
+    assert_int_equal(record->run_counters[1].enabled_ns, GT_UNKNOWN);
+    assert_string_equal(record->run_counters[1].reason, "no PMU");
+    assert_int_equal(record->unit_counter_count, 3);
+    const struct gt_unit_counter_record *infer = &record->unit_counters[0], *cycles = infer + 1, *ops = infer + 2;
+    assert_int_equal(infer->index, GT_UNKNOWN);
+    assert_true(isnan(infer->value)); /* it never ran: not 0, and not 77 */
+    assert_string_equal(cycles->name, "cycles");
+    assert_true(cycles->part == 0 && cycles->index == 0 && cycles->calls == 3);
+    assert_true(cycles->value == 3000);
+    assert_string_equal(ops->name, "ops");
+    assert_int_equal(ops->calls, 3);
+    assert_true(ops->value == 3 * (4 * 400 - 30));
+    gt_arena_free(&arena);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -452,9 +622,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(stores_a_run_with_known_totals, set_up, tear_down),
         cmocka_unit_test_setup_teardown(counts_the_sample_after_the_end, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(warns_of_counters_that_move_alike, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(keeps_a_source_as_it_was_described, set_up, tear_down),
         cmocka_unit_test_setup_teardown(counts_calls_without_rows, set_up, tear_down),
         cmocka_unit_test_setup_teardown(splits_off_what_outlived, set_up, tear_down),
         cmocka_unit_test_setup_teardown(moves_bad_traces_aside, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(stores_event_counters, set_up, tear_down),
         cmocka_unit_test_setup_teardown(many_ingest_at_once, set_up, tear_down),
         cmocka_unit_test(an_absent_spool_is_empty),
     };

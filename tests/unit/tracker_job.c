@@ -72,10 +72,11 @@ static void begin(void *context, pid_t child, uint64_t now_ns)
     note(seen, 'b');
 }
 
-static void sample(void *context, uint64_t now_ns)
+static uint64_t sample(void *context, uint64_t now_ns)
 {
     struct seen *seen = context;
     gt_jobtree_cpu_ns(&seen->tree, now_ns);
+    return now_ns + 10000000;
 }
 
 static struct seen *make_seen(const char *cgroup)
