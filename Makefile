@@ -41,6 +41,8 @@ GTCNNCLI_OBJ := $(call obj,$(call src,runtime/cli))
 TEST_SRC := $(filter-out $(if $(HAVE_DNNL),,tests/unit/train_%),$(call src,tests/unit))
 TESTS := $(patsubst tests/unit/%.c,$(O)/tests/unit/%,$(TEST_SRC))
 HOSTS := $(patsubst tests/host/%.c,$(O)/tests/host/%,$(call src,tests/host))
+# A live powercap tree by FUSE, and a job whose true joules it knows.
+RAPLSIM := $(addprefix $(O)/tests/raplsim/,raplsim libgtcnn.so.1 layered)
 STUBS := $(patsubst tests/stub/%.c,$(O)/tests/stub/lib%.so,$(call src,tests/stub))
 
 # What each module's users link with, in the order that DESIGN's include directions give.
@@ -96,7 +98,7 @@ demo: all
 	$(Q)O='$(O)' ./tests/demo
 
 ## check: every test that needs no special hardware
-check: all $(TESTS) $(HOSTS) $(STUBS)
+check: all $(TESTS) $(HOSTS) $(STUBS) $(RAPLSIM)
 	$(Q)O='$(abspath $(O))' CC='$(CC)' ./tests/run $(T)
 
 ## check-peers: run exported models in ONNX Runtime where it is installed, and compare
@@ -304,6 +306,18 @@ $(O)/tests/stub/lib%.so: tests/stub/%.c $(O)/flags
 	$(Q)$(CC) $(CFLAGS_ALL) -fvisibility=default -Wno-missing-prototypes -shared -o $@ $< $(LDFLAGS)
 
 EXT_host_mkimage := $(EXT_images)
+
+$(O)/tests/raplsim/raplsim: $(call obj,$(addprefix tests/raplsim/,raplsim.c machine.c power.c))
+	$(Q)$(LINK) -o $@ $^ -lfuse3 -pthread
+
+# The names of the real one, so that its hooks find them; the library calls itself through them.
+$(O)/tests/raplsim/libgtcnn.so.1: $(call obj,$(addprefix tests/raplsim/,runtime.c power.c))
+	$(Q)$(LINK) $(HOOK_CFLAGS) -shared -Wl,-soname,libgtcnn.so.1 $(HOOK_LDFLAGS) -o $@ $^ -lm
+
+$(O)/tests/raplsim/layered: $(call obj,$(addprefix tests/raplsim/,layered.c power.c)) $(O)/tests/raplsim/libgtcnn.so.1
+	$(Q)$(LINK) -Wl,-rpath,'$$ORIGIN' -o $@ $^ -pthread
+
+$(O)/tests/raplsim/raplsim.o: CFLAGS += $(shell pkg-config --cflags fuse3)
 
 ## check-unit: the unit tests of one module (M=core)
 check-unit: $(filter $(O)/tests/unit/$(M)_%,$(TESTS))

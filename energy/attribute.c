@@ -70,6 +70,7 @@ struct stretch {
     double ns;
     double job_cpu_ns, cpu_known_ns;
     double busy_ns, machine_known_ns;
+    double slot_job_uj, slot_job_ns, slot_uj, slot_ns; /* on common slots */
     bool is_window;
 };
 
@@ -80,6 +81,10 @@ static struct stretch window_of(const struct gt_block_head *h)
                             .cpu_known_ns = (double)h->window_cpu_known_ns,
                             .busy_ns = (double)h->window_busy_ns,
                             .machine_known_ns = (double)h->window_machine_known_ns,
+                            .slot_job_uj = (double)h->window_slot_job_uj,
+                            .slot_job_ns = (double)h->window_slot_job_ns,
+                            .slot_uj = (double)h->window_slot_uj,
+                            .slot_ns = (double)h->window_slot_ns,
                             .is_window = true};
 }
 
@@ -90,7 +95,11 @@ static struct stretch run_of(const struct gt_block_head *h)
                             .job_cpu_ns = (double)h->job_cpu_ns,
                             .cpu_known_ns = (double)h->cpu_known_ns,
                             .busy_ns = (double)h->machine_busy_ns,
-                            .machine_known_ns = (double)h->machine_known_ns};
+                            .machine_known_ns = (double)h->machine_known_ns,
+                            .slot_job_uj = (double)h->slot_job_uj,
+                            .slot_job_ns = (double)h->slot_job_ns,
+                            .slot_uj = (double)h->slot_uj,
+                            .slot_ns = (double)h->slot_ns};
 }
 
 static uint64_t infer_ns(const struct gt_block *block, uint64_t *missing_ns)
@@ -133,6 +142,21 @@ static struct span cpu_share(const struct gt_attribute_input *in, const struct s
     double job = s->job_cpu_ns / s->cpu_known_ns, busy = s->busy_ns / s->machine_known_ns;
     double error = STAT_TICK_NS * cpus / s->machine_known_ns;
     return span_of(clamp(job / busy, 1), clamp(job / (busy + error), 1), busy > error ? clamp(job / (busy - error), 1) : 1);
+}
+
+/*
+ * The job's part of the machine's dynamic energy: its share of CPU time, slot by slot, where slots count by the dynamic energy
+ * in them. What busy ticks may be off in the whole stretch bounds it. Where no slot is known, the share over the whole stretch.
+ */
+static struct span energy_share(const struct gt_attribute_input *in, const struct stretch *s, bool *known)
+{
+    struct span cpu = cpu_share(in, s, known);
+    double idle_uj_per_ns = isnan(in->idle_w) ? 0 : in->idle_w * 1e-3;
+    double dynamic = s->slot_uj - idle_uj_per_ns * s->slot_ns;
+    if (!*known || cpu.v <= 0 || dynamic <= 0)
+        return cpu;
+    double share = clamp((s->slot_job_uj - idle_uj_per_ns * s->slot_job_ns) / dynamic, 1);
+    return span_of(share, share * cpu.lo / cpu.v, clamp(share * cpu.hi / cpu.v, 1));
 }
 
 /* How many times the ns of rows those of all inferences are: what the ring dropped and a full disk lost were some, too. */
@@ -273,7 +297,7 @@ static struct parts split_measured(const struct gt_attribute_input *in, const st
 {
     struct parts p = {0};
     struct machine m = measure(in, s);
-    struct span share = cpu_share(in, s, &p.share_known);
+    struct span share = energy_share(in, s, &p.share_known);
     double reserved = clamp((double)in->host->cpus_allowed / in->host->cpus_online, 1);
     p.known = m.known;
     p.share = share.v;

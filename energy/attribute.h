@@ -1,13 +1,20 @@
 /*
  * Attribution: from a folded block to joules per unit, per inference and the closure of a run. A pure function.
  *
- * Method "time", version 2 (1 gave inferences whose rows were lost, on a full disk, no CPU time of their own). The energy of
+ * Method "time", version 3 (2 took the job's share over the whole window at once; 1 gave inferences whose rows were lost, on a
+ * full disk, no CPU time of their own). The energy of
  * the inference window (first inference's begin to last one's end) is split so that nothing is lost and nothing counted twice:
  *
  *   total = units + framework + idle + others + unattributed, and inference = units + framework
  *
  * - Measured: total is what the boundary's counters say; idle is idle power × window × cpus allowed / cpus online; others are
  * the rest of idle, and the dynamic energy (total - idle power × window) in proportion to the CPU time of other jobs.
+ * Proportions are taken on common slots, [n, n + 1) × 100 ms of CLOCK_MONOTONIC: in each the job's share is its CPU time over
+ * the machine's busy time (no less than the job's own), its dynamic energy is Σ share × (energy of the slot - idle power × its
+ * time). So a job that computes while the machine draws much gets more than one that computes as long while it draws little.
+ * Runs that overlap share out each slot once: what runs that were ingested before have of it
+ * is not had again (tracker/claims.h), whatever the machine's ticks say. A run inside another is part of that one, and does not
+ * count beside it.
  * - Modelled: dynamic is CPU time × (full - idle) W, idle is cpus allowed × idle W × window; others are not seen (0).
  *
  * The job's dynamic energy is split by its CPU time inside and between inferences (unattributed); what is inside goes to units
@@ -35,7 +42,7 @@
 #include "energy/source.h"
 #include "energy/wattage.h"
 
-enum { GT_ATTRIBUTE_VERSION = 2, GT_ATTRIBUTE_REGRESSION_VERSION = 1 };
+enum { GT_ATTRIBUTE_VERSION = 3, GT_ATTRIBUTE_REGRESSION_VERSION = 1 };
 #define GT_ATTRIBUTE_METHOD "time"
 #define GT_ATTRIBUTE_REGRESSION "regression"
 
@@ -100,7 +107,7 @@ struct gt_attribution {
     bool units_known; /* false: no unit was observed, so that closure.units is 0 and closure.framework has what may be theirs */
     bool idle_known;  /* false: closure.idle is 0 and is part of the others */
     bool share_known; /* false: no machine CPU time; the job is taken for the only one */
-    double cpu_share; /* the job's CPU time over the machine's busy time in the window, 0 ... 1 */
+    double cpu_share; /* of the machine's dynamic energy in the window the job's, by CPU time, 0 ... 1 */
     double gap_share; /* of the window's time that no counter covers; its energy is filled at the mean power */
     uint64_t window_ns, covered_ns;
     uint64_t window_cpu_ns; /* the job's */

@@ -271,6 +271,7 @@ void gt_block_drop_window(void *payload, size_t *bytes)
     uint32_t kept = 0;
     head->window_begin_ns = head->window_end_ns = head->region_windows = 0;
     memset(&head->window_cpu_known_ns, 0, HEAD(intervals) - HEAD(window_cpu_known_ns));
+    head->window_slot_job_uj = head->window_slot_job_ns = head->window_slot_uj = head->window_slot_ns = 0;
     for (uint32_t i = 0; i < head->domain_count; i++)
         domains[i].window = (struct gt_block_energy){0};
     for (uint32_t i = 0; i < head->unit_count; i++)

@@ -383,9 +383,12 @@ void gt_fold_extend_window(struct gt_fold *f, uint64_t t0, uint64_t t1)
     f->energy.end_open |= end;
     f->cpu.begin_open |= begin;
     f->cpu.end_open |= end;
+    f->shares.begin_open |= begin;
+    f->shares.end_open |= end;
     if (begin) {
         gt_fold_resolve_window(f, &f->energy, false);
         gt_fold_resolve_window(f, &f->cpu, false);
+        gt_fold_resolve_window(f, &f->shares, false);
     }
 }
 
@@ -448,6 +451,7 @@ void gt_fold_add_tick(struct gt_fold *f, uint64_t t_ns, const uint64_t *raw)
         whole &= step_domain(f, i, t_ns, raw[i], &e_uj);
     copy_unwrapped(f);
     add_sample(f, &f->energy, t_ns);
+    gt_fold_close_slots(f, false);
     cut(f, t_ns, e_uj, !whole);
 }
 
@@ -482,6 +486,7 @@ void gt_fold_add_cpu(struct gt_fold *f, const struct gt_trace_cpu *cpu)
     f->has_cpu = true;
     f->last_cpu = *cpu;
     add_sample(f, &f->cpu, cpu->t_ns);
+    gt_fold_close_slots(f, false);
     if (f->domains == 0)
         cut(f, cpu->t_ns, 0, false);
 }
@@ -545,6 +550,7 @@ void gt_fold_finish(struct gt_fold *f)
     copy_unwrapped(f);
     gt_curve_amend(&f->energy.curve, f->energy.now);
     f->energy.end_open |= f->has_window && f->window_end_ns >= gt_curve_last(&f->energy.curve);
+    gt_fold_close_slots(f, true);
     while (f->oldest < f->newest)
         close_oldest(f);
     for (uint32_t i = 0; i < f->tail_count; i++)

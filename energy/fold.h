@@ -13,6 +13,7 @@
  *   per unit l           calls, items, ns, Σ t_l ΔE, Σ t_l(k) ΔE(k+1), Σ t_l(k+1) ΔE(k), Σ t_l Δt, Σ edge errors
  *   per pair (l, m)      Σ t_l t_m (l <= m), Σ t_l(k) t_m(k+1)          - sparse: pairs that ran in the same or next interval
  *   per block            Σ ΔE, Σ ΔE², Σ ΔE(k) ΔE(k+1), Σ ΔE Δt, Σ Δt, Σ Δt²
+ *   per slot of 100 ms   the job's CPU time over the machine's busy time, times the machine's energy and time (attribute.h)
  *   per domain           unwrapped energy, in all and within the inference window, with what gaps leave unknown
  *
  * These are the normal equations of E = idle Δt + Σ p_l t_l, with the lag-1 products that a regression with autocorrelated
@@ -41,6 +42,9 @@ enum { GT_BLOCK_VERSION = 2 };
 
 /* Rows that had no place left are summed under this slot: explicit, never dropped. */
 #define GT_FOLD_SLOT_OTHER UINT32_C(0x7fffffff)
+
+/* Slots of common time, [n, n + 1) × this of CLOCK_MONOTONIC, in which the job's share of the machine is taken. */
+#define GT_FOLD_SHARE_NS UINT64_C(100000000)
 
 /* --- the BLOCK payload: struct gt_block_head, then domains, units (sorted by slot), pairs (sorted by a, then b)
  * ----------------- */
@@ -83,6 +87,10 @@ struct gt_block_head {
     uint64_t edge_intervals; /* of `intervals`: both ends are refresh times known to microseconds */
     uint64_t edge_ns2;       /* Σ variance of the estimated refresh times over those intervals' later ends */
     uint64_t unread_ns;      /* time whose equations were left out since its ticks were not followed */
+    /* Slots of GT_FOLD_SHARE_NS, where energy and CPU time are known: what the machine used in them and how long, each times
+     * the job's share of it, and itself. The window's are the parts of slots inside it. */
+    uint64_t slot_job_uj, slot_job_ns, slot_uj, slot_ns;
+    uint64_t window_slot_job_uj, window_slot_job_ns, window_slot_uj, window_slot_ns;
 };
 
 /* Energy of one domain over some time: `known` and the time that it does not cover, with bounds on what was used in that. */
@@ -212,6 +220,20 @@ enum gt_status gt_fold_add_block(struct gt_fold *fold, const struct gt_block *bl
 
 /* Wall time whose equations have been summed since the last take. */
 uint64_t gt_fold_equations_ns(const struct gt_fold *fold);
+
+/*
+ * What other runs have of slots of common time, from slot `first` on, and where what this one gets is written; both in 1/65535
+ * of slots, `count` of them. Borrowed.
+ */
+struct gt_fold_claims {
+    uint64_t first;
+    size_t count;
+    const uint16_t *taken;
+    uint16_t *mine; /* zeroed */
+};
+
+/* From here on the job gets no more of a slot than is left. *claims is borrowed, too. */
+void gt_fold_set_claims(struct gt_fold *fold, const struct gt_fold_claims *claims);
 
 /* Closes the oldest intervals, until that much wall time has been summed since the last take. False: none is left open. */
 bool gt_fold_close_some(struct gt_fold *fold, uint64_t ns);

@@ -50,6 +50,7 @@ static size_t walk(struct gt_fold *f, char *base, const struct gt_fold_config *c
     f->domain_sum = take(base, &at, domains, sizeof *f->domain_sum);
     walk_window(&f->energy, base, &at, domains * E_CHANNELS, c->points);
     walk_window(&f->cpu, base, &at, C_CHANNELS, c->points);
+    walk_window(&f->shares, base, &at, S_CHANNELS, c->points);
     f->units = take(base, &at, (size_t)c->units + 1, sizeof *f->units);
     f->slot_mask = power_of_two(2 * (c->units + 1)) - 1;
     f->slots = take(base, &at, (size_t)f->slot_mask + 1, sizeof *f->slots);

@@ -1,4 +1,4 @@
-/* What a fold is made of; shared by fold.c (input) and fold_take.c (output) alone. */
+/* What a fold is made of; shared by fold.c (input), fold_shares.c and fold_take.c (output) alone. */
 #ifndef GT_ENERGY_FOLD_STATE_H
 #define GT_ENERGY_FOLD_STATE_H
 
@@ -11,6 +11,7 @@ enum { NO_INDEX = -1 };
 /* Channels of the two curves. */
 enum { E_KNOWN, E_KNOWN_NS, E_GAP_NS, E_GAP_LO, E_GAP_HI, E_CHANNELS }; /* per domain */
 enum { C_JOB, C_JOB_NS, C_BUSY, C_TOTAL, C_MACHINE_NS, C_CHANNELS };
+enum { S_JOB_UJ, S_JOB_NS, S_UJ, S_NS, S_CHANNELS }; /* of slots: the job's part of the machine's energy and time, and both */
 
 /* A unit-in-interval cell; `next` is an index, NO_INDEX at the end. */
 struct fold_entry {
@@ -38,6 +39,11 @@ struct fold_pair {
     uint32_t a, b; /* indices of units; both UINT32_MAX: free */
     struct gt_wide same, lag;
     uint64_t edge_ns2;
+};
+
+/* What the curves say at an edge of a slot. */
+struct fold_look {
+    uint64_t t_ns, uj, known_ns, cpu[C_CHANNELS];
 };
 
 /* The part of a row that lies behind the last sample. */
@@ -75,6 +81,11 @@ struct gt_fold {
     struct gt_block_domain *domain_sum; /* what added blocks brought in */
     struct gt_unwrap *unwrap_taken;     /* the state at the last take: its counts of wraps are those that blocks have */
     struct fold_window energy, cpu;
+    struct fold_window shares; /* a sample for each slot that both reach beyond */
+    struct fold_look slot;     /* where the open one began */
+    uint64_t slot_lent_ns;     /* busy time that the job had before the machine counted it */
+    bool has_slot;
+    const struct gt_fold_claims *claims; /* borrowed; NULL: none */
     struct gt_trace_cpu last_cpu;
     bool has_cpu;
     /* units */
@@ -98,6 +109,8 @@ struct gt_fold {
 /* Index of that slot's unit, made when it is new; the one of GT_FOLD_SLOT_OTHER when there is no place. */
 uint32_t gt_fold_unit_index(struct gt_fold *fold, uint32_t slot);
 void gt_fold_add_pair(struct gt_fold *fold, uint32_t a, uint32_t b, const struct gt_block_pair *from);
+/* Adds the slots that both curves have passed; `last`: and the part of one that they have reached. */
+void gt_fold_close_slots(struct gt_fold *fold, bool last);
 /* Looks up the window's open edges as far as the curves reach (`clamp`: take the last sample where they do not). */
 void gt_fold_resolve_window(struct gt_fold *fold, struct fold_window *window, bool clamp);
 

@@ -78,6 +78,21 @@ static void take_cpu(struct gt_fold *f, struct gt_block_head *head)
     head->window_machine_known_ns += window[C_MACHINE_NS];
 }
 
+static void take_shares(struct gt_fold *f, struct gt_block_head *head)
+{
+    uint64_t all[S_CHANNELS], window[S_CHANNELS];
+    take_all(&f->shares, all);
+    take_window(&f->shares, window);
+    head->slot_job_uj += all[S_JOB_UJ];
+    head->slot_job_ns += all[S_JOB_NS];
+    head->slot_uj += all[S_UJ];
+    head->slot_ns += all[S_NS];
+    head->window_slot_job_uj += window[S_JOB_UJ];
+    head->window_slot_job_ns += window[S_JOB_NS];
+    head->window_slot_uj += window[S_UJ];
+    head->window_slot_ns += window[S_NS];
+}
+
 static void take_head(struct gt_fold *f, struct gt_block_head *head)
 {
     struct gt_block_head spans = {.begin_ns = f->sampled ? f->first_ns : 0,
@@ -88,6 +103,7 @@ static void take_head(struct gt_fold *f, struct gt_block_head *head)
     head->region_windows += f->has_regions;
     gt_block_add_head(head, &spans);
     take_cpu(f, head);
+    take_shares(f, head);
     head->version = GT_BLOCK_VERSION;
     head->domain_count = f->domains;
     memset(&f->sum, 0, sizeof f->sum);
@@ -140,6 +156,7 @@ enum gt_status gt_fold_take(struct gt_fold *f, void *payload, size_t capacity, s
         return GT_E_LIMIT;
     gt_fold_resolve_window(f, &f->energy, true);
     gt_fold_resolve_window(f, &f->cpu, true);
+    gt_fold_resolve_window(f, &f->shares, true);
     struct gt_block_head *head = payload;
     struct gt_block_domain *domains = (void *)(head + 1);
     struct gt_block_unit *units = (void *)(domains + f->domains);
@@ -165,6 +182,9 @@ static struct gt_block_head units_head(const struct gt_block_head *from)
     struct gt_block_head head = *from;
     head.begin_ns = head.end_ns = head.window_begin_ns = head.window_end_ns = 0;
     memset(&head.cpu_known_ns, 0, offsetof(struct gt_block_head, inside_cpu_ns) - offsetof(struct gt_block_head, cpu_known_ns));
+    memset(&head.slot_job_uj, 0,
+           offsetof(struct gt_block_head, window_slot_ns) + sizeof head.window_slot_ns -
+               offsetof(struct gt_block_head, slot_job_uj));
     return head;
 }
 

@@ -68,6 +68,10 @@ enum gt_status gt_db_integer(struct gt_store *store, const char *sql, const char
     " AND (v.name <> a.model OR v.family <> a.family OR v.phi <> a.phi"                                                        \
     " OR (a.inferences IS NOT NULL AND o.counted = 'observed')))), 0)"
 
+/* Replaces what is stored of the run's shares. Part of a transaction. */
+enum gt_status gt_db_put_shares(struct gt_store *store, const char *run, const struct gt_shares_record *shares,
+                                struct gt_err *err);
+
 enum gt_status gt_db_begin(struct gt_store *store, struct gt_err *err);
 /* Commits when `status` is GT_OK, else rolls back. Returns `status`, or why the commit failed. */
 enum gt_status gt_db_end(struct gt_store *store, enum gt_status status, struct gt_err *err);

@@ -205,6 +205,8 @@ static enum gt_status put_seen(struct gt_store *store, const struct gt_run_recor
     enum gt_status status = gt_columns_upsert(store, &gt_table_run, "id", run, err);
     for (size_t i = 0; i < sizeof lists / sizeof *lists && status == GT_OK; i++)
         status = put_rows(store, run->id, lists[i].table, lists[i].rows, lists[i].count, err);
+    if (status == GT_OK)
+        status = gt_db_put_shares(store, run->id, &run->shares, err);
     return status == GT_OK ? put_slots(store, run, err) : status;
 }
 

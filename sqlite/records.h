@@ -167,6 +167,15 @@ struct gt_event_record {
     int64_t count, begin_ns, end_ns;
 };
 
+/*
+ * Parts of 65535 of slots of common time: [n, n + 1) × 100 ms of CLOCK_MONOTONIC (energy/attribute.h), from `first_slot` on.
+ */
+struct gt_shares_record {
+    int64_t first_slot;
+    size_t count;
+    uint16_t *parts;
+};
+
 /* An event counter of a whole run. */
 struct gt_run_counter_record {
     const char *name;               /* as asked for */
@@ -221,6 +230,7 @@ struct gt_run_record {
     size_t trace_bytes;
     size_t slot_count;
     const struct gt_slot_record *slots; /* by slot */
+    struct gt_shares_record shares;     /* of the machine; count 0: not known */
 };
 
 /* What a person says about a run; survives every later ingest of it. NULL, NaN and GT_UNKNOWN: not said. */

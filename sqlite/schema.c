@@ -252,7 +252,10 @@ static const char version_4[] =
     " LEFT JOIN units u ON u.model = p.model AND u.idx = c.idx;"
 
 /* Shares of the machine on common slots of time. */
-#define VERSION_5_SHARES ""
+#define VERSION_5_SHARES                                                                                                       \
+    "CREATE TABLE run_shares(run TEXT PRIMARY KEY REFERENCES runs(id) ON DELETE CASCADE, first_slot INTEGER NOT NULL,"         \
+    " slots INTEGER NOT NULL, shares BLOB NOT NULL) STRICT;"                                                                   \
+    "CREATE INDEX run_shares_first_slot ON run_shares(first_slot);"
 
 /* Attribution by regression. */
 #define VERSION_5_UNITS                                                                                                        \

@@ -44,6 +44,19 @@ void gt_store_close(struct gt_store *store); /* NULL is allowed */
  */
 enum gt_status gt_store_put_run(struct gt_store *store, const struct gt_run_record *run, const struct gt_model_record *models,
                                 size_t model_count, struct gt_err *err);
+/* Whose shares are looked for: those of runs that overlap with this one. parent, series: NULL where it has none. */
+struct gt_shares_query {
+    const char *run, *parent, *series, *boot_id;
+};
+
+/*
+ * Adds to shares->parts (the caller's, zeroed, `count` from `first_slot` on) what other runs of the same boot have of these
+ * slots, up to 65535. A run inside another counts once, by the outermost; what the queried run is inside of, or has inside,
+ * does not.
+ */
+enum gt_status gt_store_get_shares_of_others(struct gt_store *store, const struct gt_shares_query *query,
+                                             struct gt_shares_record *shares, struct gt_err *err);
+
 /*
  * Attributes a stored run anew: another record beside those that it has, with the energy of an inference and of the units of
  * parts[i] for the i-th model of the run (gt_store_get_run has them in that order; of `parts` only these energies and the units

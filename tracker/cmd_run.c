@@ -36,7 +36,10 @@ static enum gt_status settle(struct gt_tracker *tracker, struct gt_measure_optio
         .outside = say_outside,
         .context = tracker,
     };
-    enum gt_status status = gt_eventchoice(tracker, &options->events, &options->unit_events, err);
+    const struct gt_option_value *idle = &tracker->args->values[GT_OPT_IDLE_W];
+    enum gt_status status = gt_runtrace_idle(idle->count ? idle->number : NAN, err);
+    if (status == GT_OK)
+        status = gt_eventchoice(tracker, &options->events, &options->unit_events, err);
     if (status != GT_OK)
         return status;
     return gt_runtrace_interval(interval->count ? interval->number : NAN, &options->interval_ns, err);

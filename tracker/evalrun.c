@@ -274,9 +274,12 @@ static enum gt_status make_folder(struct evaluating *e)
 static enum gt_status prepare(struct evaluating *e)
 {
     const struct gt_option_value *interval = &e->tracker->args->values[GT_OPT_INTERVAL];
+    const struct gt_option_value *idle = &e->tracker->args->values[GT_OPT_IDLE_W];
     enum gt_status status = gt_paths_gtcnn(&e->tracker->arena, &e->gtcnn, e->err);
     if (status == GT_OK)
         status = gt_paths_spool(&e->tracker->arena, &e->spool, e->err);
+    if (status == GT_OK)
+        status = gt_runtrace_idle(idle->count ? idle->number : NAN, e->err);
     if (status == GT_OK)
         status = gt_runtrace_interval(interval->count ? interval->number : NAN, &e->interval_ns, e->err);
     if (status == GT_OK)

@@ -2,7 +2,9 @@
 
 #include "core/text.h"
 #include "energy/host.h"
+#include "tracker/claims.h"
 #include "tracker/runrecord.h"
+#include "tracker/runtrace.h"
 
 #include <dirent.h>
 #include <math.h>
@@ -139,7 +141,7 @@ static struct gt_runfold_trace fold_trace(const struct gt_ingest_open *open)
     };
 }
 
-/* Idle power from a calibration of this host class with this source; unknown where there is none. */
+/* Idle power: what the user gave for the run, else from a calibration of this host class with this source, else unknown. */
 static void find_idle_power(struct gt_ingest_group *group, struct gt_store *store, const struct gt_trace_info *info,
                             struct gt_runfold_input *input)
 {
@@ -147,7 +149,13 @@ static void find_idle_power(struct gt_ingest_group *group, struct gt_store *stor
     struct gt_err err = {0};
     char host[GT_HOST_ID];
     input->idle_w = input->idle_lo_w = input->idle_hi_w = NAN;
-    if (!info->has_host || !info->has_source || !gt_provenance_has_counters(info->source.provenance))
+    if (!info->has_source || !gt_provenance_has_counters(info->source.provenance))
+        return;
+    if (gt_runtrace_idle_of(gt_traceinfo_note(info, GT_NOTE_IDLE_W), &input->idle_w)) {
+        input->idle_lo_w = input->idle_hi_w = input->idle_w;
+        return;
+    }
+    if (!info->has_host)
         return;
     gt_host_class_id(&info->host, host);
     if (gt_store_get_calibration(store, host, info->source.source, info->source.boundary, &group->arena, &found, &err) != GT_OK)
@@ -164,7 +172,10 @@ static enum gt_status store_stretch(struct gt_ingest_group *group, struct stretc
     struct gt_runrecord record;
     const struct gt_trace_info *info = stretch->input.run ? stretch->input.run->info : stretch->input.processes[0].info;
     find_idle_power(group, store, info, &stretch->input);
-    enum gt_status status = gt_runfold_compute(&stretch->input, &fold, err);
+    enum gt_status status = gt_claims_find(store, info, stretch->id, &group->arena, &stretch->input.claims, err);
+    if (status != GT_OK)
+        return status;
+    status = gt_runfold_compute(&stretch->input, &fold, err);
     if (status != GT_OK) {
         if (status == GT_E_LIMIT || status == GT_E_FORMAT || status == GT_E_MISMATCH)
             group->bad = 0;

@@ -57,6 +57,8 @@ enum gt_option_kind {
     X(REQUIRE_MEASURED, "require-measured", 0, FLAG, "", "", 0, 0,                                                             \
       "refuse to model joules: fail before the job starts where no counter can be read and no meter is given")                 \
     X(INTERVAL, "interval", 0, NUMBER, "MS", "", 1, 60000, "time between two readings in milliseconds (default: 10)")          \
+    X(IDLE_W, "idle-w", 0, NUMBER, "W", "", 0, 1e6,                                                                            \
+      "idle power of the machine, within the energy source's boundary (default: GREENTRACK_IDLE_W, or the calibration's)")     \
     X(COUNTERS, "counters", 0, TEXT, "LIST", "", 0, 0,                                                                         \
       "event counters of the whole run, by commas: task-clock, page-faults, minor-faults, major-faults, context-switches, "    \
       "cpu-migrations, PAPI_..., libpfm4's names, or none (default: task-clock,page-faults,context-switches,cpu-migrations)")  \

@@ -34,8 +34,8 @@ void gt_partsum_whole_run(struct gt_partsum *sum, const struct gt_attribution *a
 void gt_partsum_finish(const struct gt_partsum *sum, bool known, struct gt_run_model_record *record);
 
 /*
- * Sets the record's calls, time and energies of one call; NaN when `known` is false. `sum` has calls. `group`: index of the unit
- * that sum->group_slot stands for; GT_UNKNOWN: none.
+ * Sets the record's calls, time and energies of one call; NaN when `known` is false. `sum` has calls. `group`: index of the
+ * unit that sum->group_slot stands for; GT_UNKNOWN: none.
  */
 void gt_unitsum_finish(const struct gt_unitsum *sum, bool known, int64_t group, struct gt_unit_energy_record *record);
 

@@ -3,6 +3,7 @@
 #include "core/trace.h"
 #include "tracker/partsum.h"
 #include "tracker/runrecord.h"
+#include "tracker/runtrace.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -88,7 +89,16 @@ static void take_idle_power(struct anew *a, struct gt_attribute_input *input)
     struct gt_calibration_record *found;
     struct gt_err none = {0};
     const struct gt_run_record *run = a->run;
-    if (!run->host.id || !gt_provenance_has_counters(a->desc.provenance) ||
+    if (!gt_provenance_has_counters(a->desc.provenance))
+        return;
+    for (size_t i = 0; i < run->event_count; i++) {
+        const struct gt_event_record *event = &run->events[i];
+        if (event->kind && strcmp(event->kind, GT_NOTE_IDLE_W) == 0 && gt_runtrace_idle_of(event->text, &input->idle_w)) {
+            input->idle_lo_w = input->idle_hi_w = input->idle_w;
+            return;
+        }
+    }
+    if (!run->host.id ||
         gt_store_get_calibration(a->store, run->host.id, a->desc.source, a->desc.boundary, a->arena, &found, &none) != GT_OK)
         return;
     input->idle_w = found->idle_w;

@@ -570,6 +570,8 @@ enum gt_status gt_runfold_compute(struct gt_runfold_input *input, struct gt_runf
         status = lay_out_slots(&m, input);
     if (status == GT_OK && (status = gt_fold_init(memory, bytes, &gt_fold_config_large, &out->desc, &m.fold)) != GT_OK)
         gt_err_set(err, status, "preparing the fold: %s", gt_status_message(status));
+    if (status == GT_OK && input->claims.count > 0)
+        gt_fold_set_claims(m.fold, &input->claims);
     if (status == GT_OK)
         status = merge_traces(&m, input);
     if (status == GT_OK)

@@ -40,6 +40,7 @@ struct gt_runfold_input {
     size_t process_count;
     uint64_t from_ns, until_ns;          /* rows that end in (from, until] count; 0 and UINT64_MAX: all */
     double idle_w, idle_lo_w, idle_hi_w; /* of a calibration of this host class, source and boundary; NaN: unknown */
+    struct gt_fold_claims claims;        /* what overlapping runs have of the machine, and room for this one's */
 };
 
 struct gt_runfold {

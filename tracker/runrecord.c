@@ -93,12 +93,11 @@ static void fill_host(struct making *m)
     };
 }
 
-/* The UUID form of the kernel. */
-static const char *boot_text(struct making *m, const uint8_t *id)
+const char *gt_runrecord_boot(const uint8_t *id, struct gt_arena *arena)
 {
     char digits[33];
     gt_text_hex(digits, id, 16);
-    return gt_arena_printf(m->arena, "%.8s-%.4s-%.4s-%.4s-%.12s", digits, digits + 8, digits + 12, digits + 16, digits + 20);
+    return gt_arena_printf(arena, "%.8s-%.4s-%.4s-%.4s-%.12s", digits, digits + 8, digits + 12, digits + 16, digits + 20);
 }
 
 /* A bare preload does not note that its unit hooks were off: inferences without any unit tell it. */
@@ -126,7 +125,7 @@ static void fill_identity(struct making *m)
     run->tags = text(m, note_of(traces, "tags"));
     run->exit_status = number_if(info->has_exit_status, info->exit_status);
     run->exit_signal = number_if(info->has_signal, info->signal);
-    run->boot_id = boot_text(m, info->header.boot_id);
+    run->boot_id = gt_runrecord_boot(info->header.boot_id, m->arena);
     run->unit_hooks = hooked_units(m->input);
     run->round = round ? number(strtoull(round, NULL, 10)) : GT_UNKNOWN;
 }
@@ -397,6 +396,8 @@ enum gt_status gt_runrecord_make(const struct gt_runrecord_input *input, struct 
         m.failed = true;
     record->run.trace = input->fold->kept;
     record->run.trace_bytes = input->fold->kept_bytes;
+    const struct gt_fold_claims *claims = &input->traces->claims;
+    record->run.shares = (struct gt_shares_record){(int64_t)claims->first, claims->count, claims->mine};
     if (m.failed)
         return gt_err_set(err, GT_E_NOMEM, "out of memory");
     enum gt_status status = gt_runmodels_make(input, arena, record, err);

@@ -33,4 +33,7 @@ enum gt_status gt_runrecord_make(const struct gt_runrecord_input *input, struct 
 bool gt_runrecord_attribution(const struct gt_attribution *attribution, bool unit_hooks, struct gt_arena *arena,
                               struct gt_attribution_record *record);
 
+/* A boot id in the kernel's UUID form, as records have it; NULL: memory is out. */
+const char *gt_runrecord_boot(const uint8_t *id, struct gt_arena *arena);
+
 #endif

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -57,6 +58,37 @@ enum gt_status gt_runtrace_interval(double given_ms, uint64_t *interval_ns, stru
         return gt_err_set(err, GT_E_ARG, "GREENTRACK_INTERVAL_US: not a number from 100 to 60000000");
     *interval_ns = (uint64_t)(us * 1000);
     return GT_OK;
+}
+
+enum gt_status gt_runtrace_idle(double given_w, struct gt_err *err)
+{
+    double idle_w = 0;
+    char text[32];
+    if (!isnan(given_w)) {
+        snprintf(text, sizeof text, "%.9g", given_w);
+        return setenv("GREENTRACK_IDLE_W", text, 1) == 0 ? GT_OK : gt_err_set_errno(err, errno, "GREENTRACK_IDLE_W");
+    }
+    if (!environment_number("GREENTRACK_IDLE_W", 0, 1e6, &idle_w))
+        return gt_err_set(err, GT_E_ARG, "GREENTRACK_IDLE_W: not a number from 0 to 1000000");
+    return GT_OK;
+}
+
+bool gt_runtrace_idle_of(const char *text, double *idle_w)
+{
+    char *end;
+    double value = text && *text ? strtod(text, &end) : NAN;
+    if (isnan(value) || *end || value < 0 || value > 1e6)
+        return false;
+    *idle_w = value;
+    return true;
+}
+
+/* As a note, which show lists. */
+static void write_idle(struct gt_runtrace *trace)
+{
+    const char *text = getenv("GREENTRACK_IDLE_W");
+    if (text && *text)
+        gt_trace_write_note(&trace->writer, GT_NOTE_IDLE_W, text);
 }
 
 static enum gt_status open_source(struct gt_runtrace *trace, const struct gt_os *os, const char *text, bool measured,
@@ -191,6 +223,7 @@ enum gt_status gt_runtrace_open(struct gt_runtrace *trace, const struct gt_os *o
     gt_runtrace_write_labels(&trace->writer);
     for (const char *const *note = options->notes; note && *note; note += 2)
         gt_trace_write_note(&trace->writer, note[0], note[1]);
+    write_idle(trace);
     gt_trace_write_note(&trace->writer, "cpu time", gt_jobtree_way(&trace->tree));
     if (trace->reading && options->follow && gt_follow_begin(&trace->follow, os, trace->source, trace->state, &trace->desc, 1))
         write_edges(trace, 0);

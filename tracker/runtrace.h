@@ -22,6 +22,9 @@
 
 enum { GT_RUNTRACE_BUFFER = 64 * 1024, GT_RUN_HEX = 2 * GT_TRACE_ID_BYTES + 1 };
 
+/* Label of the note with the idle power that the user gave. */
+#define GT_NOTE_IDLE_W "given idle power, W"
+
 struct gt_runtrace_options {
     const char *spool;            /* folder; created 0700 */
     const char *source;           /* "auto", "powercap", "replay:FILE", ... */
@@ -83,5 +86,15 @@ const char *gt_runtrace_source(const char *text);
 
 /* `given_ms` (NaN: absent), else GREENTRACK_INTERVAL_US, else 10 ms. GT_E_ARG names the variable. */
 enum gt_status gt_runtrace_interval(double given_ms, uint64_t *interval_ns, struct gt_err *err);
+
+/*
+ * Idle power that the user gave, W; NaN: not by an option. It goes by GREENTRACK_IDLE_W, so that runs inside of this one have
+ * it, too, and is noted in their traces under GT_NOTE_IDLE_W; ingest takes it before any calibration. GT_E_ARG: what is in the
+ * environment is no such number.
+ */
+enum gt_status gt_runtrace_idle(double given_w, struct gt_err *err);
+
+/* The number of such a note; false when `text` is NULL or none. */
+bool gt_runtrace_idle_of(const char *text, double *idle_w);
 
 #endif

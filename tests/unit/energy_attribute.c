@@ -381,14 +381,44 @@ static void test_laws(void **state)
     }
 }
 
+/* The example again; slots tell that the job was busy while the machine drew more: half of the time, but four fifths of its
+ * energy. */
+static void test_slots_weigh_the_share(void **state)
+{
+    (void)state;
+    struct made m;
+    make_example(&m);
+    m.head.window_slot_ns = m.head.slot_ns = 10 * S;
+    m.head.window_slot_job_ns = m.head.slot_job_ns = 5 * S;
+    m.head.window_slot_uj = m.head.slot_uj = 100000000;
+    m.head.window_slot_job_uj = m.head.slot_job_uj = 80000000;
+    attribute(&m);
+    /* 80 J less half of 40 J idle are 60 J: all that is dynamic. A tenth of it is between inferences. */
+    assert_int_equal(out.closure.unattributed.uj, 6000000);
+    assert_int_equal(out.closure.inference.uj, 54000000);
+    assert_int_equal(out.closure.others.uj, 20000000);
+    assert_int_equal(out.closure.total.uj, 100000000);
+    /* Without idle power the job has four fifths of everything. */
+    m.input.idle_w = m.input.idle_lo_w = m.input.idle_hi_w = NAN;
+    attribute(&m);
+    assert_int_equal(out.run_job.uj, 80000000);
+    assert_true(fabs(out.cpu_share - 0.8) < 1e-12);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_measured_by_hand),           cmocka_unit_test(test_inferences_without_a_row),
-        cmocka_unit_test(test_gaps_widen_the_bounds),      cmocka_unit_test(test_unknown_idle_spans_both_extremes),
-        cmocka_unit_test(test_modelled_by_hand),           cmocka_unit_test(test_a_run_without_inferences),
-        cmocka_unit_test(test_inferences_without_units),   cmocka_unit_test(test_no_energy_is_not_zero_joules),
-        cmocka_unit_test(test_senseless_input_is_refused), cmocka_unit_test(test_laws),
+        cmocka_unit_test(test_measured_by_hand),
+        cmocka_unit_test(test_slots_weigh_the_share),
+        cmocka_unit_test(test_inferences_without_a_row),
+        cmocka_unit_test(test_gaps_widen_the_bounds),
+        cmocka_unit_test(test_unknown_idle_spans_both_extremes),
+        cmocka_unit_test(test_modelled_by_hand),
+        cmocka_unit_test(test_a_run_without_inferences),
+        cmocka_unit_test(test_inferences_without_units),
+        cmocka_unit_test(test_no_energy_is_not_zero_joules),
+        cmocka_unit_test(test_senseless_input_is_refused),
+        cmocka_unit_test(test_laws),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

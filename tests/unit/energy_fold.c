@@ -695,6 +695,92 @@ static void test_senseless_configurations_are_refused(void **state)
     assert_true(gt_fold_bytes(&gt_fold_config_large, 8) < 64 << 20);
 }
 
+/*
+ * For two seconds 60 W, and the job has the one busy cpu; for two more 20 W, and it has a quarter of it. The machine's busy
+ * time comes in ticks, by turns one too early and one too late, which may cost the job nothing. The window is the middle half.
+ */
+static void test_shares_on_slots(void **state)
+{
+    (void)state;
+    struct gt_source_desc desc = two_domains();
+    struct folding f = start(&gt_fold_config_small, &desc);
+    uint64_t t0 = 1050 * MS, uj = 0, job = 0;
+    for (uint64_t i = 0; i <= 400; i++) {
+        uint64_t raw[2] = {uj % 100000000, 0}, early = i / 10 % 2 ? 10 * MS : 0;
+        gt_fold_add_tick(f.fold, t0 + i * 10 * MS, raw);
+        cpu(f.fold, t0 + i * 10 * MS, job, i * 10 * MS + early, i * 20 * MS);
+        uj += i < 200 ? 600000 : 200000;
+        job += i < 200 ? 10 * MS : 5 * MS / 2;
+        if (i == 300)
+            event(f.fold, INFER | 7, 1, t0 + 1000 * MS, t0 + 3000 * MS);
+    }
+    gt_fold_finish(f.fold);
+    struct taken t = take(f.fold);
+    const struct gt_block_head *h = t.block.head;
+    assert_int_equal(h->slot_uj, 160000000);
+    assert_int_equal(h->slot_ns, 4000 * MS);
+    assert_int_equal(h->window_slot_uj, 80000000);
+    assert_int_equal(h->window_slot_ns, 2000 * MS);
+    /* 60 W × 2 s, and a quarter of 20 W × 2 s: 130 J, where one share for all would give 62.5 % of 160 J */
+    assert_in_range(h->slot_job_uj, 129000000, 131000000);
+    assert_in_range(h->slot_job_ns, 2480 * MS, 2520 * MS);
+    assert_in_range(h->window_slot_job_uj, 64000000, 66000000);
+    assert_in_range(h->window_slot_job_ns, 1240 * MS, 1260 * MS);
+    free(t.payload);
+    free(f.memory);
+}
+
+/*
+ * Two runs that overlap, each with some of a machine whose power changes. Where busy ticks come one too late, they get what the
+ * machine used; where they come much too late, the second one gets no more than the first one left.
+ */
+static void check_overlap(bool late)
+{
+    static uint16_t none[200], claimed[2][200];
+    const struct gt_fold_claims claims[2] = {{0, 200, none, claimed[0]}, {0, 200, claimed[0], claimed[1]}};
+    memset(claimed, 0, sizeof claimed);
+    struct gt_source_desc desc = two_domains();
+    struct folding f[2] = {start(&gt_fold_config_small, &desc), start(&gt_fold_config_small, &desc)};
+    for (int k = 0; k < 2; k++)
+        gt_fold_set_claims(f[k].fold, &claims[k]);
+    uint64_t uj = 0, job[2] = {0}, busy = 0, counted = 0;
+    for (uint64_t i = 0; i <= 1000; i++) {
+        uint64_t raw[2] = {uj % 100000000, 0}, part = below(11), t = 7777 + i * 10 * MS;
+        for (int k = 0; k < 2; k++) {
+            gt_fold_add_tick(f[k].fold, t + (uint64_t)k, raw);
+            cpu(f[k].fold, t + (uint64_t)k, job[k], counted, i * 20 * MS);
+        }
+        uj += 100000 + below(500000);
+        job[0] += part * MS;
+        job[1] += (10 - part) * MS;
+        busy += 10 * MS;
+        counted = below(late ? 8 : 2) == 0 || (!late && busy > counted + 10 * MS) ? busy : counted;
+    }
+    uint64_t sum = 0, all = 0;
+    for (int k = 0; k < 2; k++) {
+        gt_fold_finish(f[k].fold);
+        struct taken t = take(f[k].fold);
+        sum += t.block.head->slot_job_uj;
+        all = t.block.head->slot_uj;
+        free(t.payload);
+        free(f[k].memory);
+    }
+    assert_in_range(sum, late ? 0 : all * 97 / 100, all + 200);
+    for (int i = 0; i < 200; i++)
+        assert_true((uint32_t)claimed[0][i] + claimed[1][i] <= 65535);
+    uint64_t parts = 0;
+    for (int i = 40; i < 60; i++)
+        parts += (uint64_t)claimed[0][i] + claimed[1][i];
+    assert_true(late || parts > UINT64_C(20) * 65535 * 9 / 10);
+}
+
+static void test_shares_of_overlapping_runs(void **state)
+{
+    (void)state;
+    check_overlap(false);
+    check_overlap(true);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -709,6 +795,8 @@ int main(void)
         cmocka_unit_test(test_rows_that_come_too_late),
         cmocka_unit_test(test_cpu_alone),
         cmocka_unit_test(test_adding_a_process_block),
+        cmocka_unit_test(test_shares_on_slots),
+        cmocka_unit_test(test_shares_of_overlapping_runs),
         cmocka_unit_test(test_hostile_payloads),
         cmocka_unit_test(test_senseless_configurations_are_refused),
     };
