@@ -44,10 +44,11 @@ bool gt_follow_is_locked(const struct gt_follow *f)
     return f->source && f->sync.state == GT_TICKSYNC_LOCKED;
 }
 
-uint64_t gt_follow_next(const struct gt_follow *f)
+uint64_t gt_follow_next(struct gt_follow *f)
 {
     bool burst;
-    return f->source ? gt_ticksync_next(&f->sync, now(f), &burst) : UINT64_MAX;
+    f->due_ns = f->source ? gt_ticksync_next(&f->sync, now(f), &burst) : UINT64_MAX;
+    return f->due_ns;
 }
 
 /* The rest of the total, which the same refresh brought up to date, and what is due besides. */

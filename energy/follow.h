@@ -21,6 +21,7 @@ struct gt_follow {
     uint64_t every_tick; /* domains that every tick reads: those of the total. The others are read ten times a second. */
     uint64_t others;
     uint64_t next_others_ns;
+    uint64_t due_ns; /* what gt_follow_next said last */
 };
 
 enum gt_follow_result {
@@ -39,8 +40,8 @@ bool gt_follow_begin(struct gt_follow *follow, const struct gt_os *os, const str
 /* Are refreshes predicted at present? While they are not, the caller reads the source as it would without. */
 bool gt_follow_is_locked(const struct gt_follow *follow);
 
-/* CLOCK_MONOTONIC ns; UINT64_MAX: never. */
-uint64_t gt_follow_next(const struct gt_follow *follow);
+/* When to read next, CLOCK_MONOTONIC ns; UINT64_MAX: never. To be asked once after each reading: it depends on the time. */
+uint64_t gt_follow_next(struct gt_follow *follow);
 
 /*
  * One reading, or a burst of them (a tenth of a millisecond; while seeking, some refresh periods). On a tick row[0] is the

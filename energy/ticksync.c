@@ -266,7 +266,7 @@ uint64_t gt_ticksync_next(const struct gt_ticksync *s, uint64_t now_ns, bool *bu
         return UINT64_MAX;
     if (s->bursting || s->state == GT_TICKSYNC_SEEKING) {
         *burst = true;
-        return s->bursting ? now_ns : s->wait_until_ns;
+        return s->bursting || s->wait_until_ns < now_ns ? now_ns : s->wait_until_ns;
     }
     double now = now_of(s, now_ns), steps = floor((now - s->phase) / s->period);
     uint64_t ahead = steps > 0 ? (uint64_t)steps : 0, number = s->index + ahead;

@@ -58,8 +58,10 @@ static void restore_signals(const struct job *job)
     sigprocmask(SIG_SETMASK, &job->old_mask, NULL);
 }
 
+/* A time that has come lets it expire at once; 0 would stop it. */
 static bool set_timer(const struct job *job, uint64_t at_ns)
 {
+    at_ns = at_ns ? at_ns : 1;
     struct itimerspec timer = {.it_value = {(time_t)(at_ns / 1000000000), (long)(at_ns % 1000000000)}};
     return timerfd_settime(job->timer, TFD_TIMER_ABSTIME, &timer, NULL) == 0;
 }

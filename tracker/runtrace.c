@@ -300,7 +300,7 @@ static void follow(struct gt_runtrace *trace, uint64_t now_ns)
 {
     uint64_t row[1 + GT_SOURCE_DOMAINS];
     double sigma_ns = 0;
-    if (gt_follow_next(&trace->follow) > now_ns)
+    if (now_ns < trace->follow.due_ns)
         return;
     enum gt_follow_result result = gt_follow_read(&trace->follow, row, &sigma_ns);
     if (result == GT_FOLLOW_TICK && !trace->gap_begin_ns)
@@ -321,7 +321,7 @@ static void read_cpu(struct gt_runtrace *trace, uint64_t now_ns)
     gt_trace_write_commit(&trace->writer);
 }
 
-uint64_t gt_runtrace_next(const struct gt_runtrace *trace)
+uint64_t gt_runtrace_next(struct gt_runtrace *trace)
 {
     uint64_t tick = trace->reading && trace->follow.source ? gt_follow_next(&trace->follow) : UINT64_MAX;
     return tick < trace->next_row_ns ? tick : trace->next_row_ns;

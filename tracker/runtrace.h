@@ -69,7 +69,7 @@ enum gt_status gt_runtrace_open(struct gt_runtrace *trace, const struct gt_os *o
                                 struct gt_err *err);
 
 /* When gt_runtrace_sample has something to do, CLOCK_MONOTONIC ns. */
-uint64_t gt_runtrace_next(const struct gt_runtrace *trace);
+uint64_t gt_runtrace_next(struct gt_runtrace *trace);
 
 /* What is due: the refresh of a counter that is followed; one reading of everything, unless the last one is too recent. `last`:
  * keep it in any case. */
