@@ -29,6 +29,7 @@
 
 #include "core/status.h"
 #include "core/trace.h"
+#include "energy/gaps.h"
 #include "energy/source.h"
 
 #include <stddef.h>
@@ -74,8 +75,10 @@ struct gt_block_head {
     uint64_t bad_ticks;                         /* ticks that went back in time: left out */
     uint64_t source_gaps;                       /* GAP records: the source could not be read */
     uint64_t region_windows;                    /* blocks merged into this one whose window is that of regions */
-    uint64_t reserved[3];
+    uint64_t reserved[3];                       /* [GT_BLOCK_SPAN_BEGIN] and [GT_BLOCK_SPAN_END]: the run itself; 0: not told */
 };
+
+enum { GT_BLOCK_SPAN_BEGIN, GT_BLOCK_SPAN_END };
 
 /* Energy of one domain over some time: `known` and the time that it does not cover, with bounds on what was used in that. */
 struct gt_block_energy {
@@ -91,7 +94,7 @@ struct gt_block_domain {
     struct gt_block_energy all, window;
     uint64_t wraps, backward, stalls, impossible,
         ambiguous; /* how often; ambiguous: so long a gap that it may have wrapped unseen */
-    uint64_t reserved;
+    uint64_t refresh_ns; /* of the counter, 0 unknown: what it shows may be that late; merging keeps the larger */
 };
 
 struct gt_block_unit {
@@ -181,6 +184,11 @@ void gt_fold_take_nested(struct gt_fold *fold, uint32_t slot, uint64_t ns);
  * `units_only`, its energy and machine time are left out: the run's own series counts those. GT_E_MISMATCH: domains differ.
  */
 enum gt_status gt_fold_add_block(struct gt_fold *fold, const struct gt_block *block, uint32_t slot_base, bool units_only);
+
+/* Hands out the gaps found since the last call (also by gt_fold_finish), and forgets them. */
+void gt_fold_take_gaps(struct gt_fold *fold, struct gt_gap_list *gaps);
+/* When the run began and ended: counters may have been read for less. Not called: what was sampled. Call it before the last take. */
+void gt_fold_set_span(struct gt_fold *fold, uint64_t begin_ns, uint64_t end_ns);
 
 /* Closes all intervals that are still open for late rows. The fold may go on afterwards. */
 void gt_fold_finish(struct gt_fold *fold);

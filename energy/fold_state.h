@@ -65,6 +65,7 @@ struct gt_fold {
     struct gt_block_head sum;
     struct gt_block_domain *domain_sum; /* what added blocks brought in */
     struct gt_unwrap *unwrap_taken;     /* the state at the last take: its counts of wraps are those that blocks have */
+    struct gt_gap_list gaps;            /* since the last call of gt_fold_take_gaps */
     struct fold_window energy, cpu;
     struct gt_trace_cpu last_cpu;
     bool has_cpu;

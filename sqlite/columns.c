@@ -128,11 +128,18 @@ static const struct gt_column counter[] = {TEXT(gt_counter_record, domain),
                                            I(first_raw),
                                            I(last_raw),
                                            I(total_uj),
+                                           I(uj),
+                                           I(lo_uj),
+                                           I(hi_uj),
                                            I(wraps),
                                            I(gaps),
                                            I(gap_ns)};
 #undef I
 TABLE(gt_table_counter, "counters", gt_counter_record, counter);
+
+static const struct gt_column gap[] = {TEXT(gt_gap_record, domain), INTEGER(gt_gap_record, from_ns),
+                                       INTEGER(gt_gap_record, to_ns), TEXT(gt_gap_record, reason)};
+TABLE(gt_table_gap, "gaps", gt_gap_record, gap);
 
 #define A gt_attribution_record
 static const struct gt_column attribution[] = {TEXT(A, method),           INTEGER(A, version),   TEXT(A, kind),

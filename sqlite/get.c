@@ -127,13 +127,17 @@ static enum gt_status get_whole(struct gt_store *store, struct gt_run_record *ru
     struct gt_process_record *processes = NULL;
     struct gt_counter_record *counters = NULL;
     struct gt_event_record *events = NULL;
+    struct gt_gap_record *gaps = NULL;
     enum gt_status status = get_rows(store, &gt_table_process, run->id, arena, &processes, &run->process_count, err);
     if (status == GT_OK)
         status = get_rows(store, &gt_table_counter, run->id, arena, &counters, &run->counter_count, err);
     if (status == GT_OK)
+        status = get_rows(store, &gt_table_gap, run->id, arena, &gaps, &run->gap_count, err);
+    if (status == GT_OK)
         status = get_rows(store, &gt_table_event, run->id, arena, &events, &run->event_count, err);
     run->processes = processes;
     run->counters = counters;
+    run->gaps = gaps;
     run->events = events;
     if (status == GT_OK)
         status = get_parts(store, run, arena, err);

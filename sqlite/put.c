@@ -173,7 +173,7 @@ static enum gt_status delete_rows(struct gt_store *store, const char *table, con
  */
 static enum gt_status clear_run(struct gt_store *store, const struct gt_run_record *run, const char *digest, struct gt_err *err)
 {
-    static const char *const seen[] = {"processes", "counters", "events", "run_models", "slots"};
+    static const char *const seen[] = {"processes", "counters", "gaps", "events", "run_models", "slots"};
     static const char *const attributed[] = {"attributions", "part_attributions", "unit_attributions"};
     static const char other[] = " AND (method = ?2 AND version = CAST(?3 AS INTEGER) OR"
                                 " (SELECT trace FROM runs WHERE id = ?1) IS NOT ?4)";
@@ -197,6 +197,7 @@ static enum gt_status put_seen(struct gt_store *store, const struct gt_run_recor
         size_t count;
     } lists[] = {{&gt_table_process, run->processes, run->process_count},
                  {&gt_table_counter, run->counters, run->counter_count},
+                 {&gt_table_gap, run->gaps, run->gap_count},
                  {&gt_table_event, run->events, run->event_count},
                  {&gt_table_run_part, run->models, run->model_count}};
     enum gt_status status = gt_columns_upsert(store, &gt_table_run, "id", run, err);

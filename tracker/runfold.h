@@ -14,6 +14,7 @@
 #include "core/ring.h"
 #include "energy/attribute.h"
 #include "energy/fold.h"
+#include "tracker/alike.h"
 #include "tracker/traceinfo.h"
 
 #include <stdbool.h>
@@ -21,6 +22,7 @@
 #include <stdint.h>
 
 enum { GT_RUNFOLD_SLOTS = 1 << 20 }; /* most slots of all processes together */
+enum { GT_RUNFOLD_GAPS = 256, GT_RUNFOLD_REASON = 96 };
 
 /* One trace, open and looked through; all borrowed. */
 struct gt_runfold_trace {
@@ -40,6 +42,13 @@ struct gt_runfold_input {
     double idle_w, idle_lo_w, idle_hi_w; /* of a calibration of this host class, source and boundary; NaN: unknown */
 };
 
+/* Time over which counters said nothing that can be trusted. */
+struct gt_runfold_gap {
+    int domain; /* in the descriptor; GT_GAP_ALL */
+    uint64_t from_ns, to_ns;
+    char reason[GT_RUNFOLD_REASON];
+};
+
 struct gt_runfold {
     void *payload; /* owned: the BLOCK */
     size_t bytes;
@@ -48,12 +57,17 @@ struct gt_runfold {
     struct gt_host host;
     bool has_host;
     bool has_ticks, has_cpu;
+    uint64_t begin_ns, end_ns;  /* of the run: from its first sample or row to the end that was written, else the last one */
     uint64_t first_ns, last_ns; /* of the samples; 0: none */
     uint64_t first_raw[GT_SOURCE_DOMAINS], last_raw[GT_SOURCE_DOMAINS];
     struct gt_trace_cpu first_cpu, last_cpu;
     /* Calls that a full disk or the cap left without a row: those for which the window was made longer, and those of processes
      * that have no row at all, of which nobody knows when they were. */
     uint64_t extended_calls, untimed_calls;
+    struct gt_runfold_gap *gaps; /* owned, by time */
+    size_t gap_count;
+    uint64_t gaps_dropped; /* for which there was no place */
+    struct gt_alike alike; /* counters of the total that moved alike */
     struct gt_attribution attribution;
     struct gt_unit_energy *units;   /* owned, attribution.unit_count */
     struct gt_infer_energy *infers; /* owned, attribution.infer_count */

@@ -1,6 +1,7 @@
 #include "tracker/runtrace.h"
 
 #include "core/text.h"
+#include "energy/gaps.h"
 #include "energy/origin.h"
 #include "tracker/job.h"
 #include "tracker/paths.h"
@@ -10,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -172,6 +174,17 @@ enum gt_status gt_runtrace_open(struct gt_runtrace *trace, const struct gt_os *o
     return GT_OK;
 }
 
+static void end_gap(struct gt_runtrace *trace, uint64_t end_ns)
+{
+    char reason[128];
+    if (!trace->gap_begin_ns)
+        return;
+    snprintf(reason, sizeof reason, "%s: %s", gt_gap_word(GT_GAP_UNREAD),
+             trace->gap_why == GT_E_RANGE ? "the source ended" : gt_status_message(trace->gap_why));
+    gt_trace_write_gap(&trace->writer, trace->gap_begin_ns, end_ns, NULL, reason);
+    trace->gap_begin_ns = 0;
+}
+
 /* The counters; a failure begins a gap, the next success ends it, the script's end ends reading. */
 static void read_source(struct gt_runtrace *trace, uint64_t now_ns)
 {
@@ -185,17 +198,13 @@ static void read_source(struct gt_runtrace *trace, uint64_t now_ns)
         trace->source->close(trace->state);
     }
     if (status != GT_OK) {
-        if (!trace->gap_begin_ns)
+        if (!trace->gap_begin_ns) {
             trace->gap_begin_ns = now_ns;
+            trace->gap_why = status;
+        }
         return;
     }
-    if (trace->gap_begin_ns) {
-        gt_trace_write_begin(&trace->writer, GT_TRACE_GAP);
-        gt_trace_write_u64(&trace->writer, GT_KEY_T_BEGIN_NS, trace->gap_begin_ns);
-        gt_trace_write_u64(&trace->writer, GT_KEY_T_END_NS, tick.row[0]);
-        gt_trace_write_commit(&trace->writer);
-        trace->gap_begin_ns = 0;
-    }
+    end_gap(trace, tick.row[0]);
     gt_trace_write_begin(&trace->writer, GT_TRACE_TICK);
     gt_trace_write_raw(&trace->writer, &tick, sizeof tick.head + (1 + tick.head.domains) * sizeof *tick.row);
     gt_trace_write_commit(&trace->writer);
@@ -235,6 +244,7 @@ enum gt_status gt_runtrace_close(struct gt_runtrace *trace, uint64_t end_ns, int
 {
     if (gt_jobtree_outlived(&trace->tree))
         gt_trace_write_note(&trace->writer, "outlived", "1");
+    end_gap(trace, end_ns);
     gt_trace_write_begin(&trace->writer, GT_TRACE_END);
     gt_trace_write_u64(&trace->writer, GT_KEY_T_END_NS, end_ns);
     if (WIFSIGNALED(wait_status))

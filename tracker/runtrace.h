@@ -44,6 +44,7 @@ struct gt_runtrace {
     struct gt_source_desc desc;
     bool reading;          /* the source is open and has counters */
     uint64_t gap_begin_ns; /* 0: the last reading worked */
+    enum gt_status gap_why;
     struct gt_cputime machine;
     struct gt_jobtree tree;
     uint64_t next_row_ns, next_flush_ns, spacing_ns, limit_bytes;
