@@ -86,8 +86,9 @@ struct gt_block_energy {
     uint64_t known_ns;
     uint64_t gap_ns;               /* counter went backward, stood still, or moved impossibly fast: unknown */
     uint64_t gap_lo_uj, gap_hi_uj; /* least and most energy that the gaps may hold */
-    uint64_t edge_uj;              /* of `known_uj`, what rests on interpolation inside an interval (window edges): not a sum,
-                                      blocks follow one another and have two outer edges together; merging keeps the larger */
+    uint64_t edge_uj; /* of `known_uj`, what is in doubt. In `all`: steps before one that went back, a sum. In `window`: that, and
+                         what rests on interpolation inside an interval (its edges): not a sum, blocks follow one another and
+                         have two outer edges together; merging keeps the larger */
 };
 
 struct gt_block_domain {

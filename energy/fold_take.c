@@ -53,6 +53,8 @@ static void take_domains(struct gt_fold *f, struct gt_block_domain *out)
                                           .impossible = now->impossible - taken->impossible,
                                           .ambiguous = now->ambiguous - taken->ambiguous,
                                           .refresh_ns = now->refresh_ns};
+        out[i].all.edge_uj = now->doubted_uj - taken->doubted_uj;
+        out[i].window.edge_uj = f->has_window ? out[i].all.edge_uj : 0;
         gt_block_add_domain(&out[i], &f->domain_sum[i]);
         /* The window of added blocks lies beside this fold's own: it has edges of its own. */
         if (f->has_window)

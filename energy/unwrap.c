@@ -212,6 +212,7 @@ static void take_step(struct gt_unwrap *u, uint64_t t_ns, uint64_t raw, const st
         u->wraps += step->wrapped;
         add_known(u, t_ns, step->delta);
     }
+    u->last_uj = step->uj;
     u->moved = true;
     u->raw = raw;
     u->t_ns = t_ns;
@@ -233,12 +234,16 @@ static struct unwrap_step suspected_step(const struct gt_unwrap *u)
     return step_between(u, u->raw, u->suspect_raw, u->suspect_t_ns - u->moved_t_ns);
 }
 
+/* One that goes back may do so because the reading before was too high: what that showed is in doubt, too. */
 static void count_fault(struct gt_unwrap *u)
 {
-    if (u->suspect_why == GT_GAP_BACKWARD)
-        u->backward++;
-    else
+    if (u->suspect_why != GT_GAP_BACKWARD) {
         u->impossible++;
+        return;
+    }
+    u->backward++;
+    u->doubted_uj += to_u64(u->last_uj + 0.5);
+    u->last_uj = 0;
 }
 
 /* The counter goes on from the suspect reading; what was used up to there is anybody's guess, with both readings held. */
@@ -294,11 +299,14 @@ static void resolve(struct gt_unwrap *u, uint64_t t_ns, uint64_t raw)
 {
     struct unwrap_step held = suspected_step(u), on = step_between(u, u->suspect_raw, raw, t_ns - u->suspect_t_ns);
     struct unwrap_step back = step_between(u, u->raw, raw, t_ns - u->moved_t_ns);
+    /* The old course is one that the run has shown before. */
     /* One that went up returns only by coming down again; else it would be a jump that a long stretch makes look small. */
-    bool returned = back.calm && (u->suspect_why == GT_GAP_BACKWARD || back.delta < held.delta);
+    double on_w = on.uj * 1e3 / (double)(t_ns - u->suspect_t_ns);
+    bool returned = back.calm && back.w <= 2 * peak_or(u, GT_UNWRAP_PEAK_UNKNOWN_W) &&
+                    (u->suspect_why == GT_GAP_BACKWARD || back.delta < held.delta);
     if (must_wait(u, t_ns, raw)) {
         u->disturbed = true;
-    } else if (u->suspect_soft && on.possible && on.w >= held.w / 4) {
+    } else if (u->suspect_soft && on.possible && on_w >= held.w / 4) {
         u->suspected = false;
         take_step(u, u->suspect_t_ns, u->suspect_raw, &held);
         take_step(u, t_ns, raw, &on);

@@ -29,11 +29,11 @@
 
 /*
  * A single step of more than 8 times the peak so far is suspect: idle to full load is about that on servers (SPECpower's
- * results: 3 to 10 times), and load goes on. A peak counts from 5 W on; before a peak is known, 25 W stand in for it.
+ * results: 3 to 10 times), and load goes on. A peak counts from 5 W on; before a peak is known, 12.5 W stand in for it.
  */
 #define GT_UNWRAP_JUMP 8.0
 #define GT_UNWRAP_PEAK_LEAST_W 5.0
-#define GT_UNWRAP_PEAK_UNKNOWN_W 25.0
+#define GT_UNWRAP_PEAK_UNKNOWN_W 12.5
 
 /* The most within a gap, as a multiple of the peak. */
 #define GT_UNWRAP_MARGIN 3.0
@@ -66,10 +66,12 @@ struct gt_unwrap {
     double peak_w, span_uj;                 /* over any 10 ms, and the span being summed */
     uint64_t span_ns, spans;
     uint64_t early_ns; /* of gaps before a peak was known: their most is added once it is */
+    double last_uj;    /* of the last step that was taken at its word */
     /* results, cumulative */
     uint64_t known_uj, known_ns, gap_ns, gap_lo_uj, gap_hi_uj;
     uint64_t wraps, backward, stalls, impossible, ambiguous; /* impossible: jumps are among them */
     uint64_t misread;                                        /* readings left out */
+    uint64_t doubted_uj;                                     /* of what is known, steps before one that went back */
 };
 
 void gt_unwrap_init(struct gt_unwrap *u, const struct gt_domain *domain);
