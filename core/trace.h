@@ -80,7 +80,7 @@ struct gt_trace_tail {
     X(BLOCK, 10)  /* packed: a folded block (energy/fold.h) */                                                                 \
     X(LOSS, 11)   /* fields: something was lost: kind, count */                                                                \
     X(NOTE, 12)   /* fields: labels (GREENTRACK_MODEL ...), items, a reason for being disabled */                              \
-    X(GAP, 13)    /* fields: the source said nothing that can be trusted between two times */                                                 \
+    X(GAP, 13)    /* fields: the source said nothing that can be trusted between two times */                                  \
     X(END, 14)    /* fields: the writer finished: time, exit status or signal */
 
 enum gt_trace_type {
@@ -153,7 +153,7 @@ enum gt_trace_type {
     X(THREAD, 60)            /* u64: kernel thread id */                                                                       \
     X(SOURCE_NAME, 61)       /* string: "powercap" */                                                                          \
     X(REGION, 62)            /* u64: 1 when the unit is a region that the program named itself */                              \
-    X(ITEMS, 63)             /* u64: items that a program reported by greentrack_items() */                                         \
+    X(ITEMS, 63)             /* u64: items that a program reported by greentrack_items() */                                    \
     X(GAP_REASON, 85)        /* string: why a GAP, "not read: permission denied" */                                            \
     X(GAP_DOMAIN, 86)        /* string: the one domain that a GAP concerns; absent: all */
 

@@ -208,8 +208,8 @@ static double mean_uj_per_ns(const struct gt_block_domain *domain, bool is_windo
 }
 
 /*
- * One domain: what is known, its gaps at the mean power within their bounds, unsampled time at up to twice the mean power. What a
- * counter shows is up to a refresh period old, at both ends: by at most twice the mean power.
+ * One domain: what is known, its gaps at the mean power within their bounds, unsampled time at up to twice the mean power. What
+ * a counter shows is up to a refresh period old, at both ends: by at most twice the mean power.
  */
 static bool sum_domain(const struct gt_block_domain *domain, const struct stretch *s, struct span *sum, double *blind_ns)
 {
@@ -238,7 +238,6 @@ static bool add_domain(const struct gt_block_domain *domain, const struct stretc
     machine->blind_ns += blind_ns;
     return true;
 }
-
 
 static struct machine measure(const struct gt_attribute_input *in, const struct stretch *s)
 {

@@ -93,8 +93,8 @@ struct gt_attribution {
     uint64_t run_ns, run_cpu_ns;
     struct gt_uj run_total, run_job;
     struct gt_uj domains[GT_SOURCE_DOMAINS]; /* over the whole run, gaps filled in; all 0 where a domain told nothing */
-    const struct gt_wattage *wattage; /* the row that modelled energy stands on; NULL when measured */
-    int unit_count, infer_count;      /* rows written below */
+    const struct gt_wattage *wattage;        /* the row that modelled energy stands on; NULL when measured */
+    int unit_count, infer_count;             /* rows written below */
 };
 
 /*

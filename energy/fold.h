@@ -86,15 +86,15 @@ struct gt_block_energy {
     uint64_t known_ns;
     uint64_t gap_ns;               /* counter went backward, stood still, or moved impossibly fast: unknown */
     uint64_t gap_lo_uj, gap_hi_uj; /* least and most energy that the gaps may hold */
-    uint64_t edge_uj; /* of `known_uj`, what is in doubt. In `all`: steps before one that went back, a sum. In `window`: that, and
-                         what rests on interpolation inside an interval (its edges): not a sum, blocks follow one another and
-                         have two outer edges together; merging keeps the larger */
+    uint64_t edge_uj; /* of `known_uj`, what is in doubt. In `all`: steps before one that went back, a sum. In `window`: that,
+                         and what rests on interpolation inside an interval (its edges): not a sum, blocks follow one another
+                         and have two outer edges together; merging keeps the larger */
 };
 
 struct gt_block_domain {
     struct gt_block_energy all, window;
     uint64_t wraps, backward, stalls, impossible,
-        ambiguous; /* how often; ambiguous: so long a gap that it may have wrapped unseen */
+        ambiguous;       /* how often; ambiguous: so long a gap that it may have wrapped unseen */
     uint64_t refresh_ns; /* of the counter, 0 unknown: what it shows may be that late; merging keeps the larger */
 };
 
@@ -188,7 +188,8 @@ enum gt_status gt_fold_add_block(struct gt_fold *fold, const struct gt_block *bl
 
 /* Hands out the gaps found since the last call (also by gt_fold_finish), and forgets them. */
 void gt_fold_take_gaps(struct gt_fold *fold, struct gt_gap_list *gaps);
-/* When the run began and ended: counters may have been read for less. Not called: what was sampled. Call it before the last take. */
+/* When the run began and ended: counters may have been read for less. Not called: what was sampled. Call it before the last
+ * take. */
 void gt_fold_set_span(struct gt_fold *fold, uint64_t begin_ns, uint64_t end_ns);
 
 /* Closes all intervals that are still open for late rows. The fold may go on afterwards. */

@@ -132,8 +132,8 @@ struct gt_counter_record {
 
 /* Time over which a counter of the total, or all, said nothing that can be trusted. */
 struct gt_gap_record {
-    const char *domain;      /* NULL: none could be read */
-    int64_t from_ns, to_ns;  /* since the run began */
+    const char *domain;     /* NULL: none could be read */
+    int64_t from_ns, to_ns; /* since the run began */
     const char *reason;
 };
 

@@ -40,7 +40,8 @@ void gt_alike_add(struct gt_alike *alike, const struct gt_source_desc *desc, uin
 
 bool gt_alike_pair(const struct gt_alike *alike, const struct gt_source_desc *desc, int a, int b, double *apart_uj)
 {
-    double refresh = fmax((double)desc->domains[alike->domain[a]].refresh_ns, (double)desc->domains[alike->domain[b]].refresh_ns);
+    double refresh =
+        fmax((double)desc->domains[alike->domain[a]].refresh_ns, (double)desc->domains[alike->domain[b]].refresh_ns);
     double mean = fmax(alike->uj[a], alike->uj[b]) / fmax((double)alike->ns, 1);
     *apart_uj = alike->apart[a][b];
     if (alike->ticks < TICKS_LEAST || (double)alike->ns < NS_LEAST || mean <= 0)

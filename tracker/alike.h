@@ -1,6 +1,6 @@
 /*
- * Do two counters of a total move alike? Then one may be a mirror of the other that no driver declares, and the total counts the
- * same energy twice. A warning, never a correction: two packages may have the same work.
+ * Do two counters of a total move alike? Then one may be a mirror of the other that no driver declares, and the total counts
+ * the same energy twice. A warning, never a correction: two packages may have the same work.
  *
  * Real packages drift apart by more than a percent within a second or two, since no two chips draw the same; a mirror stays
  * within what a refresh between the two reads can make up, however long one looks. Counters that merely start equal do not
@@ -22,8 +22,8 @@ struct gt_alike {
     bool started;
     uint64_t last_t_ns, ns, ticks;
     uint64_t last[GT_ALIKE_DOMAINS];
-    double uj[GT_ALIKE_DOMAINS];                        /* since the first tick, wraps taken out */
-    double apart[GT_ALIKE_DOMAINS][GT_ALIKE_DOMAINS];   /* how far two of them were ever apart, µJ */
+    double uj[GT_ALIKE_DOMAINS];                      /* since the first tick, wraps taken out */
+    double apart[GT_ALIKE_DOMAINS][GT_ALIKE_DOMAINS]; /* how far two of them were ever apart, µJ */
 };
 
 void gt_alike_init(struct gt_alike *alike, const struct gt_source_desc *desc);

@@ -429,11 +429,12 @@ static void add_children(struct showing *s)
 
 static enum gt_status load(struct showing *s)
 {
+    const struct gt_args *args = s->tracker->args;
     const char *id;
     struct gt_run_record *run;
     enum gt_status status = gt_storeopen(s->tracker, GT_STORE_READ, &s->store, s->err);
     if (status == GT_OK)
-        status = gt_storeopen_run(s->tracker, s->store, s->tracker->args->operands[0], &id, s->err);
+        status = gt_storeopen_run(s->tracker, s->store, args->operand_count ? args->operands[0] : "last", &id, s->err);
     if (status == GT_OK)
         status = gt_store_get_run(s->store, id, &s->tracker->arena, &run, s->err);
     if (status == GT_OK)

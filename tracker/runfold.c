@@ -296,8 +296,7 @@ static void add_gap(struct merge *m, const struct feed *feed)
     bool one = gt_trace_find(&feed->record, GT_KEY_GAP_DOMAIN, &field) && field.bytes < sizeof name;
     int domain = one ? find_domain(&m->out->desc, gt_trace_field_string(&field, name, sizeof name)) : GT_GAP_ALL;
     bool said = gt_trace_find(&feed->record, GT_KEY_GAP_REASON, &field);
-    list_gap(m, domain, begin, end,
-             said ? gt_trace_field_string(&field, reason, sizeof reason) : gt_gap_word(GT_GAP_UNREAD));
+    list_gap(m, domain, begin, end, said ? gt_trace_field_string(&field, reason, sizeof reason) : gt_gap_word(GT_GAP_UNREAD));
     if (!one)
         gt_fold_add_gap(m->fold, begin, end);
 }

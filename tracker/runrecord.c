@@ -312,14 +312,16 @@ static void alike_events(struct making *m, struct gt_event_record *rows, size_t 
             if (!gt_alike_pair(&fold->alike, &fold->desc, a, b, &apart_uj))
                 continue;
             const char *what = gt_arena_printf(
-                m->arena, "%s and %s moved alike (never more than %s apart): one may be a mirror of the other, and both are in the total",
+                m->arena,
+                "%s and %s moved alike (never more than %s apart): one may be a mirror of the other, and both are in the total",
                 fold->desc.domains[fold->alike.domain[a]].name, fold->desc.domains[fold->alike.domain[b]].name,
                 gt_text_energy_uj(apart, sizeof apart, apart_uj));
             m->failed = m->failed || !what;
             add_event(m, rows, count, GT_EVENT_ALIKE, what, GT_UNKNOWN);
         }
     if (fold->gaps_dropped)
-        add_event(m, rows, count, "gaps not listed", "counters were at fault more often than a run keeps", number(fold->gaps_dropped));
+        add_event(m, rows, count, "gaps not listed", "counters were at fault more often than a run keeps",
+                  number(fold->gaps_dropped));
 }
 
 static void fill_events(struct making *m)
@@ -328,7 +330,8 @@ static void fill_events(struct making *m)
     size_t room = traces->run ? traces->run->info->loss_count + traces->run->info->note_count + 1 : 0, count = 0;
     for (size_t i = 0; i < traces->process_count; i++)
         room += traces->processes[i].info->loss_count + traces->processes[i].info->note_count + 1;
-    room += 1 + GT_ALIKE_DOMAINS * (GT_ALIKE_DOMAINS - 1) / 2 + WINDOW_REASONS + COUNTER_REASONS * (size_t)m->input->fold->desc.domain_count;
+    room += 1 + GT_ALIKE_DOMAINS * (GT_ALIKE_DOMAINS - 1) / 2 + WINDOW_REASONS +
+            COUNTER_REASONS * (size_t)m->input->fold->desc.domain_count;
     struct gt_event_record *rows = take(m, room, sizeof *rows);
     if (!rows)
         return;

@@ -131,7 +131,8 @@ static void lay_out(const struct zone *zones)
     m->zones = zones;
     for (m->count = 0; zones[m->count].zone; m->count++) {
         struct counter *c = &m->counters[m->count];
-        *c = (struct counter){.w = 20 + 13 * m->count, .begin_uj = 1000000 + 7777777u * (unsigned)m->count, .range_uj = RANGE, .phase = m->count};
+        *c = (struct counter){
+            .w = 20 + 13 * m->count, .begin_uj = 1000000 + 7777777u * (unsigned)m->count, .range_uj = RANGE, .phase = m->count};
         c->w_after = c->w;
         snprintf(path, sizeof path, ROOT "%s/name", zones[m->count].zone);
         gt_sim_printf(&m->sim, path, "%s\n", zones[m->count].name);
@@ -388,8 +389,9 @@ static void test_random_faults(void **state)
         double off = fabs((double)o.total.uj - o.truth_uj) / o.truth_uj;
         bool held = (double)o.total.lo_uj <= o.truth_uj && o.truth_uj <= (double)o.total.hi_uj;
         if (o.total.lo_uj < 0 || (off > 0.005 && !(held && o.gaps.count)) || (seed % (HIGH_ONCE + 1) == NONE && o.gaps.count))
-            fail_msg("seed %d: fault %d at %.4f of %.1f J, truth %.0f, total %lld (%lld to %lld), %u gaps", seed, seed % (HIGH_ONCE + 1), (double)c->at * 1e-9, c->amount * 1e-6,
-                     o.truth_uj, (long long)o.total.uj, (long long)o.total.lo_uj, (long long)o.total.hi_uj, o.gaps.count);
+            fail_msg("seed %d: fault %d at %.4f of %.1f J, truth %.0f, total %lld (%lld to %lld), %u gaps", seed,
+                     seed % (HIGH_ONCE + 1), (double)c->at * 1e-9, c->amount * 1e-6, o.truth_uj, (long long)o.total.uj,
+                     (long long)o.total.lo_uj, (long long)o.total.hi_uj, o.gaps.count);
     }
 }
 
