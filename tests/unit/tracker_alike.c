@@ -22,10 +22,10 @@ static uint64_t below(uint64_t n)
 
 static const struct gt_source_desc desc = {
     .domain_count = 3,
-    .domains = {{.name = "package-0", .additive = true, .uj_per_count = 1, .wrap_count = 999999, .refresh_ns = 1000000},
-                {.name = "core", .uj_per_count = 1},
-                {.name = "package-1", .package = 1, .additive = true, .uj_per_count = 1, .wrap_count = 999999,
-                 .refresh_ns = 1000000}}};
+    .domains = {
+        {.name = "package-0", .additive = true, .uj_per_count = 1, .wrap_count = 999999, .refresh_ns = 1000000},
+        {.name = "core", .uj_per_count = 1},
+        {.name = "package-1", .package = 1, .additive = true, .uj_per_count = 1, .wrap_count = 999999, .refresh_ns = 1000000}}};
 
 /* `ticks` of 10 ms: the first counter draws 15 to 25 W; the second is what `other` makes of it. */
 static bool moved_alike(int ticks, uint64_t start, uint64_t other(uint64_t total, uint64_t step))
