@@ -179,6 +179,21 @@ static enum gt_status parse_block(const struct merge *m, const struct gt_trace_v
     return gt_block_parse(*copy, bytes, block);
 }
 
+static void go_on(uint64_t *counter, uint64_t by)
+{
+    *counter += *counter == UINT64_MAX ? 0 : by;
+}
+
+/* After the last row CPU time is in blocks alone: the counters at the end are those of the row and what blocks add. */
+static void extend_cpu(struct gt_runfold *out, const struct gt_block_head *head)
+{
+    if (!out->has_cpu)
+        return;
+    go_on(&out->last_cpu.job_cpu_ns, head->job_cpu_ns);
+    go_on(&out->last_cpu.machine_busy_ns, head->machine_busy_ns);
+    go_on(&out->last_cpu.machine_total_ns, head->machine_total_ns);
+}
+
 static enum gt_status add_block(struct merge *m, const struct feed *feed)
 {
     struct gt_block block;
@@ -198,6 +213,8 @@ static enum gt_status add_block(struct merge *m, const struct feed *feed)
     }
     /* A block whose domains are not the run's has no equations for us: its units count by their tables. */
     gt_fold_add_block(m->fold, &block, feed->trace->slot_base, !feed->samples);
+    if (feed->samples)
+        extend_cpu(m->out, block.head);
     free(copy);
     return GT_OK;
 }

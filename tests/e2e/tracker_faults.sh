@@ -74,6 +74,11 @@ told blocks '[[["package-0","went back"]],true]' '[[.energy.gaps[] | [.domain, .
 "$G" export gaps | query '.gaps[] | [.domain, .reason]' >"$TMP/gaps" || fail "export"
 [ "$(grep -c '^\["package-0","went back"\]$' "$TMP/gaps")" = 2 ] || fail "export: $(cat "$TMP/gaps")"
 
+# Rows first, then blocks: the CPU time at the end is that of the end.
+GREENTRACK_TRACE_MB=1 GREENTRACK_ENERGY_SOURCE=replay:$TMP/sound LD_PRELOAD=$PLUGIN "$O/gtcnn" bench --model fashion/b0 --seconds 4 >/dev/null ||
+    fail "rows, then blocks"
+told "rows, then blocks" '[true,true]' '[any(.events[]; .kind == "blocks"), ((.machine_total_end_ns - .machine_total_begin_ns | num) > 0.9 * '"$(nproc --all)"'e9 * .seconds)]'
+
 # Two packages that move alike to the last microjoule may be one: said, and both are counted.
 play alike <<'END'
 domain package-0 package=0 refresh_ns=1000000
