@@ -57,6 +57,7 @@ EXT_energy := -lm
 EXT_sqlite := -lsqlite3 -lcrypto -lm
 EXT_reports := -lsqlite3 -lcrypto -ljansson -lm
 EXT_tracker := -lsqlite3 -ljansson -lcrypto -lm
+EXT_tracker += -lpfm
 EXT_runtime := -lprotobuf-c -lcrypto -lz -lm -pthread
 EXT_images := -ljpeg -lpng
 EXT_gtcnncli := $(EXT_images) $(EXT_runtime)
@@ -241,8 +242,9 @@ $(O)/libgreentrack.so: $(PLUGIN_OBJ) $(LIBS_energy)
 $(O)/libgreentrack-nop.so: $(O)/plugin/nop.o
 	$(Q)$(LINK) $(PLUGIN_LDFLAGS) -Wl,-soname,libgreentrack-nop.so -o $@ $^
 
+# With file capabilities (`setcap`, for perf events) the loader does without $ORIGIN: it then finds the library below PREFIX.
 $(O)/greentrack: $(O)/tracker/main.o $(LIBS_tracker) $(O)/libgtcnn.so
-	$(Q)$(LINK) -Wl,-rpath,'$$ORIGIN:$$ORIGIN/../lib' -o $@ $(filter %.o %.a,$^) -L$(O) -lgtcnn $(EXT_tracker) -pthread
+	$(Q)$(LINK) -Wl,-rpath,'$$ORIGIN:$$ORIGIN/../lib:$(PREFIX)/lib' -o $@ $(filter %.o %.a,$^) -L$(O) -lgtcnn $(EXT_tracker) -pthread
 
 MAN1 += $(O)/man/greentrack.1
 all: $(O)/man/greentrack.1 $(O)/completion/greentrack
@@ -269,7 +271,7 @@ $(foreach t,$(notdir $(basename $(TEST_SRC))),$(eval $(call unit_test,$(t))))
 $(filter $(O)/tests/unit/tracker_%,$(TESTS)): $(O)/libgtcnn.so
 EXTRA_tracker = -L$(O) -lgtcnn -Wl,-rpath,$(abspath $(O))
 
-$(O)/tests/fuzz/%: $(O)/tests/fuzz/%.o $(O)/libgtcnncli.a $(O)/libgtcnn-objects.a $(LIBS_energy)
+$(O)/tests/fuzz/%: $(O)/tests/fuzz/%.o $(SIM_OBJ) $(O)/libgtcnncli.a $(O)/libgtcnn-objects.a $(LIBS_energy)
 	$(Q)$(LINK) -fsanitize=fuzzer -o $@ $^ $(EXT_gtcnncli)
 
 $(O)/tests/host/%: tests/host/%.c $(O)/libgtcnn.so $(LIBS_core) $(O)/flags

@@ -48,14 +48,11 @@ ssize_t gt_os_read_text(const struct gt_os *os, const char *path, char *buffer, 
     return n;
 }
 
-int gt_os_read_u64(const struct gt_os *os, const char *path, uint64_t *value)
+/* Digits alone, at least one. */
+static int parse_u64(const char *text, size_t n, uint64_t *value)
 {
-    char text[32];
-    ssize_t n = gt_os_read_text(os, path, text, sizeof text);
-    if (n < 0)
-        return n == -EFBIG ? -EINVAL : (int)n;
     uint64_t v = 0;
-    for (ssize_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++) {
         if (text[i] < '0' || text[i] > '9' || __builtin_mul_overflow(v, 10u, &v) ||
             __builtin_add_overflow(v, (uint64_t)(text[i] - '0'), &v))
             return -EINVAL;
@@ -64,4 +61,31 @@ int gt_os_read_u64(const struct gt_os *os, const char *path, uint64_t *value)
         return -EINVAL;
     *value = v;
     return 0;
+}
+
+int gt_os_read_u64(const struct gt_os *os, const char *path, uint64_t *value)
+{
+    char text[32];
+    ssize_t n = gt_os_read_text(os, path, text, sizeof text);
+    if (n < 0)
+        return n == -EFBIG ? -EINVAL : (int)n;
+    return parse_u64(text, (size_t)n, value);
+}
+
+int gt_os_pread_u64(const struct gt_os *os, int fd, uint64_t *value)
+{
+    char text[32];
+    size_t used = 0;
+    while (used < sizeof text) {
+        ssize_t n = os->pread(os->state, fd, text + used, sizeof text - used, used);
+        if (n == -EINTR)
+            continue;
+        if (n < 0)
+            return (int)n;
+        const char *end = memchr(text + used, '\n', (size_t)n);
+        if (end || n == 0)
+            return parse_u64(text, end ? (size_t)(end - text) : used, value);
+        used += (size_t)n;
+    }
+    return -EINVAL;
 }

@@ -26,6 +26,8 @@ struct gt_os {
     int (*open_read)(void *state, const char *path);
     /* Reads up to n bytes at `offset`. Bytes read, 0 at the end, or -errno. */
     ssize_t (*pread)(void *state, int fd, void *buffer, size_t n, uint64_t offset);
+    /* Reads up to n bytes where the descriptor stands: perf events (and pipes) have no offsets. As pread. */
+    ssize_t (*read)(void *state, int fd, void *buffer, size_t n);
     void (*close)(void *state, int fd);
     /* 0, the non-zero value with which `each` stopped, or -errno. */
     int (*list)(void *state, const char *path, gt_os_name_fn *each, void *context);
@@ -50,5 +52,11 @@ ssize_t gt_os_read_text(const struct gt_os *os, const char *path, char *buffer, 
 
 /* Parses the whole file as one unsigned decimal number. 0, or -errno; -EINVAL when the file holds anything else. */
 int gt_os_read_u64(const struct gt_os *os, const char *path, uint64_t *value);
+
+/*
+ * A counter kept open: the number at the beginning of the file behind `fd`, up to its newline or end, however many pieces it
+ * comes in. 0, or -errno; -EINVAL when it is anything but decimal digits, so that a torn or garbled text is never a number.
+ */
+int gt_os_pread_u64(const struct gt_os *os, int fd, uint64_t *value);
 
 #endif

@@ -31,6 +31,13 @@ static ssize_t linux_pread(void *state, int fd, void *buffer, size_t n, uint64_t
     return result(pread(fd, buffer, n, (off_t)offset), saved);
 }
 
+static ssize_t linux_read(void *state, int fd, void *buffer, size_t n)
+{
+    (void)state;
+    int saved = errno;
+    return result(read(fd, buffer, n), saved);
+}
+
 static void linux_close(void *state, int fd)
 {
     (void)state;
@@ -119,6 +126,7 @@ static int linux_perf_event_open(void *state, const struct perf_event_attr *attr
 const struct gt_os gt_os_linux = {
     .open_read = linux_open_read,
     .pread = linux_pread,
+    .read = linux_read,
     .close = linux_close,
     .list = linux_list,
     .readlink = linux_readlink,

@@ -154,6 +154,8 @@ enum gt_trace_type {
     X(SOURCE_NAME, 61)       /* string: "powercap" */                                                                          \
     X(REGION, 62)            /* u64: 1 when the unit is a region that the program named itself */                              \
     X(ITEMS, 63)             /* u64: items that a program reported by greentrack_items() */                                    \
+    X(DOMAIN_MIRROR, 64)     /* u64: index of the domain whose energy this one shows once more */                              \
+    X(SOURCE_NOTE, 65)       /* string: what readers of the source's figures should know */                                    \
     X(GAP_REASON, 85)        /* string: why a GAP, "not read: permission denied" */                                            \
     X(GAP_DOMAIN, 86)        /* string: the one domain that a GAP concerns; absent: all */
 

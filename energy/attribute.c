@@ -400,10 +400,78 @@ static bool saw_units(const struct gt_block *block)
     return false;
 }
 
-static void fill_units(const struct gt_block *block, struct span energy, struct gt_attribution *out,
-                       struct gt_unit_energy *rows)
+/* The 97.5 % quantile of the normal distribution. */
+static const double Z95 = 1.959964;
+
+/* A figure of units whose share of all units' energy is `share`, with that standard deviation of its own, µJ. */
+static struct span with_total(struct span total, double share, double sd_uj, enum gt_bounds kind)
 {
-    double all = (double)unit_ns(block), sum = 0;
+    double v = share * total.v, own = Z95 * sd_uj, low = share * (total.v - total.lo), high = share * (total.hi - total.v);
+    if (kind == GT_BOUNDS_CI95)
+        return span_of(v, v - hypot(own, low), v + hypot(own, high));
+    return span_of(v, v - own - low, v + own + high);
+}
+
+static const struct gt_regress_unit *regressed(const struct gt_regression *r, uint32_t slot)
+{
+    size_t low = 0, high = r->unit_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (r->units[middle].slot < slot)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < r->unit_count && r->units[low].slot == slot ? &r->units[low] : NULL;
+}
+
+/* ns × W is 1e-3 µJ. What a unit used by its own power, before everything is scaled to the total. */
+static double by_power(double ns, double mean_w, const struct gt_regress_unit *r)
+{
+    double w = mean_w + (r ? r->deviation_w : 0);
+    return w > 0 ? 1e-3 * ns * w : 0;
+}
+
+/* The energy of units first ... last of one group, and its interval. */
+static void fill_group(const struct gt_regression *r, struct span energy, enum gt_bounds kind, double all_ns, double all_uj,
+                       struct gt_unit_energy *rows, int first, int last)
+{
+    double mean_w = 1e3 * energy.v / all_ns, ns = 0, uj = 0, sum = 0;
+    const struct gt_regress_unit *one = regressed(r, rows[first].slot);
+    for (int i = first; i <= last; i++) {
+        ns += (double)rows[i].ns;
+        uj += by_power((double)rows[i].ns, mean_w, regressed(r, rows[i].slot));
+    }
+    struct gt_uj group = take_part(&sum, with_total(energy, uj / all_uj, 1e-3 * ns * one->group_sd_w, kind));
+    for (int i = first; i <= last; i++) {
+        rows[i].group = first;
+        rows[i].group_energy = group;
+    }
+}
+
+/* Rows are in order of slots, as the regression's units are: a group is a stretch of them. */
+static void fill_groups(const struct gt_regression *r, struct span energy, double all_ns, double all_uj,
+                        struct gt_attribution *out, struct gt_unit_energy *rows)
+{
+    for (int first = 0, last; first < out->unit_count; first = last + 1) {
+        const struct gt_regress_unit *one = regressed(r, rows[first].slot), *other;
+        last = first;
+        if (!one || one->group < 0)
+            continue;
+        while (last + 1 < out->unit_count && (other = regressed(r, rows[last + 1].slot)) && other->group == one->group)
+            last++;
+        fill_group(r, energy, out->kind, all_ns, all_uj, rows, first, last);
+    }
+}
+
+/* `r`: NULL splits by time. */
+static void fill_units(const struct gt_block *block, const struct gt_regression *r, struct span energy,
+                       struct gt_attribution *out, struct gt_unit_energy *rows)
+{
+    double all = (double)unit_ns(block), sum = 0, all_uj = 0, mean_w = all > 0 ? 1e3 * energy.v / all : 0;
+    for (uint32_t i = 0; r && i < block->head->unit_count; i++)
+        if (!(block->units[i].slot & GT_TRACE_SLOT_INFER))
+            all_uj += by_power((double)block->units[i].ns, mean_w, regressed(r, block->units[i].slot));
     for (uint32_t i = 0; i < block->head->unit_count; i++) {
         const struct gt_block_unit *unit = &block->units[i];
         if (unit->slot & GT_TRACE_SLOT_INFER)
@@ -411,7 +479,19 @@ static void fill_units(const struct gt_block *block, struct span energy, struct 
         double share = all > 0 ? (double)unit->ns / all : 0, calls = (double)unit->calls;
         struct span own = scaled(energy, share);
         struct gt_unit_energy *row = &rows[out->unit_count++];
-        *row = (struct gt_unit_energy){.slot = unit->slot, .calls = unit->calls, .ns = unit->ns, .share = share};
+        *row = (struct gt_unit_energy){.slot = unit->slot,
+                                       .calls = unit->calls,
+                                       .ns = unit->ns,
+                                       .share = share,
+                                       .resolution = GT_RESOLUTION_BELOW,
+                                       .group = -1};
+        if (r && all_uj > 0) {
+            const struct gt_regress_unit *u = regressed(r, unit->slot);
+            double ns = (double)unit->ns, sd_w = u ? u->sd_w : r->spread_w;
+            own = with_total(energy, by_power(ns, mean_w, u) / all_uj, 1e-3 * ns * sd_w, out->kind);
+            row->resolution = u ? u->resolution : GT_RESOLUTION_BELOW;
+        }
+        row->power_w = unit->ns > 0 ? 1e3 * own.v / (double)unit->ns : NAN;
         row->energy = take_part(&sum, own);
         row->ns_per_call = calls > 0 ? (double)unit->ns / calls : 0;
         row->uj_per_call = calls > 0 ? own.v / calls : 0;
@@ -432,6 +512,8 @@ static void fill_units(const struct gt_block *block, struct span energy, struct 
         rows[largest].energy.lo_uj =
             rows[largest].energy.lo_uj < rows[largest].energy.uj ? rows[largest].energy.lo_uj : rows[largest].energy.uj;
     }
+    if (r && all_uj > 0)
+        fill_groups(r, energy, all, all_uj, out, rows);
 }
 
 static void fill_infers(const struct gt_block *block, struct span dynamic, struct span attributed, struct gt_attribution *out,
@@ -467,8 +549,8 @@ static struct span attribute_inferences(const struct parts *p, struct span insid
                    p->job.hi * (inside.hi > covered ? inside.hi : covered));
 }
 
-static void attribute_window(const struct gt_attribute_input *in, struct gt_attribution *out, struct gt_unit_energy *units,
-                             struct gt_infer_energy *infers)
+static void attribute_window(const struct gt_attribute_input *in, const struct gt_regression *regression,
+                             struct gt_attribution *out, struct gt_unit_energy *units, struct gt_infer_energy *infers)
 {
     const struct gt_block *block = in->block;
     struct stretch window = window_of(block->head);
@@ -487,7 +569,7 @@ static void attribute_window(const struct gt_attribute_input *in, struct gt_attr
     out->window_cpu_ns = (uint64_t)job_cpu(in, &window).v;
     close_books(&out->closure, &p, unit_energy, scaled(dynamic_inside, 1 - in_units), times(p.dynamic, rest_of(inside)));
     if (units)
-        fill_units(block, unit_energy, out, units);
+        fill_units(block, regression, unit_energy, out, units);
     if (infers)
         fill_infers(block, dynamic_inside, attribute_inferences(&p, inside, dynamic_inside, covered, out->idle_known), out,
                     infers);
@@ -514,6 +596,27 @@ static enum gt_status check(const struct gt_attribute_input *in, struct gt_err *
     return GT_OK;
 }
 
+/* Fills `regression` where the run's equations allow it: true, and the method is that. */
+static enum gt_status regress(const struct gt_attribute_input *in, struct gt_attribution *out, struct gt_regression *regression,
+                              struct gt_err *err)
+{
+    if (!in->batches || !gt_provenance_has_counters(in->desc->provenance) || !saw_units(in->block))
+        return GT_OK;
+    out->refusal = gt_regress_refusal(in->batches, in->batch_count);
+    enum gt_status status = out->refusal ? GT_OK : gt_regress(in->batches, in->batch_count, regression, err);
+    if (status == GT_E_STATE) {
+        out->refusal = "fewer than two units ran";
+        return GT_OK;
+    }
+    if (status != GT_OK || !regression->units)
+        return status;
+    out->method = GT_ATTRIBUTE_REGRESSION;
+    out->version = GT_ATTRIBUTE_REGRESSION_VERSION;
+    out->regression = *regression;
+    out->regression.units = NULL;
+    return GT_OK;
+}
+
 enum gt_status gt_attribute(const struct gt_attribute_input *input, struct gt_attribution *out, struct gt_unit_energy *units,
                             struct gt_infer_energy *infers, struct gt_err *err)
 {
@@ -537,6 +640,10 @@ enum gt_status gt_attribute(const struct gt_attribute_input *input, struct gt_at
     out->run_job = rounded(whole.job);
     if (gt_provenance_has_counters(out->provenance))
         fill_domains(input, &run, out->domains);
-    attribute_window(input, out, units, infers);
-    return GT_OK;
+    struct gt_regression regression = {0};
+    status = regress(input, out, &regression, err);
+    if (status == GT_OK)
+        attribute_window(input, regression.units ? &regression : NULL, out, units, infers);
+    gt_regress_free(&regression);
+    return status;
 }

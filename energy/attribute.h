@@ -19,6 +19,11 @@
  * The energy of an inference is *attributed*: units + framework + idle × (time covered by inferences / window), per item.
  * A unit's energy is dynamic alone, so that units add up to closure.units.
  *
+ * Method "regression" (energy/regress.h): the same closure, but closure.units goes to the units by their time *and* power. Each
+ * unit's power is the mean of all units plus its deviation by the regression, none below 0; its bounds are 95 % intervals of
+ * the deviation, with those of the total. It is used where the batches' equations allow it (gt_regress_refusal), which needs
+ * counters whose refreshes were followed; else the method is "time".
+ *
  * Floating point inside, integers of µJ out; the closure and the units sum exactly. Thread-safe.
  */
 #ifndef GT_ENERGY_ATTRIBUTE_H
@@ -26,11 +31,13 @@
 
 #include "energy/fold.h"
 #include "energy/host.h"
+#include "energy/regress.h"
 #include "energy/source.h"
 #include "energy/wattage.h"
 
-enum { GT_ATTRIBUTE_VERSION = 2 };
+enum { GT_ATTRIBUTE_VERSION = 2, GT_ATTRIBUTE_REGRESSION_VERSION = 1 };
 #define GT_ATTRIBUTE_METHOD "time"
+#define GT_ATTRIBUTE_REGRESSION "regression"
 
 /* Kinds of bounds; the words reach reports. */
 enum gt_bounds { GT_BOUNDS_NONE, GT_BOUNDS_CI95, GT_BOUNDS_RANGE };
@@ -42,7 +49,9 @@ struct gt_uj {
 };
 
 struct gt_attribute_input {
-    const struct gt_block *block;      /* merged over the whole run */
+    const struct gt_block *block;   /* merged over the whole run */
+    const struct gt_block *batches; /* the same in order, in pieces: what the method "regression" needs; NULL: "time" */
+    size_t batch_count;
     const struct gt_source_desc *desc; /* provenance modelled: its domains are not looked at */
     const struct gt_host *host;
     double idle_w, idle_lo_w,
@@ -64,6 +73,11 @@ struct gt_unit_energy {
     double ns_per_call;
     double uj_per_call, lo_uj, hi_uj; /* per call */
     double share;                     /* of closure.units' time, 0 ... 1 */
+    double power_w;                   /* while it ran; NaN without energy */
+    /* Method "regression"; by "time", GT_RESOLUTION_BELOW and no group. */
+    enum gt_resolution resolution;
+    int group;                 /* row of the group's first unit; -1: none */
+    struct gt_uj group_energy; /* of the whole group, in each of its rows */
 };
 
 /* One model's inferences. */
@@ -78,6 +92,8 @@ struct gt_infer_energy {
 struct gt_attribution {
     int version;
     const char *method;
+    const char *refusal;             /* why the units are split by time though refreshes were asked for (static text); NULL */
+    struct gt_regression regression; /* its figures, without `units`; zero by "time" */
     enum gt_provenance provenance;
     enum gt_bounds kind;
     bool known;       /* false: no energy at all could be told (then every energy is 0 and kind is none) */

@@ -5,7 +5,8 @@
 #include <string.h>
 
 _Static_assert(sizeof(struct gt_block_head) % 8 == 0 && sizeof(struct gt_block_domain) % 8 == 0, "no hidden padding at ends");
-_Static_assert(sizeof(struct gt_block_unit) == 8 + 5 * 8 + 4 * 16 && sizeof(struct gt_block_pair) == 8 + 2 * 16, "layout");
+_Static_assert(sizeof(struct gt_block_unit) == 8 + 5 * 8 + 4 * 16 + 8 && sizeof(struct gt_block_pair) == 8 + 2 * 16 + 8,
+               "layout");
 
 size_t gt_block_bytes(uint64_t domains, uint64_t units, uint64_t pairs)
 {
@@ -105,6 +106,7 @@ void gt_block_add_head(struct gt_block_head *to, const struct gt_block_head *fro
     add_words(to, from, HEAD(blocks), HEAD(dt_dt));
     add_words(to, from, HEAD(late_ns), HEAD(overflow_same));
     add_words(to, from, HEAD(bad_ticks), HEAD(reserved));
+    add_words(to, from, HEAD(edge_intervals), sizeof *to);
     gt_wide_add(&to->dt_dt, &from->dt_dt);
     gt_wide_add(&to->e_dt, &from->e_dt);
     gt_wide_add(&to->e_e, &from->e_e);
@@ -130,6 +132,7 @@ void gt_block_add_unit(struct gt_block_unit *to, const struct gt_block_unit *fro
     gt_wide_add(&to->t_e_next, &from->t_e_next);
     gt_wide_add(&to->e_t_next, &from->e_t_next);
     gt_wide_add(&to->t_dt, &from->t_dt);
+    add_words(to, from, offsetof(struct gt_block_unit, edge_ns2), sizeof *to);
 }
 
 /* --- parsing
@@ -221,6 +224,7 @@ static void merge_pairs(const struct gt_block *a, const struct gt_block *b, stru
         if (n > 0 && pair_key(&out[n - 1]) == pair_key(pair)) {
             gt_wide_add(&out[n - 1].same, &pair->same);
             gt_wide_add(&out[n - 1].lag, &pair->lag);
+            out[n - 1].edge_ns2 += pair->edge_ns2;
         } else if (n < most) {
             out[n++] = *pair;
         } else {

@@ -58,22 +58,35 @@ static struct fold_pair *find_pair(struct gt_fold *f, uint32_t a, uint32_t b)
     return &f->pairs[place];
 }
 
-void gt_fold_add_pair(struct gt_fold *f, uint32_t a, uint32_t b, const struct gt_wide *same, const struct gt_wide *lag)
+void gt_fold_add_pair(struct gt_fold *f, uint32_t a, uint32_t b, const struct gt_block_pair *from)
 {
     struct fold_pair *pair = find_pair(f, a, b);
     if (!pair)
         f->sum.pair_overflow++;
-    gt_wide_add(pair ? &pair->same : &f->sum.overflow_same, same);
-    gt_wide_add(pair ? &pair->lag : &f->sum.overflow_lag, lag);
+    else
+        pair->edge_ns2 += from->edge_ns2;
+    gt_wide_add(pair ? &pair->same : &f->sum.overflow_same, &from->same);
+    gt_wide_add(pair ? &pair->lag : &f->sum.overflow_lag, &from->lag);
 }
 
-static void add_same(struct gt_fold *f, uint32_t a, uint32_t b, uint64_t a_ns, uint64_t b_ns)
+/*
+ * True refreshes lie a standard deviation to either side of their estimates, and move what runs there from one interval into
+ * the next: the mean product of what they move of two units, half for each of the two intervals that an edge belongs to.
+ */
+static uint64_t moved(uint64_t begin_a, uint64_t begin_b, uint64_t end_a, uint64_t end_b)
 {
-    bool ordered = f->units[a].sum.slot <= f->units[b].sum.slot;
-    struct fold_pair *pair = find_pair(f, ordered ? a : b, ordered ? b : a);
+    return (begin_a * begin_b + end_a * end_b) / 2;
+}
+
+static void add_same(struct gt_fold *f, const struct fold_entry *x, const struct fold_entry *y)
+{
+    bool ordered = f->units[x->unit].sum.slot <= f->units[y->unit].sum.slot;
+    struct fold_pair *pair = find_pair(f, ordered ? x->unit : y->unit, ordered ? y->unit : x->unit);
     if (!pair)
         f->sum.pair_overflow++;
-    gt_wide_add_product(pair ? &pair->same : &f->sum.overflow_same, a_ns, b_ns);
+    else
+        pair->edge_ns2 += moved(x->begin_ns, y->begin_ns, x->end_ns, y->end_ns);
+    gt_wide_add_product(pair ? &pair->same : &f->sum.overflow_same, x->ns, y->ns);
 }
 
 static void add_lag(struct gt_fold *f, uint32_t before, uint32_t after, uint64_t before_ns, uint64_t after_ns)
@@ -108,8 +121,9 @@ static void add_products(struct gt_fold *f, const struct fold_interval *v)
         const struct fold_entry *a = &f->entries[i];
         gt_wide_add_product(&f->units[a->unit].sum.t_e, a->ns, v->e_uj);
         gt_wide_add_product(&f->units[a->unit].sum.t_dt, a->ns, v->t1 - v->t0);
+        f->units[a->unit].sum.edge_ns2 += moved(a->begin_ns, v->begin_sigma_ns, a->end_ns, v->end_sigma_ns);
         for (int32_t j = i; j != NO_INDEX; j = f->entries[j].next)
-            add_same(f, a->unit, f->entries[j].unit, a->ns, f->entries[j].ns);
+            add_same(f, a, &f->entries[j]);
     }
 }
 
@@ -130,6 +144,10 @@ static void add_equations(struct gt_fold *f, const struct fold_interval *v)
 {
     uint64_t dt = v->t1 - v->t0;
     f->sum.intervals++;
+    if (v->edges) {
+        f->sum.edge_intervals++;
+        f->sum.edge_ns2 += (uint64_t)v->end_sigma_ns * v->end_sigma_ns;
+    }
     f->sum.dt_ns += dt;
     f->sum.e_uj += v->e_uj;
     gt_wide_add_product(&f->sum.dt_dt, dt, dt);
@@ -166,13 +184,16 @@ static void close_oldest(struct gt_fold *f)
     uint64_t covered = v.infer_ns < dt ? v.infer_ns : dt;
     if (covered > 0)
         add_covered(f, cpu_between(f, v.t0, v.t1), covered, dt);
-    if (!v.gap)
+    bool useful = !v.gap && (v.edges || !f->follows);
+    if (useful)
         add_equations(f, &v);
+    else if (!v.gap)
+        f->sum.unread_ns += dt;
     if (f->has_previous)
         free_entries(f, f->previous.entries);
-    f->has_previous = !v.gap;
+    f->has_previous = useful;
     f->previous = v;
-    if (v.gap)
+    if (!useful)
         free_entries(f, v.entries);
 }
 
@@ -206,17 +227,30 @@ static struct fold_entry *find_entry(struct gt_fold *f, uint64_t number, uint32_
     return &f->entries[at];
 }
 
-static void add_to_interval(struct gt_fold *f, uint64_t number, uint32_t unit, uint64_t ns)
+static uint64_t overlap(uint64_t a0, uint64_t a1, uint64_t b0, uint64_t b1)
 {
+    uint64_t begin = a0 > b0 ? a0 : b0, end = a1 < b1 ? a1 : b1;
+    return end > begin ? end - begin : 0;
+}
+
+/* [t0, t1) lies in that interval. */
+static void add_to_interval(struct gt_fold *f, uint64_t number, uint32_t unit, uint64_t t0, uint64_t t1)
+{
+    struct fold_interval *v = interval(f, number);
     if (is_inference(f, unit)) {
-        interval(f, number)->infer_ns += ns;
+        v->infer_ns += t1 - t0;
         return;
     }
     struct fold_entry *entry = find_entry(f, number, unit);
-    if (entry)
-        entry->ns += ns;
-    else
-        f->sum.entry_overflow_ns += ns;
+    if (!entry) {
+        f->sum.entry_overflow_ns += t1 - t0;
+        return;
+    }
+    entry->ns += t1 - t0;
+    if (!v->edges)
+        return;
+    entry->begin_ns += (uint32_t)overlap(t0, t1, v->t0, v->t0 + v->begin_sigma_ns);
+    entry->end_ns += (uint32_t)overlap(t0, t1, v->t1 - v->end_sigma_ns, v->t1);
 }
 
 /* Number of the first kept interval that ends behind t. */
@@ -256,7 +290,7 @@ static void place(struct gt_fold *f, uint32_t unit, uint64_t t0, uint64_t t1)
     for (uint64_t i = t0 < t1 ? find_interval(f, t0) : f->newest; i < f->newest && t0 < t1; i++) {
         const struct fold_interval *v = interval(f, i);
         uint64_t end = t1 < v->t1 ? t1 : v->t1;
-        add_to_interval(f, i, unit, end - t0);
+        add_to_interval(f, i, unit, t0, end);
         t0 = end;
     }
 }
@@ -300,13 +334,20 @@ static void cut(struct gt_fold *f, uint64_t t, uint64_t e_uj, bool gap)
     if (f->sampled) {
         if (f->newest - f->oldest == f->config.intervals)
             close_oldest(f);
-        *interval(f, f->newest++) =
-            (struct fold_interval){.t0 = f->last_ns, .t1 = t, .e_uj = e_uj, .entries = NO_INDEX, .gap = gap};
+        *interval(f, f->newest++) = (struct fold_interval){.t0 = f->last_ns,
+                                                           .t1 = t,
+                                                           .e_uj = e_uj,
+                                                           .entries = NO_INDEX,
+                                                           .gap = gap,
+                                                           .edges = f->last_sigma_ns > 0 && f->sigma_ns > 0,
+                                                           .begin_sigma_ns = f->last_sigma_ns,
+                                                           .end_sigma_ns = f->sigma_ns};
     } else {
         f->first_ns = t;
     }
     f->sampled = true;
     f->last_ns = t;
+    f->last_sigma_ns = f->sigma_ns;
     place_tail(f, t);
 }
 
@@ -358,15 +399,23 @@ static void add_sample(struct gt_fold *f, struct fold_window *w, uint64_t t)
 /* --- input
  * --------------------------------------------------------------------------------------------------------------------- */
 
-/* Moves domain i on; true when nothing became unknown. Its energy is added to *e_uj when it counts toward the total. */
+static bool in_equations(const struct gt_fold *f, uint32_t domain)
+{
+    return f->additive[domain] && (!f->follows || f->clock_package < 0 || f->package[domain] == f->clock_package);
+}
+
+/* Moves domain i on; true when nothing became unknown. Its energy is added to *e_uj when the equations are about it. */
 static bool step_domain(struct gt_fold *f, uint32_t i, uint64_t t_ns, uint64_t raw, uint64_t *e_uj)
 {
     struct gt_unwrap *u = &f->unwrap[i];
     uint64_t uj = u->known_uj;
+    if (raw == GT_FOLD_UNREAD)
+        return !in_equations(f, i);
     gt_unwrap_step(u, t_ns, raw);
-    if (f->additive[i])
-        *e_uj += u->known_uj - uj;
-    return !u->disturbed || !f->additive[i];
+    if (!in_equations(f, i))
+        return true;
+    *e_uj += u->known_uj - uj;
+    return !u->disturbed;
 }
 
 static void copy_unwrapped(struct gt_fold *f)
@@ -376,6 +425,13 @@ static void copy_unwrapped(struct gt_fold *f)
         const uint64_t values[E_CHANNELS] = {u->known_uj, u->known_ns, u->gap_ns, u->gap_lo_uj, u->gap_hi_uj};
         memcpy(f->energy.now + (size_t)i * E_CHANNELS, values, sizeof values);
     }
+}
+
+void gt_fold_set_edges(struct gt_fold *f, int package, double sigma_ns)
+{
+    f->follows = true;
+    f->clock_package = package;
+    f->sigma_ns = sigma_ns >= 1 ? (sigma_ns < 1e9 ? (uint32_t)sigma_ns : 1000000000) : sigma_ns > 0;
 }
 
 void gt_fold_add_tick(struct gt_fold *f, uint64_t t_ns, const uint64_t *raw)
@@ -481,6 +537,18 @@ void gt_fold_set_span(struct gt_fold *f, uint64_t begin_ns, uint64_t end_ns)
 {
     f->sum.reserved[GT_BLOCK_SPAN_BEGIN] = begin_ns;
     f->sum.reserved[GT_BLOCK_SPAN_END] = end_ns;
+}
+
+uint64_t gt_fold_equations_ns(const struct gt_fold *f)
+{
+    return f->sum.dt_ns;
+}
+
+bool gt_fold_close_some(struct gt_fold *f, uint64_t ns)
+{
+    while (f->oldest < f->newest && f->sum.dt_ns < ns)
+        close_oldest(f);
+    return f->oldest < f->newest;
 }
 
 void gt_fold_finish(struct gt_fold *f)

@@ -10,15 +10,19 @@
  * over the intervals that it overlaps, giving a vector t(k) of ns per unit in interval k, and the machine's energy ΔE(k). A
  * block holds exact integer sums of these (128 bits for products), so that merging is associative to the last bit:
  *
- *   per unit l           calls, items, ns, Σ t_l ΔE, Σ t_l(k) ΔE(k+1), Σ t_l(k+1) ΔE(k), Σ t_l Δt
+ *   per unit l           calls, items, ns, Σ t_l ΔE, Σ t_l(k) ΔE(k+1), Σ t_l(k+1) ΔE(k), Σ t_l Δt, Σ edge errors
  *   per pair (l, m)      Σ t_l t_m (l <= m), Σ t_l(k) t_m(k+1)          - sparse: pairs that ran in the same or next interval
  *   per block            Σ ΔE, Σ ΔE², Σ ΔE(k) ΔE(k+1), Σ ΔE Δt, Σ Δt, Σ Δt²
  *   per domain           unwrapped energy, in all and within the inference window, with what gaps leave unknown
  *
- * These are the normal equations of E = idle Δt + Σ p_l t_l, with the lag-1 products that a regression with a delayed counter
- * or autocorrelated errors needs. Lag products across two blocks stand in the later one. Order of input: ticks and CPU samples
- * by time; rows of any thread in any order, as long as they are no older than the intervals still kept (`intervals`; what is
- * older counts fully in calls and ns and as `late_ns` in the equations) and no more than `tail` rows end after the last tick.
+ * These are the normal equations of E = idle Δt + Σ p_l t_l, with the lag-1 products that a regression with autocorrelated
+ * errors needs (energy/regress.h). ΔE of the equations is that of the *clock package*: the additive domains of the package
+ * whose ticks the sampler follows (energy/ticksync.h), all additive domains where it follows none. While it follows ticks, the
+ * times of ticks are estimates of when the counter was refreshed, with a standard deviation (gt_fold_set_edges); intervals
+ * without two such ends stay out of the equations once there have been any with. Lag products across two blocks stand in the
+ * later one. Order of input: ticks and CPU samples by time; rows of any thread in any order, as long as they are no older than
+ * the intervals still kept (`intervals`; what is older counts fully in calls and ns and as `late_ns` in the equations) and no
+ * more than `tail` rows end after the last tick.
  *
  * A program that has regions (greentrack.h) but no inference: feed each region as an inference, too (gt_fold_add_region), and
  * the window, the cover and the closure exist for it as well. Should it turn out to have inferences after all,
@@ -34,7 +38,7 @@
 
 #include <stddef.h>
 
-enum { GT_BLOCK_VERSION = 1 };
+enum { GT_BLOCK_VERSION = 2 };
 
 /* Rows that had no place left are summed under this slot: explicit, never dropped. */
 #define GT_FOLD_SLOT_OTHER UINT32_C(0x7fffffff)
@@ -76,6 +80,10 @@ struct gt_block_head {
     uint64_t source_gaps;                       /* GAP records: the source could not be read */
     uint64_t region_windows;                    /* blocks merged into this one whose window is that of regions */
     uint64_t reserved[3];                       /* [GT_BLOCK_SPAN_BEGIN] and [GT_BLOCK_SPAN_END]: the run itself; 0: not told */
+    /* --- since version 2 */
+    uint64_t edge_intervals; /* of `intervals`: both ends are refresh times known to microseconds */
+    uint64_t edge_ns2;       /* Σ variance of the estimated refresh times over those intervals' later ends */
+    uint64_t unread_ns;      /* time whose equations were left out since its ticks were not followed */
 };
 
 enum { GT_BLOCK_SPAN_BEGIN, GT_BLOCK_SPAN_END };
@@ -103,11 +111,16 @@ struct gt_block_unit {
     uint64_t calls, items, ns;
     uint64_t missing_calls, missing_ns;           /* of those, counted by the exact table but without a row (ring full) */
     struct gt_wide t_e, t_e_next, e_t_next, t_dt; /* zero for inference rows */
+    /* --- since version 2 */
+    uint64_t
+        edge_ns2; /* Σ over refreshes: mean product of the error of their time and of what it moves into or out of the unit */
 };
 
 struct gt_block_pair {
     uint32_t a, b;            /* slots */
     struct gt_wide same, lag; /* Σ t_a t_b (only where a <= b); Σ t_a(k) t_b(k+1) */
+    /* --- since version 2 */
+    uint64_t edge_ns2; /* Σ over refreshes: mean product of what the error of their time moves of both (only where a <= b) */
 };
 
 /* A parsed block; arrays are borrowed from the payload. */
@@ -121,6 +134,12 @@ struct gt_block {
 /* `payload` must be 8-byte aligned and outlive *block. GT_E_FORMAT: sizes or order wrong; GT_E_VERSION. Hostile input is safe.
  */
 enum gt_status gt_block_parse(const void *payload, size_t bytes, struct gt_block *block);
+
+/*
+ * The same for payloads of earlier versions, too: *copy is then malloc'ed, the caller's, and what *block points into; else
+ * NULL. *bytes becomes the size in this version. GT_E_NOMEM. Not for the plugin, which reads its own blocks alone.
+ */
+enum gt_status gt_block_parse_old(const void *payload, size_t *bytes, struct gt_block *block, void **copy);
 
 /* NULL when the block has no such unit. */
 const struct gt_block_unit *gt_block_find_unit(const struct gt_block *block, uint32_t slot);
@@ -165,7 +184,16 @@ size_t gt_fold_bytes(const struct gt_fold_config *config, int domains);
 enum gt_status gt_fold_init(void *memory, size_t bytes, const struct gt_fold_config *config, const struct gt_source_desc *desc,
                             struct gt_fold **fold);
 
-/* One reading of all domains. */
+/* The raw value of a domain that this tick did not read. */
+#define GT_FOLD_UNREAD UINT64_MAX
+
+/*
+ * From here on the times of ticks are estimated refresh times of the additive domains of `package`, with that standard
+ * deviation; 0: times of reading again.
+ */
+void gt_fold_set_edges(struct gt_fold *fold, int package, double sigma_ns);
+
+/* One reading of the domains; GT_FOLD_UNREAD for those that it left out. */
 void gt_fold_add_tick(struct gt_fold *fold, uint64_t t_ns, const uint64_t *raw);
 /* The source could not be read between the two times. Energy counted over it is not lost: the next tick tells. */
 void gt_fold_add_gap(struct gt_fold *fold, uint64_t t_begin_ns, uint64_t t_end_ns);
@@ -191,6 +219,11 @@ void gt_fold_take_gaps(struct gt_fold *fold, struct gt_gap_list *gaps);
 /* When the run began and ended: counters may have been read for less. Not called: what was sampled. Call it before the last
  * take. */
 void gt_fold_set_span(struct gt_fold *fold, uint64_t begin_ns, uint64_t end_ns);
+/* Wall time whose equations have been summed since the last take. */
+uint64_t gt_fold_equations_ns(const struct gt_fold *fold);
+
+/* Closes the oldest intervals, until that much wall time has been summed since the last take. False: none is left open. */
+bool gt_fold_close_some(struct gt_fold *fold, uint64_t ns);
 
 /* Closes all intervals that are still open for late rows. The fold may go on afterwards. */
 void gt_fold_finish(struct gt_fold *fold);

@@ -46,6 +46,7 @@ static size_t walk(struct gt_fold *f, char *base, const struct gt_fold_config *c
     f->unwrap = take(base, &at, domains, sizeof *f->unwrap);
     f->unwrap_taken = take(base, &at, domains, sizeof *f->unwrap_taken);
     f->additive = take(base, &at, domains, sizeof *f->additive);
+    f->package = take(base, &at, domains, sizeof *f->package);
     f->domain_sum = take(base, &at, domains, sizeof *f->domain_sum);
     walk_window(&f->energy, base, &at, domains * E_CHANNELS, c->points);
     walk_window(&f->cpu, base, &at, C_CHANNELS, c->points);
@@ -95,6 +96,7 @@ enum gt_status gt_fold_init(void *memory, size_t bytes, const struct gt_fold_con
         f->additive[i] = desc->domains[i].additive;
         f->unwrap[i].gaps = &f->gaps;
         f->unwrap[i].domain = (int)i;
+        f->package[i] = desc->domains[i].package;
     }
     memset(f->pairs, 0xff, ((size_t)f->pair_mask + 1) * sizeof *f->pairs);
     for (uint32_t i = 0; i < config->entries; i++)

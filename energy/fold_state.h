@@ -17,12 +17,15 @@ struct fold_entry {
     uint32_t unit;
     int32_t next;
     uint64_t ns;
+    uint32_t begin_ns, end_ns; /* of it, within a standard deviation of the interval's begin and end */
 };
 
 struct fold_interval {
     uint64_t t0, t1, e_uj, infer_ns;
-    int32_t entries; /* list */
-    bool gap;        /* some of its energy is unknown: not in the equations */
+    int32_t entries;                       /* list */
+    bool gap;                              /* some of its energy is unknown: not in the equations */
+    bool edges;                            /* both ends are estimated refresh times */
+    uint32_t begin_sigma_ns, end_sigma_ns; /* standard deviations of these estimates */
 };
 
 struct fold_unit {
@@ -34,6 +37,7 @@ struct fold_unit {
 struct fold_pair {
     uint32_t a, b; /* indices of units; both UINT32_MAX: free */
     struct gt_wide same, lag;
+    uint64_t edge_ns2;
 };
 
 /* The part of a row that lies behind the last sample. */
@@ -62,6 +66,11 @@ struct gt_fold {
     bool has_window, has_regions; /* the window is that of regions */
     struct gt_unwrap *unwrap;
     bool *additive;
+    int *package;
+    /* refresh times of the counters (gt_fold_set_edges) */
+    bool follows;                     /* they are, or were, followed ... */
+    int clock_package;                /* ... those of this package */
+    uint32_t sigma_ns, last_sigma_ns; /* of the ticks to come, of the last one; 0: a time of reading */
     struct gt_block_head sum;
     struct gt_block_domain *domain_sum; /* what added blocks brought in */
     struct gt_unwrap *unwrap_taken;     /* the state at the last take: its counts of wraps are those that blocks have */
@@ -89,7 +98,7 @@ struct gt_fold {
 
 /* Index of that slot's unit, made when it is new; the one of GT_FOLD_SLOT_OTHER when there is no place. */
 uint32_t gt_fold_unit_index(struct gt_fold *fold, uint32_t slot);
-void gt_fold_add_pair(struct gt_fold *fold, uint32_t a, uint32_t b, const struct gt_wide *same, const struct gt_wide *lag);
+void gt_fold_add_pair(struct gt_fold *fold, uint32_t a, uint32_t b, const struct gt_block_pair *from);
 /* Looks up the window's open edges as far as the curves reach (`clamp`: take the last sample where they do not). */
 void gt_fold_resolve_window(struct gt_fold *fold, struct fold_window *window, bool clamp);
 

@@ -125,8 +125,11 @@ static uint32_t take_pairs(struct gt_fold *f, struct gt_block_pair *out)
         const struct fold_pair *pair = &f->pairs[i];
         if (pair->a == UINT32_MAX)
             continue;
-        out[n++] = (struct gt_block_pair){
-            .a = f->units[pair->a].sum.slot, .b = f->units[pair->b].sum.slot, .same = pair->same, .lag = pair->lag};
+        out[n++] = (struct gt_block_pair){.a = f->units[pair->a].sum.slot,
+                                          .b = f->units[pair->b].sum.slot,
+                                          .same = pair->same,
+                                          .lag = pair->lag,
+                                          .edge_ns2 = pair->edge_ns2};
     }
     memset(f->pairs, 0xff, ((size_t)f->pair_mask + 1) * sizeof *f->pairs);
     f->pair_count = 0;
@@ -193,7 +196,7 @@ enum gt_status gt_fold_add_block(struct gt_fold *f, const struct gt_block *block
     for (uint32_t i = 0; i < block->head->pair_count; i++) {
         const struct gt_block_pair *pair = &block->pairs[i];
         gt_fold_add_pair(f, gt_fold_unit_index(f, shift(pair->a, slot_base)), gt_fold_unit_index(f, shift(pair->b, slot_base)),
-                         &pair->same, &pair->lag);
+                         pair);
     }
     return GT_OK;
 }

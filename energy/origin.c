@@ -47,6 +47,7 @@ static void write_domain(struct gt_trace_writer *writer, const struct gt_domain 
     gt_trace_write_f64(writer, GT_KEY_DOMAIN_UJ, domain->uj_per_count);
     gt_trace_write_u64(writer, GT_KEY_DOMAIN_WRAP, domain->wrap_count);
     gt_trace_write_u64(writer, GT_KEY_DOMAIN_REFRESH_NS, domain->refresh_ns);
+    known_field(writer, GT_KEY_DOMAIN_MIRROR, (int64_t)domain->mirror - 1);
 }
 
 void gt_origin_write_source(struct gt_trace_writer *writer, const struct gt_source_desc *desc)
@@ -55,6 +56,7 @@ void gt_origin_write_source(struct gt_trace_writer *writer, const struct gt_sour
     gt_trace_write_string(writer, GT_KEY_SOURCE_NAME, desc->source);
     gt_trace_write_string(writer, GT_KEY_BOUNDARY, desc->boundary);
     gt_trace_write_string(writer, GT_KEY_PROVENANCE, gt_provenance_word(desc->provenance));
+    text_field(writer, GT_KEY_SOURCE_NOTE, desc->note);
     for (int i = 0; i < desc->domain_count; i++)
         write_domain(writer, &desc->domains[i]);
     gt_trace_write_commit(writer);

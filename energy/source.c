@@ -2,8 +2,13 @@
 
 #include <string.h>
 
-static const struct gt_energy_source *const sources[] = {&gt_source_powercap, &gt_source_model, &gt_source_replay,
-                                                         &gt_source_null};
+static const struct gt_energy_source *const sources[] = {
+    &gt_source_perf,   &gt_source_powercap, /* RAPL, ready to use */
+    &gt_source_msr,                         /* RAPL, for the privileged */
+    &gt_source_hwmon,                       /* sensors: slower, integrated */
+    &gt_source_model,                       /* always there: nothing behind it is chosen by itself */
+    &gt_source_replay, &gt_source_null,
+};
 enum { SOURCES = sizeof sources / sizeof *sources };
 
 static const char *const words[GT_PROVENANCE_COUNT] = {

@@ -19,7 +19,7 @@
 enum {
     GT_SOURCE_DOMAINS = 64, /* most domains of one source; more are refused, not dropped */
     GT_SOURCE_NAME = 32,
-    GT_SOURCE_TEXT = 256,
+    GT_SOURCE_TEXT = 512,
     GT_SOURCE_STATE_BYTES = 4096
 };
 
@@ -48,11 +48,13 @@ struct gt_domain {
     double uj_per_count;       /* scale of the raw counter, microjoules */
     uint64_t wrap_count;       /* counter values are in [0, wrap_count]; 0: 64 bits, never wraps */
     uint64_t refresh_ns;       /* how often the counter moves; 0 unknown */
+    int mirror;                /* 1 + index of the domain whose energy it shows once more (never added up); 0: of none */
 };
 
 struct gt_source_desc {
     char source[GT_SOURCE_NAME];   /* "powercap", "model", ... */
     char boundary[GT_SOURCE_NAME]; /* "package", "package+dram", "psys", "gpu", "wall", "vcpu share" ... */
+    char note[GT_SOURCE_TEXT];     /* what readers of its figures should know ("RAPL's noise filter is on ..."); "" nothing */
     enum gt_provenance provenance;
     bool exclusive; /* only one reader at a time may use it */
     int domain_count;
@@ -100,6 +102,7 @@ const struct gt_energy_source *gt_source_best(const struct gt_os *os);
 bool gt_provenance_has_counters(enum gt_provenance provenance);
 enum gt_provenance gt_provenance_find(const char *word); /* GT_PROVENANCE_NONE for an unknown word */
 
-extern const struct gt_energy_source gt_source_powercap, gt_source_model, gt_source_replay, gt_source_null;
+extern const struct gt_energy_source gt_source_perf, gt_source_powercap, gt_source_msr, gt_source_hwmon;
+extern const struct gt_energy_source gt_source_model, gt_source_replay, gt_source_null;
 
 #endif

@@ -46,6 +46,7 @@ struct gt_ringset {
 
 struct gt_meter {
     const struct gt_energy_source *source; /* NULL: none is read */
+    struct gt_os os;                       /* what the source sees the machine by */
     struct gt_source_state source_state;
     struct gt_source_desc desc;
     bool open, told;

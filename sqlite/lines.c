@@ -75,8 +75,7 @@ enum gt_status gt_store_model_runs(struct gt_store *store, const char *digest, s
         "series_status,"
         " r.role, r.state, r.begin_real_ns, r.round, r.unit_hooks, " GT_DB_ANNOTATION_UNUSED
         " AS annotation_unused, (SELECT group_concat(text, '; ') FROM (SELECT DISTINCT e.text FROM events e WHERE e.run = r.id"
-        " AND e.kind IN ('" GT_EVENT_WINDOW "', '" GT_EVENT_COUNTER "', '" GT_EVENT_ALIKE
-        "') ORDER BY e.position)) AS caveats, r.host, h.text AS "
+        " AND e.kind IN ('" GT_EVENT_WINDOW "', '" GT_EVENT_COUNTER "') ORDER BY e.position)) AS caveats, r.host, h.text AS "
         "host_text,"
         " r.boot_id, r.source, r.boundary, r.provenance, t.kind, t.method, t.version AS method_version, p.*"
         " FROM v_run_models p JOIN runs r ON r.id = p.run LEFT JOIN host_classes h ON h.id = r.host"

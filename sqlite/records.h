@@ -158,7 +158,6 @@ struct gt_attribution_record {
 /* Kinds of events that change what the figures say: reports repeat their text. */
 #define GT_EVENT_WINDOW "window"   /* inferences whose time is not known, or was made up for */
 #define GT_EVENT_COUNTER "counter" /* why a counter has gaps */
-#define GT_EVENT_ALIKE "alike"     /* counters of the total that may be one and the same */
 
 /* Something lost ("ring full"), a gap, or a note ("disabled": reason). */
 struct gt_event_record {

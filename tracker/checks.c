@@ -3,6 +3,7 @@
 #include "core/text.h"
 #include "tracker/jobtree.h"
 #include "tracker/paths.h"
+#include "tracker/powerevents.h"
 
 #include <errno.h>
 #include <linux/magic.h>
@@ -48,7 +49,7 @@ static void check_perf(const struct gt_os *os, struct gt_arena *arena, struct gt
     check->detail = gt_arena_printf(arena, "kernel.perf_event_paranoid is %d: %s%s", level, meanings[row],
                                     root ? " (root may anyway)" : "");
     if (check->result != GT_CHECK_OK)
-        check->fix = "sudo setcap cap_perfmon+ep $(command -v greentrack)";
+        check->fix = "sudo setcap cap_perfmon+ep \"$(command -v greentrack)\"";
 }
 
 static void check_shm(const struct gt_os *os, struct gt_arena *arena, struct gt_check *check)
@@ -215,8 +216,11 @@ size_t gt_checks_run(const struct gt_os *os, struct gt_arena *arena, const struc
         const char *name;
         check_fn *check;
     } table[] = {
-        {"plugin", check_plugin}, {"gtcnn", check_gtcnn},   {"spool", check_spool},      {"store", check_store},
-        {"/dev/shm", check_shm},  {"cgroup", check_cgroup}, {"perf events", check_perf}, {"locked memory", check_memlock},
+        {"plugin", check_plugin},         {"gtcnn", check_gtcnn},
+        {"spool", check_spool},           {"store", check_store},
+        {"/dev/shm", check_shm},          {"cgroup", check_cgroup},
+        {"perf events", check_perf},      {"energy events", gt_powerevents_check},
+        {"locked memory", check_memlock},
     };
     size_t count = sizeof table / sizeof *table;
     struct gt_check *rows = gt_arena_alloc(arena, count, sizeof *rows);

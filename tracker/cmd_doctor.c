@@ -103,26 +103,33 @@ static void add_host(struct gt_tracker *tracker, struct gt_document *document, c
 static void add_fixes(struct gt_document *document, const struct gt_check *checks, size_t check_count)
 {
     struct gt_section *section = gt_document_section(document, GT_SECTION_LINES, NULL, "what would help", NULL, 0);
+    bool counters = false;
     int count;
     const struct gt_energy_source *const *sources = gt_source_list(&count);
     for (int i = 0; i < count; i++) {
         struct gt_probe probe = {0};
         sources[i]->probe(&gt_os_linux, NULL, &probe);
-        if (probe.result == GT_PROBE_NO_PERMISSION && *probe.fix)
-            gt_section_line(section, "%s: %s", sources[i]->name, probe.fix);
+        if (probe.result != GT_PROBE_NO_PERMISSION || !*probe.fix)
+            continue;
+        gt_section_line(section, "%s: %s", sources[i]->name, probe.fix);
+        counters = true;
     }
+    if (counters)
+        gt_section_line(section, "One of these is enough. Who reads joules can, with patience, learn what others compute "
+                                 "(PLATYPUS, CVE-2020-8694 and CVE-2020-12912): give the group or the capability to no more "
+                                 "users than need it.");
     for (size_t i = 0; i < check_count; i++)
         if (checks[i].fix && checks[i].result != GT_CHECK_OK)
             gt_section_line(section, "%s: %s", checks[i].name, checks[i].fix);
 }
 
 /* One paragraph each on joules, layers and CPU time: what a run on this machine will know. */
-static void add_verdict(struct gt_document *document, const struct gt_energy_source *chosen, const struct gt_check *checks,
-                        size_t count)
+static void add_verdict(struct gt_document *document, const struct gt_energy_source *chosen, const char *spec,
+                        const struct gt_check *checks, size_t count)
 {
     struct gt_section *section = gt_document_section(document, GT_SECTION_LINES, "verdict", "so here", NULL, 0);
     struct gt_probe probe = {0};
-    chosen->probe(&gt_os_linux, NULL, &probe);
+    chosen->probe(&gt_os_linux, spec, &probe);
     if (strcmp(chosen->name, "model") == 0)
         gt_section_line(section,
                         "Joules are modelled, not measured: CPU time times watts per vCPU from a table, with bounds. No "
@@ -130,7 +137,7 @@ static void add_verdict(struct gt_document *document, const struct gt_energy_sou
     else if (strcmp(chosen->name, "null") == 0)
         gt_section_line(section, "No joules are known with this source.");
     else
-        gt_section_line(section, "Joules are taken from the counters of %s.", chosen->name);
+        gt_section_line(section, "Joules are taken from the counters of %s (%s).", chosen->name, probe.detail);
     for (size_t i = 0; i < count; i++) {
         bool missing = checks[i].result == GT_CHECK_MISSING;
         if (strcmp(checks[i].name, "plugin") == 0)
@@ -156,7 +163,7 @@ int gt_cmd_doctor(struct gt_tracker *tracker)
     add_sources(tracker, &document, chosen, spec);
     add_host(tracker, &document, &host);
     add_checks(&document, checks, count);
-    add_verdict(&document, chosen, checks, count);
+    add_verdict(&document, chosen, spec, checks, count);
     add_fixes(&document, checks, count);
     return gt_output_document(tracker, &document);
 }

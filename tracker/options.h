@@ -52,7 +52,7 @@ enum gt_option_kind {
     X(THREADS, "threads", 't', COUNT, "N", "", 1, 1024, "threads of the runtime (default: 1)")                                 \
     X(BATCH, "batch", 'b', COUNT, "N", "", 1, 65536, "images per batch (default: the model's own, or 1)")                      \
     X(ENERGY_SOURCE, "energy-source", 0, TEXT, "SOURCE", "", 0, 0,                                                             \
-      "where joules come from: auto, null, model, powercap or "                                                                \
+      "where joules come from: auto, or a source that `greentrack doctor` lists, as perf, powercap, hwmon:NAME or "            \
       "replay:FILE (default: GREENTRACK_ENERGY_SOURCE, or auto)")                                                              \
     X(INTERVAL, "interval", 0, NUMBER, "MS", "", 1, 60000, "time between two readings in milliseconds (default: 10)")          \
     X(OUTPUT, "output", 'o', FILE, "FILE", "", 0, 0, "write there instead of to standard output, atomically")                  \

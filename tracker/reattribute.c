@@ -15,6 +15,7 @@ struct anew {
     struct gt_err *err;
     const struct gt_run_record *run;
     struct gt_block block;
+    void *copy; /* owned: of a block that an earlier version wrote, in this version's form */
     struct gt_source_desc desc;
     struct gt_host host;
     struct gt_attribution attribution;
@@ -73,7 +74,8 @@ static void take_source(struct anew *a)
 
 static enum gt_status take_block(struct anew *a)
 {
-    enum gt_status status = gt_block_parse(a->run->trace, a->run->trace_bytes, &a->block); /* aligned: from an arena */
+    size_t bytes = a->run->trace_bytes;
+    enum gt_status status = gt_block_parse_old(a->run->trace, &bytes, &a->block, &a->copy); /* aligned: from an arena */
     if (status == GT_OK && a->block.head->domain_count > GT_SOURCE_DOMAINS)
         status = GT_E_FORMAT;
     return status == GT_OK ? GT_OK : gt_err_set(a->err, GT_E_CORRUPT, "run %.12s: its folded trace is damaged", a->run->id);
@@ -243,6 +245,7 @@ enum gt_status gt_reattribute_run(struct gt_store *store, const char *id, struct
         return GT_OK;
     struct anew a = {.store = store, .arena = arena, .err = err, .run = run};
     status = store_anew(&a, &added);
+    free(a.copy);
     if (status == GT_OK && !added)
         *outcome = GT_REATTRIBUTED_ALREADY; /* another process was faster */
     return status;

@@ -168,13 +168,17 @@ static enum gt_status parse_block(const struct merge *m, const struct gt_trace_v
                                   void **copy)
 {
     size_t bytes = record->bytes;
-    enum gt_status status = gt_block_parse(record->payload, bytes, block);
+    enum gt_status status = gt_block_parse_old(record->payload, &bytes, block, copy);
+    if (status == GT_E_NOMEM)
+        return gt_err_set(m->err, GT_E_NOMEM, "out of memory");
     if (status != GT_OK || m->regions_alone || block->head->region_windows == 0)
         return status;
-    *copy = malloc(bytes);
-    if (!*copy)
-        return gt_err_set(m->err, GT_E_NOMEM, "out of memory");
-    memcpy(*copy, record->payload, bytes);
+    if (!*copy) {
+        *copy = malloc(bytes);
+        if (!*copy)
+            return gt_err_set(m->err, GT_E_NOMEM, "out of memory");
+        memcpy(*copy, record->payload, bytes);
+    }
     gt_block_drop_window(*copy, &bytes);
     return gt_block_parse(*copy, bytes, block);
 }
@@ -244,7 +248,7 @@ static void add_ticks(struct merge *m, const struct feed *feed)
         if (!sampled_in_time(m, feed, rows[0]))
             continue;
         gt_fold_add_tick(m->fold, rows[0], rows + 1);
-        gt_alike_add(&m->out->alike, &m->out->desc, rows[0], rows + 1);
+        gt_alike_step(&m->out->alike, &feed->trace->info->source, rows + 1);
         saw_sample(m->out, rows[0]);
         if (!m->out->has_ticks)
             memcpy(m->out->first_raw, rows + 1, domains * sizeof *rows);
@@ -613,7 +617,12 @@ static enum gt_status take_block(struct merge *m, struct gt_runfold *out)
 static enum gt_status attribute(const struct gt_runfold_input *input, struct gt_runfold *out, struct gt_err *err)
 {
     size_t rows = out->block.head->unit_count + (size_t)1;
-    struct gt_attribute_input to = {&out->block, &out->desc, &out->host, input->idle_w, input->idle_lo_w, input->idle_hi_w};
+    struct gt_attribute_input to = {.block = &out->block,
+                                    .desc = &out->desc,
+                                    .host = &out->host,
+                                    .idle_w = input->idle_w,
+                                    .idle_lo_w = input->idle_lo_w,
+                                    .idle_hi_w = input->idle_hi_w};
     out->units = calloc(rows, sizeof *out->units);
     out->infers = calloc(rows, sizeof *out->infers);
     if (!out->units || !out->infers)
@@ -650,7 +659,6 @@ enum gt_status gt_runfold_compute(struct gt_runfold_input *input, struct gt_runf
     struct merge m = {.input = input, .out = out, .err = err};
     *out = (struct gt_runfold){0};
     describe(input, out);
-    gt_alike_init(&out->alike, &out->desc);
     out->gaps = calloc(GT_RUNFOLD_GAPS, sizeof *out->gaps);
     size_t bytes = gt_fold_bytes(&gt_fold_config_large, out->desc.domain_count);
     void *memory = aligned_alloc(16, (bytes + 15) / 16 * 16);

@@ -12,9 +12,9 @@
 #define GT_TRACKER_RUNFOLD_H
 
 #include "core/ring.h"
+#include "energy/alike.h"
 #include "energy/attribute.h"
 #include "energy/fold.h"
-#include "tracker/alike.h"
 #include "tracker/traceinfo.h"
 
 #include <stdbool.h>
@@ -61,13 +61,13 @@ struct gt_runfold {
     uint64_t first_ns, last_ns; /* of the samples; 0: none */
     uint64_t first_raw[GT_SOURCE_DOMAINS], last_raw[GT_SOURCE_DOMAINS];
     struct gt_trace_cpu first_cpu, last_cpu;
+    struct gt_alike alike; /* of the samples' counters */
     /* Calls that a full disk or the cap left without a row: those for which the window was made longer, and those of processes
      * that have no row at all, of which nobody knows when they were. */
     uint64_t extended_calls, untimed_calls;
     struct gt_runfold_gap *gaps; /* owned, by time */
     size_t gap_count;
     uint64_t gaps_dropped; /* for which there was no place */
-    struct gt_alike alike; /* counters of the total that moved alike */
     struct gt_attribution attribution;
     struct gt_unit_energy *units;   /* owned, attribution.unit_count */
     struct gt_infer_energy *infers; /* owned, attribution.infer_count */

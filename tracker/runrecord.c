@@ -301,27 +301,27 @@ static void counter_events(struct making *m, struct gt_event_record *rows, size_
     }
 }
 
-/* Counters of the total that may be one and the same; gaps that found no place. */
-static void alike_events(struct making *m, struct gt_event_record *rows, size_t *count)
+/* Counters that are added up, and may be one. */
+static void alike_event(struct making *m, struct gt_event_record *rows, size_t *count)
 {
     const struct gt_runfold *fold = m->input->fold;
-    for (int b = 1; b < fold->alike.count; b++)
-        for (int a = 0; a < b; a++) {
-            double apart_uj;
-            char apart[32];
-            if (!gt_alike_pair(&fold->alike, &fold->desc, a, b, &apart_uj))
-                continue;
-            const char *what = gt_arena_printf(
-                m->arena,
-                "%s and %s moved alike (never more than %s apart): one may be a mirror of the other, and both are in the total",
-                fold->desc.domains[fold->alike.domain[a]].name, fold->desc.domains[fold->alike.domain[b]].name,
-                gt_text_energy_uj(apart, sizeof apart, apart_uj));
-            m->failed = m->failed || !what;
-            add_event(m, rows, count, GT_EVENT_ALIKE, what, GT_UNKNOWN);
-        }
-    if (fold->gaps_dropped)
+    int a, b;
+    if (!fold->has_ticks || !gt_alike_find(&fold->alike, &fold->desc, &a, &b))
+        return;
+    const char *what = gt_arena_printf(m->arena,
+                                       "%s (counter %d) and %s (counter %d) move alike: if they count one energy twice, the "
+                                       "total is too high",
+                                       fold->desc.domains[a].name, a, fold->desc.domains[b].name, b);
+    m->failed = m->failed || !what;
+    add_event(m, rows, count, GT_EVENT_COUNTER, what, GT_UNKNOWN);
+}
+
+/* Gaps that found no place in the list. */
+static void dropped_gaps_event(struct making *m, struct gt_event_record *rows, size_t *count)
+{
+    if (m->input->fold->gaps_dropped)
         add_event(m, rows, count, "gaps not listed", "counters were at fault more often than a run keeps",
-                  number(fold->gaps_dropped));
+                  number(m->input->fold->gaps_dropped));
 }
 
 static void fill_events(struct making *m)
@@ -330,14 +330,14 @@ static void fill_events(struct making *m)
     size_t room = traces->run ? traces->run->info->loss_count + traces->run->info->note_count + 1 : 0, count = 0;
     for (size_t i = 0; i < traces->process_count; i++)
         room += traces->processes[i].info->loss_count + traces->processes[i].info->note_count + 1;
-    room += 1 + GT_ALIKE_DOMAINS * (GT_ALIKE_DOMAINS - 1) / 2 + WINDOW_REASONS +
-            COUNTER_REASONS * (size_t)m->input->fold->desc.domain_count;
+    room += 2 + WINDOW_REASONS + COUNTER_REASONS * (size_t)m->input->fold->desc.domain_count;
     struct gt_event_record *rows = take(m, room, sizeof *rows);
     if (!rows)
         return;
     window_events(m, rows, &count);
     counter_events(m, rows, &count);
-    alike_events(m, rows, &count);
+    alike_event(m, rows, &count);
+    dropped_gaps_event(m, rows, &count);
     if (traces->run)
         trace_events(m, traces->run->info, rows, &count);
     for (size_t i = 0; i < traces->process_count; i++)

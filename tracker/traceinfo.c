@@ -3,6 +3,7 @@
 #include "energy/fold.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* One pass. */
@@ -219,6 +220,21 @@ static void domain_field(const struct gt_trace_field *field, struct gt_domain *d
         domain->wrap_count = number;
     else if (field->key == GT_KEY_DOMAIN_REFRESH_NS)
         domain->refresh_ns = number;
+    else if (field->key == GT_KEY_DOMAIN_MIRROR)
+        domain->mirror = small < GT_SOURCE_DOMAINS ? small + 1 : 0;
+}
+
+static enum gt_status add_note(struct pass *p, struct gt_trace_note **notes, size_t *count, size_t *room, const char *label,
+                               const char *text)
+{
+    if (*count >= GT_TRACEINFO_NOTES)
+        return GT_OK;
+    struct gt_trace_note *rows = one_more(p, *notes, count, room, sizeof *rows, GT_TRACEINFO_NOTES);
+    if (!rows)
+        return no_memory(p);
+    *notes = rows;
+    rows[(*count)++] = (struct gt_trace_note){label ? label : "", text ? text : ""};
+    return GT_OK;
 }
 
 static enum gt_status read_source(struct pass *p, const struct gt_trace_view *record)
@@ -246,20 +262,10 @@ static enum gt_status read_source(struct pass *p, const struct gt_trace_view *re
         *domain = (struct gt_domain){.parent = -1, .package = -1, .die = -1};
         gt_trace_field_string(&field, domain->name, sizeof domain->name);
     }
-    return GT_OK;
-}
-
-static enum gt_status add_note(struct pass *p, struct gt_trace_note **notes, size_t *count, size_t *room, const char *label,
-                               const char *text)
-{
-    if (*count >= GT_TRACEINFO_NOTES)
+    gt_trace_find_string(record, GT_KEY_SOURCE_NOTE, desc->note, sizeof desc->note);
+    if (!desc->note[0])
         return GT_OK;
-    struct gt_trace_note *rows = one_more(p, *notes, count, room, sizeof *rows, GT_TRACEINFO_NOTES);
-    if (!rows)
-        return no_memory(p);
-    *notes = rows;
-    rows[(*count)++] = (struct gt_trace_note){label ? label : "", text ? text : ""};
-    return GT_OK;
+    return add_note(p, &p->info->notes, &p->info->note_count, &p->info->note_room, "energy source", desc->note);
 }
 
 static enum gt_status read_note(struct pass *p, const struct gt_trace_view *record)
@@ -357,7 +363,9 @@ static enum gt_status read_table(struct pass *p, const struct gt_trace_view *rec
 static enum gt_status read_block(struct pass *p, const struct gt_trace_view *record)
 {
     struct gt_block block;
-    if (gt_block_parse(record->payload, record->bytes, &block) != GT_OK)
+    size_t bytes = record->bytes;
+    void *copy = NULL;
+    if (gt_block_parse_old(record->payload, &bytes, &block, &copy) != GT_OK)
         return GT_OK;
     p->info->blocks++;
     if (block.head->begin_ns)
@@ -368,6 +376,7 @@ static enum gt_status read_block(struct pass *p, const struct gt_trace_view *rec
     uint32_t mask = block.head->region_windows != 0 ? ~GT_TRACE_SLOT_INFER : ~UINT32_C(0);
     for (uint32_t i = 0; i < block.head->unit_count; i++)
         saw_slot(p->info, block.units[i].slot & mask);
+    free(copy);
     return GT_OK;
 }
 

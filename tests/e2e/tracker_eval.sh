@@ -14,7 +14,7 @@ is "MACs of efficientnet/b0" "$("$G" cost --model efficientnet/b0 --format json 
 is "keys of a layer" "$("$G" cost --model fashion/b0 --format json | query '["name", "op", "macs", "params", "input", "output"] - (.layers[0] | keys)')" "[]"
 is "doctor" "$("$G" doctor --format json | query '[(.sources | map(.source) | sort), (.sources | map(select(.chosen)) | length),
     ["plugin", "spool", "store", "/dev/shm", "cgroup", "perf events"] - [.checks[].check], (.verdict | given)]')" \
-    '[["model","null","powercap","replay"],1,[],true]'
+    '[["hwmon","model","msr","null","perf","powercap","replay"],1,[],true]'
 [ ! -e "$GREENTRACK_SPOOL" ] && [ ! -e "$GREENTRACK_STORE" ] || fail "spool or store was touched"
 
 # One model: one run, no series.

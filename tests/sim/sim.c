@@ -1,6 +1,8 @@
 #include "tests/sim/sim.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <linux/perf_event.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,29 +52,79 @@ static bool read_fails(struct gt_sim_file *file)
            (file->fail_count == 0 || file->reads < file->fail_from + file->fail_count);
 }
 
+static const char *contents_of(const struct gt_sim *sim, const struct gt_sim_file *file)
+{
+    return file->contents ? file->contents(file->context, sim->mono_ns) : file->text;
+}
+
+static ssize_t give(const struct gt_sim *sim, const void *from, size_t take, void *buffer)
+{
+    if (sim->piece && take > sim->piece)
+        take = sim->piece;
+    memcpy(buffer, from, take);
+    return (ssize_t)take;
+}
+
+/* Words come whole, as the kernel's do; only `piece` cuts them. */
+static ssize_t read_word(struct gt_sim *sim, struct gt_sim_file *file, void *buffer, size_t n)
+{
+    if (read_fails(file))
+        return -file->read_error;
+    uint64_t value = strtoull(contents_of(sim, file), NULL, 10);
+    return n < sizeof value ? -EINVAL : give(sim, &value, sizeof value, buffer);
+}
+
+static const char *register_path(struct gt_sim *sim, const char *device, uint64_t number)
+{
+    snprintf(sim->path, sizeof sim->path, "%s@%" PRIx64, device, number);
+    return sim->path;
+}
+
+static const char *event_path(struct gt_sim *sim, uint64_t type, uint64_t config, int cpu)
+{
+    snprintf(sim->path, sizeof sim->path, "perf:%" PRIu64 ":%" PRIu64 ":%d", type, config, cpu);
+    return sim->path;
+}
+
+static struct gt_sim_file *open_file(struct gt_sim *sim, int fd)
+{
+    return fd >= 0 && fd < GT_SIM_FDS && sim->fds[fd] ? &sim->files[sim->fds[fd] - 1] : NULL;
+}
+
 static ssize_t sim_pread(void *state, int fd, void *buffer, size_t n, uint64_t offset)
 {
     struct gt_sim *sim = state;
-    if (fd < 0 || fd >= GT_SIM_FDS || !sim->fds[fd])
+    struct gt_sim_file *file = open_file(sim, fd);
+    if (!file)
         return -EBADF;
-    struct gt_sim_file *file = &sim->files[sim->fds[fd] - 1];
+    if (file->is_word)
+        return -ESPIPE;
+    if (file->is_device) {
+        file = find(sim, register_path(sim, file->path, offset));
+        return file ? read_word(sim, file, buffer, n) : -EIO;
+    }
     if (read_fails(file))
         return -file->read_error;
-    const char *text = file->contents ? file->contents(file->context, sim->mono_ns) : file->text;
+    const char *text = contents_of(sim, file);
     size_t length = strlen(text);
     if (offset >= length)
         return 0;
-    size_t take = length - offset < n ? length - offset : n;
-    if (sim->piece && take > sim->piece)
-        take = sim->piece;
-    memcpy(buffer, text + offset, take);
-    return (ssize_t)take;
+    return give(sim, text + offset, length - offset < n ? length - offset : n, buffer);
+}
+
+static ssize_t sim_read(void *state, int fd, void *buffer, size_t n)
+{
+    struct gt_sim *sim = state;
+    struct gt_sim_file *file = open_file(sim, fd);
+    if (!file)
+        return -EBADF;
+    return file->is_word ? read_word(sim, file, buffer, n) : -EINVAL;
 }
 
 static void sim_close(void *state, int fd)
 {
     struct gt_sim *sim = state;
-    if (fd < 0 || fd >= GT_SIM_FDS || !sim->fds[fd])
+    if (!open_file(sim, fd))
         abort();
     sim->fds[fd] = 0;
     sim->open_fds--;
@@ -91,6 +143,9 @@ static int sim_list(void *state, const char *path, gt_os_name_fn *each, void *co
     char seen[GT_SIM_FILES][64], name[64];
     int count = 0;
     bool exists = false;
+    const struct gt_sim_file *folder = find(sim, path);
+    if (folder && folder->open_error)
+        return -folder->open_error;
     for (int i = sim->file_count - 1; i >= 0; i--) { /* newest first: callers must not rely on an order */
         size_t n = entry_length(path, sim->files[i].path);
         if (n == 0 || n >= sizeof name)
@@ -139,8 +194,9 @@ static int sim_sleep_until(void *state, uint64_t mono_ns)
 static int sim_perf_event_open(void *state, const struct perf_event_attr *attr, pid_t pid, int cpu, int group_fd,
                                unsigned long flags)
 {
-    (void)state, (void)attr, (void)pid, (void)cpu, (void)group_fd, (void)flags;
-    return -ENOENT;
+    struct gt_sim *sim = state;
+    (void)flags;
+    return pid == -1 && group_fd == -1 ? sim_open_read(sim, event_path(sim, attr->type, attr->config, cpu)) : -EINVAL;
 }
 
 void gt_sim_init(struct gt_sim *sim)
@@ -149,6 +205,7 @@ void gt_sim_init(struct gt_sim *sim)
     sim->os = (struct gt_os){.state = sim,
                              .open_read = sim_open_read,
                              .pread = sim_pread,
+                             .read = sim_read,
                              .close = sim_close,
                              .list = sim_list,
                              .readlink = sim_readlink,
@@ -191,6 +248,23 @@ void gt_sim_dynamic(struct gt_sim *sim, const char *path, gt_sim_contents_fn *co
     struct gt_sim_file *file = find(sim, path);
     file->contents = contents;
     file->context = context;
+}
+
+const char *gt_sim_register(struct gt_sim *sim, const char *device, uint64_t number, gt_sim_contents_fn *contents,
+                            void *context)
+{
+    gt_sim_file(sim, device, "");
+    find(sim, device)->is_device = true;
+    gt_sim_dynamic(sim, register_path(sim, device, number), contents, context);
+    return sim->path;
+}
+
+const char *gt_sim_event(struct gt_sim *sim, uint64_t type, uint64_t config, int cpu, gt_sim_contents_fn *contents,
+                         void *context)
+{
+    gt_sim_dynamic(sim, event_path(sim, type, config, cpu), contents, context);
+    find(sim, sim->path)->is_word = true;
+    return sim->path;
 }
 
 void gt_sim_remove(struct gt_sim *sim, const char *path)

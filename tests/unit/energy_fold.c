@@ -495,6 +495,51 @@ static void test_overflow_is_counted(void **state)
     }
 }
 
+/* What an earlier release wrote: shorter heads and units. It reads the same, and the new sums are 0; damage is refused. */
+static void test_blocks_of_version_1(void **state)
+{
+    (void)state;
+    static struct history h;
+    struct gt_source_desc desc = two_domains();
+    struct folding f = start(&gt_fold_config_small, &desc);
+    invent(&h);
+    feed(f.fold, &h, false, NULL);
+    struct taken t = take(f.fold);
+    const struct gt_block_head *head = t.block.head;
+    const size_t head_bytes = offsetof(struct gt_block_head, edge_intervals);
+    const size_t unit_bytes = offsetof(struct gt_block_unit, edge_ns2);
+    const size_t pair_bytes = offsetof(struct gt_block_pair, edge_ns2);
+    size_t domains = head->domain_count * sizeof *t.block.domains, at = 0;
+    char *old = malloc(t.bytes);
+    memcpy(old, head, head_bytes);
+    ((struct gt_block_head *)(void *)old)->version = 1;
+    memcpy(old + (at = head_bytes), t.block.domains, domains);
+    at += domains;
+    for (uint32_t i = 0; i < head->unit_count; i++, at += unit_bytes)
+        memcpy(old + at, &t.block.units[i], unit_bytes);
+    for (uint32_t i = 0; i < head->pair_count; i++, at += pair_bytes)
+        memcpy(old + at, &t.block.pairs[i], pair_bytes);
+    struct gt_block block;
+    void *copy = NULL;
+    size_t bytes = at;
+    assert_int_equal(gt_block_parse(old, at, &block), GT_E_VERSION);
+    assert_int_equal(gt_block_parse_old(old, &bytes, &block, &copy), GT_OK);
+    assert_int_equal(bytes, t.bytes);
+    assert_memory_equal(copy, t.payload, t.bytes); /* whose new sums are 0: no refresh times were followed */
+    free(copy);
+    bytes = t.bytes;
+    assert_int_equal(gt_block_parse_old(t.payload, &bytes, &block, &copy), GT_OK);
+    assert_null(copy);
+    for (size_t n = 0; n < at; n += 7) {
+        bytes = n;
+        assert_int_not_equal(gt_block_parse_old(old, &bytes, &block, &copy), GT_OK);
+        assert_null(copy);
+    }
+    free(old);
+    free(t.payload);
+    free(f.memory);
+}
+
 /* A row older than everything kept: exact in calls and ns, and told as late. An inference keeps its window and cover. */
 static void test_rows_that_come_too_late(void **state)
 {
@@ -660,6 +705,7 @@ int main(void)
         cmocka_unit_test(test_window_adds_up_over_blocks),
         cmocka_unit_test(test_merging_is_associative_and_commutative),
         cmocka_unit_test(test_overflow_is_counted),
+        cmocka_unit_test(test_blocks_of_version_1),
         cmocka_unit_test(test_rows_that_come_too_late),
         cmocka_unit_test(test_cpu_alone),
         cmocka_unit_test(test_adding_a_process_block),

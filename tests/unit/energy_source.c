@@ -142,6 +142,21 @@ static void test_dies(void **state)
     gt_source_powercap.close(&state_memory);
 }
 
+/* On AMD's processors dies show their package's counter, but only if there are dies at all (energy_machines.c has these). */
+static void test_dies_by_name_alone_add_up(void **state)
+{
+    (void)state;
+    gt_sim_file(&sim, "/proc/cpuinfo", "vendor_id\t: AuthenticAMD\ncpu family\t: 25\nmodel\t\t: 17\n");
+    gt_sim_file(&sim, "/sys/devices/system/cpu/online", "0-1\n");
+    gt_sim_file(&sim, "/sys/devices/system/cpu/cpu1/topology/die_id", "0\n");
+    zone("intel-rapl:0", "package-0-die-0", 1, 1000);
+    zone("intel-rapl:1", "package-0-die-1", 2, 1000);
+    assert_int_equal(open_powercap(), GT_OK);
+    check_domain(0, "package-0-die-0", -1, true, 0, 0);
+    check_domain(1, "package-0-die-1", -1, true, 0, 1);
+    gt_source_powercap.close(&state_memory);
+}
+
 static void test_mmio_alone_counts(void **state)
 {
     (void)state;
@@ -196,8 +211,11 @@ static void test_only_root_may_read(void **state)
     assert_non_null(strstr(err.text, "intel-rapl:0/energy_uj"));
     gt_source_powercap.probe(&sim.os, NULL, &probe);
     assert_int_equal(probe.result, GT_PROBE_NO_PERMISSION);
-    assert_string_equal(probe.fix, "echo z '/sys/class/powercap/intel-rapl*:*/energy_uj' 0440 root $(id -gn) | sudo tee "
-                                   "/etc/tmpfiles.d/greentrack.conf && sudo systemd-tmpfiles --create greentrack.conf");
+    assert_string_equal(
+        probe.fix, "printf 'SUBSYSTEM==\"powercap\", KERNEL==\"*:*\", RUN+=\"/bin/chgrp %s /sys%%p/energy_uj\", "
+                   "RUN+=\"/bin/chmod 0440 /sys%%p/energy_uj\"\\n' \"$(id -gn)\" | sudo tee "
+                   "/etc/udev/rules.d/90-greentrack-powercap.rules && sudo udevadm control --reload && sudo udevadm trigger "
+                   "-c add -s powercap");
     assert_ptr_equal(gt_source_best(&sim.os), &gt_source_model);
     gt_sim_fail_open(&sim, ROOT "intel-rapl:0/energy_uj", 0);
     gt_source_powercap.probe(&sim.os, NULL, &probe);
@@ -215,6 +233,7 @@ static void test_every_file_may_fail(void **state)
     zone("intel-rapl:0", "package-0", 1, 1000);
     zone("intel-rapl:0:0", "dram", 1, 1000);
     zone("intel-rapl:1", "package-1", 1, 1000);
+    zone("intel-rapl:1:0", "dram", 1, 1000);
     for (int i = 0; i < 9; i++) {
         char path[256];
         snprintf(path, sizeof path, ROOT "%s/%s", zones[i / 3], files[i % 3]);
@@ -229,6 +248,52 @@ static void test_every_file_may_fail(void **state)
         gt_source_powercap.close(&state_memory);
         assert_int_equal(sim.open_fds, 0);
     }
+}
+
+/* Only what the total needs must be readable: someone may have opened the packages alone. */
+static void test_unreadable_parts_are_left_out(void **state)
+{
+    (void)state;
+    zone("intel-rapl:0", "package-0", 1, 1000);
+    zone("intel-rapl:0:0", "core", 1, 1000);
+    zone("intel-rapl:1", "psys", 1, 1000);
+    zone("intel-rapl:2", "package-1", 1, 1000);
+    zone("intel-rapl:2:0", "uncore", 1, 1000);
+    zone("intel-rapl-mmio:0", "package-0", 1, 1000);
+    gt_sim_fail_open(&sim, ROOT "intel-rapl:0:0/energy_uj", EACCES);
+    gt_sim_fail_open(&sim, ROOT "intel-rapl:1/energy_uj", EACCES);
+    assert_int_equal(open_powercap(), GT_OK);
+    assert_int_equal(desc.domain_count, 4);
+    check_domain(0, "package-0", -1, true, 0, -1);
+    check_domain(1, "package-1", -1, true, 1, -1);
+    check_domain(2, "uncore", 1, false, 1, -1);
+    check_domain(3, "package-0", -1, false, 0, -1);
+    assert_int_equal(desc.domains[3].mirror, 1);
+    assert_int_equal(desc.domains[1].mirror, 0);
+    gt_source_powercap.close(&state_memory);
+}
+
+/* What is no number is no reading: garbage, nothing, a text that is torn anywhere. */
+static void test_garbled_counters(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "", "\n", "12a\n", "-5\n", "0x10\n", "1 2\n", "99999999999999999999999\n", "123456789012345678901234567890123"};
+    uint64_t raw[GT_SOURCE_DOMAINS] = {7}, t = 5;
+    zone("intel-rapl:0", "package-0", 1, 1000);
+    assert_int_equal(open_powercap(), GT_OK);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        gt_sim_file(&sim, ROOT "intel-rapl:0/energy_uj", texts[i]);
+        assert_int_equal(gt_source_powercap.read(&state_memory, raw, &t), GT_E_IO);
+        assert_int_equal(raw[0], 7);
+        assert_int_equal(t, 5);
+    }
+    gt_sim_file(&sim, ROOT "intel-rapl:0/energy_uj", "123456\n");
+    for (sim.piece = 1; sim.piece < 8; sim.piece++) {
+        assert_int_equal(gt_source_powercap.read(&state_memory, raw, &t), GT_OK);
+        assert_int_equal(raw[0], 123456);
+    }
+    gt_source_powercap.close(&state_memory);
 }
 
 static void test_a_failing_read_is_a_gap(void **state)
@@ -450,12 +515,15 @@ int main(void)
         TEST(test_server_with_dram),
         TEST(test_dram_of_some_packages_is_left_out),
         TEST(test_dies),
+        TEST(test_dies_by_name_alone_add_up),
         TEST(test_mmio_alone_counts),
         TEST(test_psys_alone),
         TEST(test_too_many_zones_are_refused),
         TEST(test_no_powercap),
         TEST(test_only_root_may_read),
         TEST(test_every_file_may_fail),
+        TEST(test_unreadable_parts_are_left_out),
+        TEST(test_garbled_counters),
         TEST(test_a_failing_read_is_a_gap),
         TEST(test_another_root),
         TEST(test_replay_steps),

@@ -268,7 +268,8 @@ static void judge(const struct told *told, struct judged *out)
 {
     struct gt_source_desc desc = two_domains();
     struct gt_host host = {.cpus_online = 2, .cpus_allowed = 2};
-    struct gt_attribute_input input = {&told->block, &desc, &host, 5, 4, 6};
+    struct gt_attribute_input input = {
+        .block = &told->block, .desc = &desc, .host = &host, .idle_w = 5, .idle_lo_w = 4, .idle_hi_w = 6};
     struct gt_err err = {0};
     memset(out, 0, sizeof *out);
     assert_int_equal(gt_attribute(&input, &out->all, out->units, out->infers, &err), GT_OK);

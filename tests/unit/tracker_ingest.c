@@ -4,11 +4,14 @@
  */
 #include "core/text.h"
 #include "core/trace_write.h"
+#include "energy/origin.h"
 #include "sqlite/store.h"
 #include "tracker/ingest.h"
+#include "tracker/traceinfo.h"
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -250,6 +253,90 @@ static void stores_a_run_with_known_totals(void **state)
     gt_arena_free(&arena);
 }
 
+static bool has_event(const struct gt_run_record *record, const char *text)
+{
+    for (size_t i = 0; i < record->event_count; i++)
+        if (record->events[i].text && strstr(record->events[i].text, text))
+            return true;
+    return false;
+}
+
+/* Two packages for four seconds; the second uses `share` of what the first does. What the source noted stands with the run. */
+static struct gt_run_record *store_two_packages(double share, struct gt_arena *arena)
+{
+    static struct trace run;
+    create(&run, GT_TRACE_ROLE_RUN, NULL, NULL);
+    gt_trace_write_begin(&run.writer, GT_TRACE_SOURCE);
+    gt_trace_write_string(&run.writer, GT_KEY_SOURCE_NAME, "powercap");
+    gt_trace_write_string(&run.writer, GT_KEY_BOUNDARY, "package");
+    gt_trace_write_string(&run.writer, GT_KEY_PROVENANCE, "measured");
+    gt_trace_write_string(&run.writer, GT_KEY_SOURCE_NOTE, "the noise filter is on");
+    for (int i = 0; i < 2; i++) {
+        gt_trace_write_string(&run.writer, GT_KEY_DOMAIN_NAME, i ? "package-1" : "package-0");
+        gt_trace_write_u64(&run.writer, GT_KEY_DOMAIN_ADDITIVE, 1);
+        gt_trace_write_u64(&run.writer, GT_KEY_DOMAIN_PACKAGE, (uint64_t)i);
+        gt_trace_write_f64(&run.writer, GT_KEY_DOMAIN_UJ, 1);
+        gt_trace_write_u64(&run.writer, GT_KEY_DOMAIN_WRAP, 99999999);
+    }
+    gt_trace_write_commit(&run.writer);
+    for (unsigned ms = 0; ms <= 4000; ms += 10) {
+        uint64_t uj = 80000000 + 100000 * (uint64_t)ms / 10;
+        struct {
+            struct gt_trace_ticks head;
+            uint64_t row[3];
+        } tick = {{1, 2}, {at(ms), uj % 100000000, (uint64_t)((double)uj * share) % 100000000}};
+        gt_trace_write_begin(&run.writer, GT_TRACE_TICK);
+        gt_trace_write_raw(&run.writer, &tick, sizeof tick);
+        gt_trace_write_commit(&run.writer);
+    }
+    finish(&run, 4000);
+    ingest();
+    return stored(run.header.run_id, arena);
+}
+
+static void warns_of_counters_that_move_alike(void **state)
+{
+    struct gt_arena arena = {0};
+    (void)state;
+    struct gt_run_record *record = store_two_packages(1, &arena);
+    assert_true(has_event(record, "package-0 (counter 0) and package-1 (counter 1) move alike"));
+    assert_true(has_event(record, "the noise filter is on"));
+    assert_true(record->counters[0].additive && record->counters[1].additive); /* a warning: both still count */
+    assert_int_equal(record->counters[1].total_uj, 40000000);
+    record = store_two_packages(0.97, &arena);
+    assert_false(has_event(record, "move alike"));
+    assert_true(has_event(record, "the noise filter is on"));
+    gt_arena_free(&arena);
+}
+
+/* What a source says of itself comes back from the trace: a mirror is one, and the note is there. */
+static void keeps_a_source_as_it_was_described(void **state)
+{
+    static struct trace t;
+    static struct gt_trace_info info;
+    struct gt_arena arena = {0};
+    struct gt_err err = {0};
+    struct gt_trace_reader *reader;
+    struct gt_source_desc desc = {.source = "powercap", .boundary = "package", .note = "noisy", .domain_count = 3};
+    char path[PATH_MAX];
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        desc.domains[i] = (struct gt_domain){.name = "package-0", .parent = -1, .die = -1, .uj_per_count = 1, .mirror = i == 2};
+    create(&t, GT_TRACE_ROLE_RUN, NULL, NULL);
+    gt_origin_write_source(&t.writer, &desc);
+    finish(&t, 1);
+    snprintf(path, sizeof path, "%s/%s", spool, t.name);
+    assert_int_equal(gt_trace_read_open(path, &reader, &err), GT_OK);
+    assert_int_equal(gt_traceinfo_read(reader, &arena, &info, &err), GT_OK);
+    assert_int_equal(info.source.domain_count, 3);
+    assert_int_equal(info.source.domains[1].mirror, 0);
+    assert_int_equal(info.source.domains[2].mirror, 1);
+    assert_string_equal(info.source.note, "noisy");
+    assert_string_equal(gt_traceinfo_note(&info, "energy source"), "noisy");
+    gt_trace_read_close(reader);
+    gt_arena_free(&arena);
+}
+
 /* `greentrack run` reads the counters once more after the job has ended: with that sample the run is complete. */
 static void counts_the_sample_after_the_end(void **state)
 {
@@ -452,6 +539,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(stores_a_run_with_known_totals, set_up, tear_down),
         cmocka_unit_test_setup_teardown(counts_the_sample_after_the_end, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(warns_of_counters_that_move_alike, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(keeps_a_source_as_it_was_described, set_up, tear_down),
         cmocka_unit_test_setup_teardown(counts_calls_without_rows, set_up, tear_down),
         cmocka_unit_test_setup_teardown(splits_off_what_outlived, set_up, tear_down),
         cmocka_unit_test_setup_teardown(moves_bad_traces_aside, set_up, tear_down),
