@@ -204,6 +204,8 @@ static double mean_uj_per_ns(const struct gt_block_domain *domain, bool is_windo
     const struct gt_block_energy *near = is_window ? &domain->window : &domain->all;
     if (near->known_ns == 0)
         near = &domain->all;
+    if (near->known_ns == 0 && near->gap_lo_uj > 0 && near->gap_ns > 0) /* gaps alone, but some of what they hold was counted */
+        return (double)near->gap_lo_uj / (double)near->gap_ns;
     return near->known_ns ? (double)near->known_uj / (double)near->known_ns : -1;
 }
 

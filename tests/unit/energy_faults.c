@@ -221,7 +221,8 @@ static void attribute(struct gt_fold *fold, struct outcome *out)
     void *payload = aligned_alloc(16, (capacity + 15) / 16 * 16);
     struct gt_block block;
     struct gt_host host = {.cpus_online = 4, .cpus_allowed = 4};
-    struct gt_attribute_input input = {&block, &desc, &host, NAN, NAN, NAN};
+    struct gt_attribute_input input = {
+        .block = &block, .desc = &desc, .host = &host, .idle_w = NAN, .idle_lo_w = NAN, .idle_hi_w = NAN};
     static struct gt_attribution a;
     struct gt_err err = {0};
     assert_int_equal(gt_fold_take(fold, payload, capacity, &bytes), GT_OK);
