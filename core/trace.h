@@ -169,6 +169,8 @@ enum gt_trace_type {
     X(EVENT_SCOPE, 76)    /* string: "user", or "all" with the kernel's part */                                                \
     X(EVENT_REASON, 77)   /* string: why there is no value */                                                                  \
     X(EVENT_PER_UNIT, 78) /* u64: 1 in a process: COUNTS rows name its EVENT_INDEX */                                          \
+    X(GAP_REASON, 85)     /* string: why a GAP, "not read: permission denied" */                                               \
+    X(GAP_DOMAIN, 86)     /* string: the one domain that a GAP concerns; absent: all */                                        \
     X(EDGE_PACKAGE, 95)   /* u64: whose refreshes are followed; absent: the only one's */                                      \
     X(EDGE_SIGMA_NS, 96)  /* f64: standard deviation of the estimated refresh times */                                         \
     X(EDGE_PERIOD_NS, 97) /* f64: mean time between two refreshes */

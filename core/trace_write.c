@@ -486,3 +486,15 @@ enum gt_status gt_trace_write_close(struct gt_trace_writer *writer)
     writer->fd = -1;
     return status != GT_OK ? status : sealed;
 }
+
+void gt_trace_write_gap(struct gt_trace_writer *writer, uint64_t begin_ns, uint64_t end_ns, const char *domain,
+                        const char *reason)
+{
+    gt_trace_write_begin(writer, GT_TRACE_GAP);
+    gt_trace_write_u64(writer, GT_KEY_T_BEGIN_NS, begin_ns);
+    gt_trace_write_u64(writer, GT_KEY_T_END_NS, end_ns);
+    if (domain)
+        gt_trace_write_string(writer, GT_KEY_GAP_DOMAIN, domain);
+    gt_trace_write_string(writer, GT_KEY_GAP_REASON, reason);
+    gt_trace_write_commit(writer);
+}

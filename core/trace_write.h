@@ -92,6 +92,10 @@ enum gt_status gt_trace_write_packed(struct gt_trace_writer *writer, enum gt_tra
 void gt_trace_write_note(struct gt_trace_writer *writer, const char *label, const char *text);
 void gt_trace_write_loss(struct gt_trace_writer *writer, const char *kind, uint64_t count);
 
+/* A GAP record; `domain` NULL: none could be read. */
+void gt_trace_write_gap(struct gt_trace_writer *writer, uint64_t begin_ns, uint64_t end_ns, const char *domain,
+                        const char *reason);
+
 /*
  * Brings all committed records into the file. GT_E_NOSPACE: they were lost and counted; GT_E_IO: likewise, for another reason.
  */

@@ -91,7 +91,9 @@ static struct stretch window_of(const struct gt_block_head *h)
 static struct stretch run_of(const struct gt_block_head *h)
 {
     double sampled = (double)(h->end_ns - h->begin_ns), window = (double)(h->window_end_ns - h->window_begin_ns);
-    return (struct stretch){.ns = sampled > window ? sampled : window,
+    double span = (double)(h->reserved[GT_BLOCK_SPAN_END] - h->reserved[GT_BLOCK_SPAN_BEGIN]);
+    double seen = sampled > window ? sampled : window;
+    return (struct stretch){.ns = span > seen ? span : seen,
                             .job_cpu_ns = (double)h->job_cpu_ns,
                             .cpu_known_ns = (double)h->cpu_known_ns,
                             .busy_ns = (double)h->machine_busy_ns,
@@ -226,11 +228,16 @@ static double mean_uj_per_ns(const struct gt_block_domain *domain, bool is_windo
     const struct gt_block_energy *near = is_window ? &domain->window : &domain->all;
     if (near->known_ns == 0)
         near = &domain->all;
+    if (near->known_ns == 0 && near->gap_lo_uj > 0 && near->gap_ns > 0) /* gaps alone, but some of what they hold was counted */
+        return (double)near->gap_lo_uj / (double)near->gap_ns;
     return near->known_ns ? (double)near->known_uj / (double)near->known_ns : -1;
 }
 
-/* One domain: what is known, its gaps at the mean power within their bounds, unsampled time at up to twice the mean power. */
-static bool add_domain(const struct gt_block_domain *domain, const struct stretch *s, struct machine *machine)
+/*
+ * One domain: what is known, its gaps at the mean power within their bounds, unsampled time at up to twice the mean power. What
+ * a counter shows is up to a refresh period old, at both ends: by at most twice the mean power.
+ */
+static bool sum_domain(const struct gt_block_domain *domain, const struct stretch *s, struct span *sum, double *blind_ns)
 {
     const struct gt_block_energy *e = s->is_window ? &domain->window : &domain->all;
     double mean = mean_uj_per_ns(domain, s->is_window);
@@ -240,12 +247,21 @@ static bool add_domain(const struct gt_block_domain *domain, const struct stretc
     if (unsampled < 0)
         unsampled = 0;
     double known = (double)e->known_uj, lo = (double)e->gap_lo_uj, hi = (double)e->gap_hi_uj;
-    double gap = mean * (double)e->gap_ns;
+    double gap = mean * (double)e->gap_ns, edge = (double)e->edge_uj + 2 * mean * (double)domain->refresh_ns;
     gap = gap < lo ? lo : gap > hi ? hi : gap;
-    struct span sum = span_of(known + gap + mean * unsampled, known - (double)e->edge_uj + lo,
-                              known + (double)e->edge_uj + hi + 2 * mean * unsampled);
+    *sum = span_of(known + gap + mean * unsampled, known - edge + lo, known + edge + hi + 2 * mean * unsampled);
+    *blind_ns = (double)e->gap_ns + unsampled;
+    return true;
+}
+
+static bool add_domain(const struct gt_block_domain *domain, const struct stretch *s, struct machine *machine)
+{
+    struct span sum;
+    double blind_ns;
+    if (!sum_domain(domain, s, &sum, &blind_ns))
+        return false;
     machine->total = plus(machine->total, sum);
-    machine->blind_ns += (double)e->gap_ns + unsampled;
+    machine->blind_ns += blind_ns;
     return true;
 }
 
@@ -588,6 +604,16 @@ static void attribute_window(const struct gt_attribute_input *in, const struct g
                     infers);
 }
 
+static void fill_domains(const struct gt_attribute_input *in, const struct stretch *run, struct gt_uj *rows)
+{
+    for (uint32_t i = 0; i < in->block->head->domain_count; i++) {
+        struct span sum;
+        double blind_ns;
+        if (sum_domain(&in->block->domains[i], run, &sum, &blind_ns))
+            rows[i] = rounded(sum);
+    }
+}
+
 static enum gt_status check(const struct gt_attribute_input *in, struct gt_err *err)
 {
     if (in->host->cpus_online < 1 || in->host->cpus_allowed < 1)
@@ -641,6 +667,8 @@ enum gt_status gt_attribute(const struct gt_attribute_input *input, struct gt_at
     out->run_cpu_ns = input->block->head->job_cpu_ns;
     out->run_total = rounded(whole.total);
     out->run_job = rounded(whole.job);
+    if (gt_provenance_has_counters(out->provenance))
+        fill_domains(input, &run, out->domains);
     struct gt_regression regression = {0};
     status = regress(input, out, &regression, err);
     if (status == GT_OK)

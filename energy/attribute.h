@@ -112,11 +112,12 @@ struct gt_attribution {
     uint64_t window_ns, covered_ns;
     uint64_t window_cpu_ns; /* the job's */
     struct gt_closure closure;
-    /* the whole run, sampled from its begin to its end: what the machine used, and the job's attributed part of it */
+    /* the whole run, from its begin to its end, sampled or not: what the machine used, and the job's attributed part of it */
     uint64_t run_ns, run_cpu_ns;
     struct gt_uj run_total, run_job;
-    const struct gt_wattage *wattage; /* the row that modelled energy stands on; NULL when measured */
-    int unit_count, infer_count;      /* rows written below */
+    struct gt_uj domains[GT_SOURCE_DOMAINS]; /* over the whole run, gaps filled in; all 0 where a domain told nothing */
+    const struct gt_wattage *wattage;        /* the row that modelled energy stands on; NULL when measured */
+    int unit_count, infer_count;             /* rows written below */
 };
 
 /*

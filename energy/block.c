@@ -101,6 +101,8 @@ void gt_block_add_head(struct gt_block_head *to, const struct gt_block_head *fro
 {
     add_span(&to->begin_ns, &to->end_ns, from->begin_ns, from->end_ns);
     add_span(&to->window_begin_ns, &to->window_end_ns, from->window_begin_ns, from->window_end_ns);
+    add_span(&to->reserved[GT_BLOCK_SPAN_BEGIN], &to->reserved[GT_BLOCK_SPAN_END], from->reserved[GT_BLOCK_SPAN_BEGIN],
+             from->reserved[GT_BLOCK_SPAN_END]);
     add_words(to, from, HEAD(blocks), HEAD(dt_dt));
     add_words(to, from, HEAD(late_ns), HEAD(overflow_same));
     add_words(to, from, HEAD(bad_ticks), HEAD(reserved));
@@ -117,8 +119,10 @@ void gt_block_add_domain(struct gt_block_domain *to, const struct gt_block_domai
 {
     const uint64_t *a = &to->window.edge_uj, *b = &from->window.edge_uj;
     uint64_t edge_uj = *a > *b ? *a : *b;
+    uint64_t refresh_ns = to->refresh_ns > from->refresh_ns ? to->refresh_ns : from->refresh_ns;
     add_words(to, from, 0, sizeof *to);
     to->window.edge_uj = edge_uj; /* where one block ends and the next begins there is no edge */
+    to->refresh_ns = refresh_ns;
 }
 
 void gt_block_add_unit(struct gt_block_unit *to, const struct gt_block_unit *from)

@@ -411,14 +411,14 @@ static bool in_equations(const struct gt_fold *f, uint32_t domain)
 static bool step_domain(struct gt_fold *f, uint32_t i, uint64_t t_ns, uint64_t raw, uint64_t *e_uj)
 {
     struct gt_unwrap *u = &f->unwrap[i];
-    uint64_t uj = u->known_uj, gap = u->gap_ns;
+    uint64_t uj = u->known_uj;
     if (raw == GT_FOLD_UNREAD)
         return !in_equations(f, i);
     gt_unwrap_step(u, t_ns, raw);
     if (!in_equations(f, i))
         return true;
     *e_uj += u->known_uj - uj;
-    return u->gap_ns == gap;
+    return !u->disturbed;
 }
 
 static void copy_unwrapped(struct gt_fold *f)
@@ -529,6 +529,19 @@ void gt_fold_take_nested(struct gt_fold *f, uint32_t slot, uint64_t ns)
 {
     struct gt_block_unit *sum = &f->units[gt_fold_unit_index(f, slot)].sum;
     sum->ns -= ns < sum->ns ? ns : sum->ns;
+}
+
+void gt_fold_take_gaps(struct gt_fold *f, struct gt_gap_list *gaps)
+{
+    *gaps = f->gaps;
+    f->gaps.count = 0;
+    f->gaps.dropped = 0;
+}
+
+void gt_fold_set_span(struct gt_fold *f, uint64_t begin_ns, uint64_t end_ns)
+{
+    f->sum.reserved[GT_BLOCK_SPAN_BEGIN] = begin_ns;
+    f->sum.reserved[GT_BLOCK_SPAN_END] = end_ns;
 }
 
 uint64_t gt_fold_equations_ns(const struct gt_fold *f)

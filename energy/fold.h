@@ -34,6 +34,7 @@
 
 #include "core/status.h"
 #include "core/trace.h"
+#include "energy/gaps.h"
 #include "energy/source.h"
 
 #include <stddef.h>
@@ -82,7 +83,7 @@ struct gt_block_head {
     uint64_t bad_ticks;                         /* ticks that went back in time: left out */
     uint64_t source_gaps;                       /* GAP records: the source could not be read */
     uint64_t region_windows;                    /* blocks merged into this one whose window is that of regions */
-    uint64_t reserved[3];
+    uint64_t reserved[3];                       /* [GT_BLOCK_SPAN_BEGIN] and [GT_BLOCK_SPAN_END]: the run itself; 0: not told */
     /* --- since version 2 */
     uint64_t edge_intervals; /* of `intervals`: both ends are refresh times known to microseconds */
     uint64_t edge_ns2;       /* Σ variance of the estimated refresh times over those intervals' later ends */
@@ -93,21 +94,24 @@ struct gt_block_head {
     uint64_t window_slot_job_uj, window_slot_job_ns, window_slot_uj, window_slot_ns;
 };
 
+enum { GT_BLOCK_SPAN_BEGIN, GT_BLOCK_SPAN_END };
+
 /* Energy of one domain over some time: `known` and the time that it does not cover, with bounds on what was used in that. */
 struct gt_block_energy {
     uint64_t known_uj; /* unwrapped; exact to 1 µJ */
     uint64_t known_ns;
     uint64_t gap_ns;               /* counter went backward, stood still, or moved impossibly fast: unknown */
     uint64_t gap_lo_uj, gap_hi_uj; /* least and most energy that the gaps may hold */
-    uint64_t edge_uj;              /* of `known_uj`, what rests on interpolation inside an interval (window edges): not a sum,
-                                      blocks follow one another and have two outer edges together; merging keeps the larger */
+    uint64_t edge_uj; /* of `known_uj`, what is in doubt. In `all`: steps before one that went back, a sum. In `window`: that,
+                         and what rests on interpolation inside an interval (its edges): not a sum, blocks follow one another
+                         and have two outer edges together; merging keeps the larger */
 };
 
 struct gt_block_domain {
     struct gt_block_energy all, window;
     uint64_t wraps, backward, stalls, impossible,
-        ambiguous; /* how often; ambiguous: so long a gap that it may have wrapped unseen */
-    uint64_t reserved;
+        ambiguous;       /* how often; ambiguous: so long a gap that it may have wrapped unseen */
+    uint64_t refresh_ns; /* of the counter, 0 unknown: what it shows may be that late; merging keeps the larger */
 };
 
 struct gt_block_unit {
@@ -218,6 +222,11 @@ void gt_fold_take_nested(struct gt_fold *fold, uint32_t slot, uint64_t ns);
  */
 enum gt_status gt_fold_add_block(struct gt_fold *fold, const struct gt_block *block, uint32_t slot_base, bool units_only);
 
+/* Hands out the gaps found since the last call (also by gt_fold_finish), and forgets them. */
+void gt_fold_take_gaps(struct gt_fold *fold, struct gt_gap_list *gaps);
+/* When the run began and ended: counters may have been read for less. Not called: what was sampled. Call it before the last
+ * take. */
+void gt_fold_set_span(struct gt_fold *fold, uint64_t begin_ns, uint64_t end_ns);
 /* Wall time whose equations have been summed since the last take. */
 uint64_t gt_fold_equations_ns(const struct gt_fold *fold);
 

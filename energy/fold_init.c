@@ -95,6 +95,8 @@ enum gt_status gt_fold_init(void *memory, size_t bytes, const struct gt_fold_con
     for (uint32_t i = 0; i < f->domains; i++) {
         gt_unwrap_init(&f->unwrap[i], &desc->domains[i]);
         f->additive[i] = desc->domains[i].additive;
+        f->unwrap[i].gaps = &f->gaps;
+        f->unwrap[i].domain = (int)i;
         f->package[i] = desc->domains[i].package;
     }
     memset(f->pairs, 0xff, ((size_t)f->pair_mask + 1) * sizeof *f->pairs);

@@ -80,6 +80,7 @@ struct gt_fold {
     struct gt_block_head sum;
     struct gt_block_domain *domain_sum; /* what added blocks brought in */
     struct gt_unwrap *unwrap_taken;     /* the state at the last take: its counts of wraps are those that blocks have */
+    struct gt_gap_list gaps;            /* since the last call of gt_fold_take_gaps */
     struct fold_window energy, cpu;
     struct fold_window shares; /* a sample for each slot that both reach beyond */
     struct fold_look slot;     /* where the open one began */

@@ -51,7 +51,10 @@ static void take_domains(struct gt_fold *f, struct gt_block_domain *out)
                                           .backward = now->backward - taken->backward,
                                           .stalls = now->stalls - taken->stalls,
                                           .impossible = now->impossible - taken->impossible,
-                                          .ambiguous = now->ambiguous - taken->ambiguous};
+                                          .ambiguous = now->ambiguous - taken->ambiguous,
+                                          .refresh_ns = now->refresh_ns};
+        out[i].all.edge_uj = now->doubted_uj - taken->doubted_uj;
+        out[i].window.edge_uj = f->has_window ? out[i].all.edge_uj : 0;
         gt_block_add_domain(&out[i], &f->domain_sum[i]);
         /* The window of added blocks lies beside this fold's own: it has edges of its own. */
         if (f->has_window)

@@ -3,13 +3,21 @@
  *
  * Every reading moves the cumulative figures on: `known_uj` over `known_ns`, and `gap_ns` of time about which the counter says
  * nothing, with the least and most energy that it may hold. Never negative, never off by a wrap: a step that could be more than
- * one thing is a gap. Four things make gaps: the counter went backward (reset, resume), moved faster than any machine can, was
- * not read for so long that it may have wrapped unseen, or stood still (a hung counter; one that catches up afterwards is
- * none). Pure state machine; libc-free; one state belongs to one thread.
+ * one thing is a gap whose bounds hold all of them, and gaps have names (energy/gaps.h).
+ *
+ * A reading that cannot follow the one before it (the counter went back, moved faster than any machine can, or many times
+ * faster than it ever did) is held as a *suspect* until the next reading tells what it was: off the course that the counter
+ * then goes on with (misread: left out, nothing is lost), the onset of load (taken), or a reset or jump (a gap up to there).
+ * Two more things make gaps: the counter was not read for so long that it may have wrapped unseen, or it stood still and did
+ * not make up for it afterwards.
+ *
+ * Within a gap a domain is taken to draw at most three times what it drew over any 10 ms of the run (GT_UNWRAP_MARGIN). Pure
+ * state machine; libc-free; one state belongs to one thread.
  */
 #ifndef GT_ENERGY_UNWRAP_H
 #define GT_ENERGY_UNWRAP_H
 
+#include "energy/gaps.h"
 #include "energy/source.h"
 
 /*
@@ -19,22 +27,51 @@
 #define GT_UNWRAP_PACKAGE_W 1000.0
 #define GT_UNWRAP_MACHINE_W 10000.0
 
-/* A counter that does not move for longer than this, or than ten of its refresh periods, hangs. */
-#define GT_UNWRAP_STALL_NS UINT64_C(1000000000)
+/*
+ * A single step of more than 8 times the peak so far is suspect: idle to full load is about that on servers (SPECpower's
+ * results: 3 to 10 times), and load goes on. A peak counts from 5 W on; before a peak is known, 12.5 W stand in for it.
+ */
+#define GT_UNWRAP_JUMP 8.0
+#define GT_UNWRAP_PEAK_LEAST_W 5.0
+#define GT_UNWRAP_PEAK_UNKNOWN_W 12.5
+
+/* The most within a gap, as a multiple of the peak. */
+#define GT_UNWRAP_MARGIN 3.0
+
+/*
+ * A counter of the total that does not move for longer than this, or than ten of its refresh periods, stands still: RAPL
+ * counters move every millisecond, even on idle machines. Where the refresh period is not known, and for counters that may rest
+ * (cores that sleep), it is a second. A counter that turns out to move at a regular pace of its own sets its own standard.
+ */
+#define GT_UNWRAP_STALL_NS UINT64_C(25000000)
+#define GT_UNWRAP_REST_NS UINT64_C(1000000000)
 
 struct gt_unwrap {
     /* configuration */
     double uj_per_count, max_w;
     uint64_t wrap_count, refresh_ns, stall_ns;
-    bool must_move; /* a counter of the total that never moves is broken, not idle */
+    bool must_move;           /* a counter of the total that never moves is broken, not idle */
+    struct gt_gap_list *gaps; /* borrowed; where gaps of a counter of the total are listed; NULL: nowhere */
+    int domain;               /* its number there */
     /* state */
     bool started, moved;
-    uint64_t raw, t_ns;  /* last reading */
+    bool disturbed;      /* the last step's energy does not stand for its time: held back, caught up, or unknown */
+    uint64_t raw, t_ns;  /* last reading that was taken at its word */
     uint64_t moved_t_ns; /* up to where time has been counted: it last moved, or was settled, then */
     uint64_t counts;     /* unwrapped counts since the start */
+    bool suspected, suspect_soft;
+    enum gt_gap_reason suspect_why;
+    uint64_t suspect_raw, suspect_t_ns;
+    uint64_t last_still_ns, usual_still_ns; /* how long it stood still before it moved: last time, and at most as a rule */
+    double peak_w, span_uj;                 /* over any 10 ms, and the span being summed */
+    uint64_t span_ns, spans;
+    uint64_t early_ns; /* of gaps before a peak was known: their most is added once it is */
+    double last_uj;    /* of the last step that was taken at its word */
     /* results, cumulative */
     uint64_t known_uj, known_ns, gap_ns, gap_lo_uj, gap_hi_uj;
-    uint64_t wraps, backward, stalls, impossible, ambiguous;
+    uint64_t wraps, backward, stalls, impossible, ambiguous; /* impossible: jumps are among them */
+    uint64_t misread;                                        /* readings left out */
+    uint64_t doubted_uj;                                     /* of what is known, steps before one that went back */
 };
 
 void gt_unwrap_init(struct gt_unwrap *u, const struct gt_domain *domain);
@@ -42,7 +79,7 @@ void gt_unwrap_init(struct gt_unwrap *u, const struct gt_domain *domain);
 /* One reading; t_ns must be later than the last one's (else nothing happens). */
 void gt_unwrap_step(struct gt_unwrap *u, uint64_t t_ns, uint64_t raw);
 
-/* The readings end here: time since the last movement is counted, as known when it is short, else as a gap. */
+/* The readings end here: what is still suspect is a gap; time since the last movement is known when it is short, else a gap. */
 void gt_unwrap_settle(struct gt_unwrap *u);
 
 #endif

@@ -100,6 +100,19 @@ static bool reserve_payload(struct gt_blocks *b, size_t bytes)
     return b->payload != NULL;
 }
 
+/* What the fold found wrong with the counters: rows would have told ingest, blocks do not. */
+static void write_gaps(struct gt_sampler *s)
+{
+    struct gt_gap_list gaps;
+    gt_fold_take_gaps(s->blocks.fold, &gaps);
+    for (uint32_t i = 0; i < gaps.count; i++)
+        gt_trace_write_gap(&s->writer, gaps.rows[i].from_ns, gaps.rows[i].to_ns,
+                           s->meter.desc.domains[gaps.rows[i].domain].name,
+                           gt_gap_word((enum gt_gap_reason)gaps.rows[i].reason));
+    if (gaps.dropped)
+        gt_trace_write_loss(&s->writer, "gap not listed", gaps.dropped);
+}
+
 static void write_block(struct gt_sampler *s)
 {
     struct gt_blocks *b = &s->blocks;
@@ -114,6 +127,7 @@ static void write_block(struct gt_sampler *s)
         gt_trace_write_loss(&s->writer, "spool cap", 1);
         return;
     }
+    write_gaps(s);
     gt_trace_write_packed(&s->writer, GT_TRACE_BLOCK, NULL, 0, b->payload, bytes);
     gt_trace_write_flush(&s->writer);
     b->count++;

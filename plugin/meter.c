@@ -71,10 +71,7 @@ static void end_gap(struct gt_sampler *s, uint64_t t_ns)
     struct gt_meter *m = &s->meter;
     if (m->gap_begin_ns == 0)
         return;
-    gt_trace_write_begin(&s->writer, GT_TRACE_GAP);
-    gt_trace_write_u64(&s->writer, GT_KEY_T_BEGIN_NS, m->gap_begin_ns);
-    gt_trace_write_u64(&s->writer, GT_KEY_T_END_NS, t_ns);
-    gt_trace_write_commit(&s->writer);
+    gt_trace_write_gap(&s->writer, m->gap_begin_ns, t_ns, NULL, gt_gap_word(GT_GAP_UNREAD));
     if (s->blocks.fold)
         gt_fold_add_gap(s->blocks.fold, m->gap_begin_ns, t_ns);
     m->gap_begin_ns = 0;

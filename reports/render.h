@@ -160,6 +160,8 @@ struct gt_section {
     const struct gt_section *next;
     enum gt_section_kind kind;
     const char *key; /* JSON; NULL with GT_SECTION_FIELDS: its columns stand at the root of the object, NULL else: text alone */
+    const char
+        *inside; /* JSON: key of an earlier GT_SECTION_FIELDS section in whose object this one stands; NULL: at the root */
     const char *title; /* text heading; NULL: none */
     const char *empty; /* what text prints when there are no rows; NULL: nothing */
     const struct gt_column *columns;

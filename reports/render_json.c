@@ -90,9 +90,10 @@ static enum gt_status json_section(struct gt_render *render, const struct gt_sec
     state->section = NULL;
     if (!section->key)
         return GT_OK;
+    json_t *into = section->inside ? json_object_get(state->root, section->inside) : state->root;
     json_t *place = section->kind != GT_SECTION_FIELDS ? json_array() : section->row_count ? json_object() : json_null();
-    note_failure(state, json_object_set_new(state->root, section->key, place) != 0);
-    state->section = json_object_get(state->root, section->key);
+    note_failure(state, json_object_set_new(into, section->key, place) != 0);
+    state->section = json_object_get(into, section->key);
     return GT_OK;
 }
 

@@ -133,6 +133,9 @@ static const struct gt_column counter[] = {TEXT(gt_counter_record, domain),
                                            I(first_raw),
                                            I(last_raw),
                                            I(total_uj),
+                                           I(uj),
+                                           I(lo_uj),
+                                           I(hi_uj),
                                            I(wraps),
                                            I(gaps),
                                            I(gap_ns)};
@@ -151,6 +154,9 @@ static const struct gt_column unit_counter[] = {
     REAL(C, value),   INTEGER(C, enabled_ns),       INTEGER(C, running_ns)};
 #undef C
 TABLE(gt_table_unit_counter, "unit_counters", gt_unit_counter_record, unit_counter);
+static const struct gt_column gap[] = {TEXT(gt_gap_record, domain), INTEGER(gt_gap_record, from_ns),
+                                       INTEGER(gt_gap_record, to_ns), TEXT(gt_gap_record, reason)};
+TABLE(gt_table_gap, "gaps", gt_gap_record, gap);
 
 #define A gt_attribution_record
 static const struct gt_column attribution[] = {TEXT(A, method),           INTEGER(A, version),   TEXT(A, kind),

@@ -27,8 +27,8 @@ struct gt_table {
 
 extern const struct gt_table gt_table_host, gt_table_model, gt_table_unit, gt_table_member, gt_table_dataset, gt_table_accuracy,
     gt_table_process, gt_table_run_model, gt_table_run_part, gt_table_part_energy, gt_table_slot, gt_table_unit_energy,
-    gt_table_counter, gt_table_run_counter, gt_table_unit_counter, gt_table_attribution, gt_table_event, gt_table_run,
-    gt_table_annotation, gt_table_calibration, gt_table_run_line, gt_table_model_run;
+    gt_table_counter, gt_table_gap, gt_table_run_counter, gt_table_unit_counter, gt_table_attribution, gt_table_event,
+    gt_table_run, gt_table_annotation, gt_table_calibration, gt_table_run_line, gt_table_model_run;
 
 /* Up to five leading key columns that are no members of the record: the run, a position. */
 struct gt_key {

@@ -129,9 +129,12 @@ static enum gt_status get_whole(struct gt_store *store, struct gt_run_record *ru
     struct gt_event_record *events = NULL;
     struct gt_run_counter_record *run_counters = NULL;
     struct gt_unit_counter_record *unit_counters = NULL;
+    struct gt_gap_record *gaps = NULL;
     enum gt_status status = get_rows(store, &gt_table_process, run->id, arena, &processes, &run->process_count, err);
     if (status == GT_OK)
         status = get_rows(store, &gt_table_counter, run->id, arena, &counters, &run->counter_count, err);
+    if (status == GT_OK)
+        status = get_rows(store, &gt_table_gap, run->id, arena, &gaps, &run->gap_count, err);
     if (status == GT_OK)
         status = get_rows(store, &gt_table_event, run->id, arena, &events, &run->event_count, err);
     if (status == GT_OK)
@@ -140,6 +143,7 @@ static enum gt_status get_whole(struct gt_store *store, struct gt_run_record *ru
         status = get_rows(store, &gt_table_unit_counter, run->id, arena, &unit_counters, &run->unit_counter_count, err);
     run->processes = processes;
     run->counters = counters;
+    run->gaps = gaps;
     run->events = events;
     run->run_counters = run_counters;
     run->unit_counters = unit_counters;

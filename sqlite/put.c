@@ -173,8 +173,8 @@ static enum gt_status delete_rows(struct gt_store *store, const char *table, con
  */
 static enum gt_status clear_run(struct gt_store *store, const struct gt_run_record *run, const char *digest, struct gt_err *err)
 {
-    static const char *const seen[] = {"processes", "counters",     "events",       "run_models",
-                                       "slots",     "run_counters", "unit_counters"};
+    static const char *const seen[] = {"processes",  "counters", "events",       "gaps",
+                                       "run_models", "slots",    "run_counters", "unit_counters"};
     static const char *const attributed[] = {"attributions", "part_attributions", "unit_attributions"};
     static const char other[] = " AND (method = ?2 AND version = CAST(?3 AS INTEGER) OR"
                                 " (SELECT trace FROM runs WHERE id = ?1) IS NOT ?4)";
@@ -198,6 +198,7 @@ static enum gt_status put_seen(struct gt_store *store, const struct gt_run_recor
         size_t count;
     } lists[] = {{&gt_table_process, run->processes, run->process_count},
                  {&gt_table_counter, run->counters, run->counter_count},
+                 {&gt_table_gap, run->gaps, run->gap_count},
                  {&gt_table_event, run->events, run->event_count},
                  {&gt_table_run_counter, run->run_counters, run->run_counter_count},
                  {&gt_table_unit_counter, run->unit_counters, run->unit_counter_count},

@@ -130,8 +130,16 @@ struct gt_counter_record {
     double uj_per_count;
     int64_t wrap_count;          /* GT_UNKNOWN: never wraps */
     int64_t first_raw, last_raw; /* as read */
-    int64_t total_uj;            /* unwrapped */
+    int64_t total_uj;            /* unwrapped: what its readings show */
+    int64_t uj, lo_uj, hi_uj;    /* over the whole run, gaps and time without readings filled in; unknown in older stores */
     int64_t wraps, gaps, gap_ns;
+};
+
+/* Time over which a counter of the total, or all, said nothing that can be trusted. */
+struct gt_gap_record {
+    const char *domain;     /* NULL: none could be read */
+    int64_t from_ns, to_ns; /* since the run began */
+    const char *reason;
 };
 
 /* A versioned attribution: one way of splitting a run's energy (energy/attribute.h). All or none of the closure is known, but
@@ -219,6 +227,8 @@ struct gt_run_record {
     const struct gt_run_model_record *models;
     size_t counter_count;
     const struct gt_counter_record *counters;
+    size_t gap_count;
+    const struct gt_gap_record *gaps; /* by time */
     size_t event_count;
     const struct gt_event_record *events;
     size_t run_counter_count;

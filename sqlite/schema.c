@@ -234,7 +234,13 @@ static const char version_4[] =
     " AND d.provenance IN ('measured', 'user'));";
 
 /* Gaps of counters, and what the machine's domains are. */
-#define VERSION_5_GAPS ""
+#define VERSION_5_GAPS                                                                                                         \
+    "CREATE TABLE gaps(run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE, position INTEGER NOT NULL, domain TEXT,"       \
+    " from_ns INTEGER, to_ns INTEGER, reason TEXT, PRIMARY KEY(run, position)) STRICT, WITHOUT ROWID;"                         \
+    "ALTER TABLE counters ADD COLUMN uj INTEGER; ALTER TABLE counters ADD COLUMN lo_uj INTEGER;"                               \
+    "ALTER TABLE counters ADD COLUMN hi_uj INTEGER;"                                                                           \
+    "CREATE VIEW v_gaps AS SELECT g.run, g.position, g.domain, g.from_ns, g.to_ns, g.reason, r.source, r.boundary FROM gaps g" \
+    " JOIN runs r ON r.id = g.run ORDER BY r.begin_real_ns, g.run, g.position;"
 
 /* Event counters of runs and units. */
 #define VERSION_5_EVENTS                                                                                                       \

@@ -28,6 +28,7 @@ static void add_identity(struct showing *s)
         {"tags", NULL, GT_Q_TEXT, 0},
         {"begin", NULL, GT_Q_DATE, 0},
         {"ns", "time", GT_Q_TIME_NS, 0},
+        {"seconds", NULL, GT_Q_TIME_S, GT_COLUMN_DATA_ONLY},
         {"exit_status", NULL, GT_Q_INTEGER, GT_COLUMN_DATA_ONLY},
         {"exit_signal", NULL, GT_Q_INTEGER, GT_COLUMN_DATA_ONLY},
         {"exit", "exit status", GT_Q_TEXT, GT_COLUMN_TEXT_ONLY},
@@ -40,8 +41,17 @@ static void add_identity(struct showing *s)
         {"annotation_unused", NULL, GT_Q_TEXT, GT_COLUMN_DATA_ONLY},
         {"host", "host class", GT_Q_TEXT, 0},
         {"host_text", "host", GT_Q_TEXT, 0},
+        {"boot_id", NULL, GT_Q_TEXT, GT_COLUMN_DATA_ONLY},
+        {"machine_busy_begin_ns", NULL, GT_Q_TIME_NS, GT_COLUMN_DATA_ONLY},
+        {"machine_busy_end_ns", NULL, GT_Q_TIME_NS, GT_COLUMN_DATA_ONLY},
+        {"machine_total_begin_ns", NULL, GT_Q_TIME_NS, GT_COLUMN_DATA_ONLY},
+        {"machine_total_end_ns", NULL, GT_Q_TIME_NS, GT_COLUMN_DATA_ONLY},
+        {"attributed_uj", NULL, GT_Q_ENERGY_UJ, GT_COLUMN_DATA_ONLY},
+        {"attributed_lo_uj", NULL, GT_Q_ENERGY_UJ, GT_COLUMN_DATA_ONLY},
+        {"attributed_hi_uj", NULL, GT_Q_ENERGY_UJ, GT_COLUMN_DATA_ONLY},
     };
     const struct gt_run_record *run = s->run;
+    const struct gt_figure_uj *job = &run->attribution.run_job;
     const struct gt_value values[COUNT(columns)] = {
         gt_value_text(run->id),
         gt_value_text(run->role),
@@ -50,6 +60,7 @@ static void add_identity(struct showing *s)
         gt_value_text(run->tags),
         gt_output_known(run->begin_real_ns),
         gt_output_known(run->end_ns == GT_UNKNOWN ? GT_UNKNOWN : run->end_ns - run->begin_ns),
+        gt_value_f64_if(run->end_ns != GT_UNKNOWN, (double)(run->end_ns - run->begin_ns) * 1e-9),
         gt_output_known(run->exit_status),
         gt_output_known(run->exit_signal),
         gt_value_text(gt_output_ending(&s->tracker->arena, run->exit_status, run->exit_signal)),
@@ -62,6 +73,14 @@ static void add_identity(struct showing *s)
         gt_value_bool(run->annotation_unused),
         gt_value_text(run->host.id),
         gt_value_text(run->host.text),
+        gt_value_text(run->boot_id),
+        gt_output_known(run->machine_busy_begin_ns),
+        gt_output_known(run->machine_busy_end_ns),
+        gt_output_known(run->machine_total_begin_ns),
+        gt_output_known(run->machine_total_end_ns),
+        gt_output_known(job->uj),
+        gt_output_known(job->lo_uj),
+        gt_output_known(job->hi_uj),
     };
     gt_section_row(gt_document_section(s->document, GT_SECTION_FIELDS, NULL, NULL, columns, COUNT(columns)), values,
                    COUNT(values));
@@ -70,11 +89,16 @@ static void add_identity(struct showing *s)
 static void add_energy(struct showing *s)
 {
     static const struct gt_column columns[] = {
-        {"energy_uj", "the job's part", GT_Q_ENERGY_UJ, 0},
-        {"lo_uj", "from", GT_Q_ENERGY_UJ, 0},
-        {"hi_uj", "to", GT_Q_ENERGY_UJ, 0},
+        {"job", "the job's part", GT_Q_ENERGY_UJ, GT_COLUMN_TEXT_ONLY},
+        {"job_lo", "from", GT_Q_ENERGY_UJ, GT_COLUMN_TEXT_ONLY},
+        {"job_hi", "to", GT_Q_ENERGY_UJ, GT_COLUMN_TEXT_ONLY},
+        {"machine", "the machine", GT_Q_ENERGY_UJ, GT_COLUMN_TEXT_ONLY},
+        {"machine_lo", "from", GT_Q_ENERGY_UJ, GT_COLUMN_TEXT_ONLY | GT_COLUMN_OPTIONAL},
+        {"machine_hi", "to", GT_Q_ENERGY_UJ, GT_COLUMN_TEXT_ONLY | GT_COLUMN_OPTIONAL},
+        {"uj", NULL, GT_Q_ENERGY_UJ, GT_COLUMN_DATA_ONLY},
+        {"lo_uj", NULL, GT_Q_ENERGY_UJ, GT_COLUMN_DATA_ONLY},
+        {"hi_uj", NULL, GT_Q_ENERGY_UJ, GT_COLUMN_DATA_ONLY},
         {"kind", "bounds", GT_Q_TEXT, 0},
-        {"machine_uj", "the machine", GT_Q_ENERGY_UJ, 0},
         {"provenance", NULL, GT_Q_TEXT, 0},
         {"source", NULL, GT_Q_TEXT, 0},
         {"boundary", NULL, GT_Q_TEXT, 0},
@@ -92,21 +116,57 @@ static void add_energy(struct showing *s)
     };
     const struct gt_run_record *run = s->run;
     const struct gt_attribution_record *a = &run->attribution;
+    /* The model's boundary is the job itself: it has seen no other energy. */
+    bool modelled = a->provenance && strcmp(a->provenance, "modelled") == 0;
+    const struct gt_figure_uj *gross = modelled ? &a->run_job : &a->run_total;
     const struct gt_value values[COUNT(columns)] = {
-        gt_output_known(a->run_job.uj),    gt_output_known(a->run_job.lo_uj),
-        gt_output_known(a->run_job.hi_uj), gt_value_text(a->kind),
-        gt_output_known(a->run_total.uj),  gt_value_text(run->provenance),
-        gt_value_text(run->source),        gt_value_text(run->boundary),
-        gt_value_text(a->model_row),       gt_value_f64(a->cpu_share),
-        gt_value_bool(a->idle_known),      gt_value_text(a->method),
-        gt_value_i64(a->version),          gt_value_text(a->refusal),
-        gt_output_known(a->refreshes),     gt_value_f64(a->refresh_sigma_ns),
-        gt_value_f64(a->noise_uj),         gt_value_f64(a->spread_w),
+        gt_output_known(a->run_job.uj),
+        gt_output_known(a->run_job.lo_uj),
+        gt_output_known(a->run_job.hi_uj),
+        gt_output_known(a->run_total.uj),
+        gt_output_known(a->run_total.lo_uj),
+        gt_output_known(a->run_total.hi_uj),
+        gt_output_known(gross->uj),
+        gt_output_known(gross->lo_uj),
+        gt_output_known(gross->hi_uj),
+        gt_value_text(a->kind),
+        gt_value_text(run->provenance),
+        gt_value_text(run->source),
+        gt_value_text(run->boundary),
+        gt_value_text(a->model_row),
+        gt_value_f64(a->cpu_share),
+        gt_value_bool(a->idle_known),
+        gt_value_text(a->method),
+        gt_value_i64(a->version),
+        gt_value_text(a->refusal),
+        gt_output_known(a->refreshes),
+        gt_value_f64(a->refresh_sigma_ns),
+        gt_value_f64(a->noise_uj),
+        gt_value_f64(a->spread_w),
         gt_value_f64(a->inflation),
     };
     gt_section_row(
         gt_document_section(s->document, GT_SECTION_FIELDS, "energy", "energy of the whole run", columns, COUNT(columns)),
         values, COUNT(values));
+}
+
+/* When counters could not be trusted; the energy's bounds hold what they may have missed. */
+static void add_gaps(struct showing *s)
+{
+    static const struct gt_column columns[] = {{"from_ns", "from", GT_Q_TIME_NS, 0},
+                                               {"to_ns", "to", GT_Q_TIME_NS, 0},
+                                               {"domain", NULL, GT_Q_TEXT, 0},
+                                               {"reason", NULL, GT_Q_TEXT, 0}};
+    struct gt_section *section = gt_document_section(s->document, GT_SECTION_TABLE, "gaps",
+                                                     "gaps of the counters, since the run began", columns, COUNT(columns));
+    if (section)
+        section->inside = "energy";
+    for (size_t i = 0; i < s->run->gap_count; i++) {
+        const struct gt_gap_record *gap = &s->run->gaps[i];
+        const struct gt_value values[COUNT(columns)] = {gt_output_known(gap->from_ns), gt_output_known(gap->to_ns),
+                                                        gt_value_text(gap->domain), gt_value_text(gap->reason)};
+        gt_section_row(section, values, COUNT(values));
+    }
 }
 
 static void add_closure(struct showing *s)
@@ -309,21 +369,34 @@ static void add_layers(struct showing *s)
     }
 }
 
-static void add_counters(struct showing *s)
+/* What a domain used, with what its gaps are taken to hold; earlier versions kept what its readings show alone. */
+static void add_domains(struct showing *s)
 {
     static const struct gt_column columns[] = {
-        {"domain", NULL, GT_Q_TEXT, 0},          {"total_uj", "energy", GT_Q_ENERGY_UJ, 0}, {"additive", NULL, GT_Q_TEXT, 0},
-        {"first_raw", "first", GT_Q_INTEGER, 0}, {"last_raw", "last", GT_Q_INTEGER, 0},     {"wraps", NULL, GT_Q_INTEGER, 0},
-        {"gaps", NULL, GT_Q_INTEGER, 0},         {"gap_ns", "gap", GT_Q_TIME_NS, 0},
+        {"name", "counter", GT_Q_TEXT, 0},       {"source", NULL, GT_Q_TEXT, GT_COLUMN_DATA_ONLY},
+        {"uj", "energy", GT_Q_ENERGY_UJ, 0},     {"lo_uj", "least", GT_Q_ENERGY_UJ, 0},
+        {"hi_uj", "most", GT_Q_ENERGY_UJ, 0},    {"additive", NULL, GT_Q_TEXT, 0},
+        {"first_raw", "first", GT_Q_INTEGER, 0}, {"last_raw", "last", GT_Q_INTEGER, 0},
+        {"wraps", NULL, GT_Q_INTEGER, 0},        {"gaps", NULL, GT_Q_INTEGER, 0},
+        {"gap_ns", "gap", GT_Q_TIME_NS, 0},      {"counted_uj", NULL, GT_Q_ENERGY_UJ, GT_COLUMN_DATA_ONLY},
     };
     struct gt_section *section =
-        gt_document_section(s->document, GT_SECTION_TABLE, "counters", "energy counters", columns, COUNT(columns));
+        gt_document_section(s->document, GT_SECTION_TABLE, "domains", "energy counters", columns, COUNT(columns));
     for (size_t i = 0; i < s->run->counter_count; i++) {
         const struct gt_counter_record *c = &s->run->counters[i];
         const struct gt_value values[COUNT(columns)] = {
-            gt_value_text(c->domain),      gt_output_known(c->total_uj), gt_value_bool(c->additive),
-            gt_output_known(c->first_raw), gt_output_known(c->last_raw), gt_output_known(c->wraps),
-            gt_output_known(c->gaps),      gt_output_known(c->gap_ns),
+            gt_value_text(c->domain),
+            gt_value_text(s->run->source),
+            gt_output_known(c->uj != GT_UNKNOWN ? c->uj : c->total_uj),
+            gt_output_known(c->lo_uj),
+            gt_output_known(c->hi_uj),
+            gt_value_bool(c->additive),
+            gt_output_known(c->first_raw),
+            gt_output_known(c->last_raw),
+            gt_output_known(c->wraps),
+            gt_output_known(c->gaps),
+            gt_output_known(c->gap_ns),
+            gt_output_known(c->total_uj),
         };
         gt_section_row(section, values, COUNT(values));
     }
@@ -446,11 +519,12 @@ static void add_children(struct showing *s)
 
 static enum gt_status load(struct showing *s)
 {
+    const struct gt_args *args = s->tracker->args;
     const char *id;
     struct gt_run_record *run;
     enum gt_status status = gt_storeopen(s->tracker, GT_STORE_READ, &s->store, s->err);
     if (status == GT_OK)
-        status = gt_storeopen_run(s->tracker, s->store, s->tracker->args->operands[0], &id, s->err);
+        status = gt_storeopen_run(s->tracker, s->store, args->operand_count ? args->operands[0] : "last", &id, s->err);
     if (status == GT_OK)
         status = gt_store_get_run(s->store, id, &s->tracker->arena, &run, s->err);
     if (status == GT_OK)
@@ -472,11 +546,12 @@ int gt_cmd_show(struct gt_tracker *tracker)
     gt_document_init(&document, &tracker->arena, "show");
     add_identity(&s);
     add_energy(&s);
+    add_gaps(&s);
     add_closure(&s);
     add_attributions(&s);
     add_models(&s);
     add_layers(&s);
-    add_counters(&s);
+    add_domains(&s);
     add_run_counters(&s);
     add_unit_counters(&s);
     add_processes(&s);

@@ -1,8 +1,12 @@
 #include "tracker/runfold.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* A reading is taken at both ends of a run: more than this without one is a gap. */
+#define UNREAD_LEAST_NS UINT64_C(100000000)
 
 /* Sums of one global slot, to tell what the rows lack. [0] units, [1] inferences. */
 struct slot_sum {
@@ -179,6 +183,21 @@ static enum gt_status parse_block(const struct merge *m, const struct gt_trace_v
     return gt_block_parse(*copy, bytes, block);
 }
 
+static void go_on(uint64_t *counter, uint64_t by)
+{
+    *counter += *counter == UINT64_MAX ? 0 : by;
+}
+
+/* After the last row CPU time is in blocks alone: the counters at the end are those of the row and what blocks add. */
+static void extend_cpu(struct gt_runfold *out, const struct gt_block_head *head)
+{
+    if (!out->has_cpu)
+        return;
+    go_on(&out->last_cpu.job_cpu_ns, head->job_cpu_ns);
+    go_on(&out->last_cpu.machine_busy_ns, head->machine_busy_ns);
+    go_on(&out->last_cpu.machine_total_ns, head->machine_total_ns);
+}
+
 static enum gt_status add_block(struct merge *m, const struct feed *feed)
 {
     struct gt_block block;
@@ -198,6 +217,8 @@ static enum gt_status add_block(struct merge *m, const struct feed *feed)
     }
     /* A block whose domains are not the run's has no equations for us: its units count by their tables. */
     gt_fold_add_block(m->fold, &block, feed->trace->slot_base, !feed->samples);
+    if (feed->samples)
+        extend_cpu(m->out, block.head);
     free(copy);
     return GT_OK;
 }
@@ -274,10 +295,50 @@ static void add_cpu(struct merge *m, const struct feed *feed)
     }
 }
 
+/* Gaps of the same domain and reason that touch are one. */
+static void list_gap(struct merge *m, int domain, uint64_t from_ns, uint64_t to_ns, const char *reason)
+{
+    struct gt_runfold *out = m->out;
+    for (size_t i = out->gap_count; i-- > 0;) {
+        struct gt_runfold_gap *gap = &out->gaps[i];
+        if (gap->domain != domain || strcmp(gap->reason, reason) != 0 || gap->from_ns > to_ns || from_ns > gap->to_ns)
+            continue;
+        gap->from_ns = from_ns < gap->from_ns ? from_ns : gap->from_ns;
+        gap->to_ns = to_ns > gap->to_ns ? to_ns : gap->to_ns;
+        return;
+    }
+    if (out->gap_count == GT_RUNFOLD_GAPS) {
+        out->gaps_dropped++;
+        return;
+    }
+    struct gt_runfold_gap *gap = &out->gaps[out->gap_count++];
+    *gap = (struct gt_runfold_gap){.domain = domain, .from_ns = from_ns, .to_ns = to_ns};
+    snprintf(gap->reason, sizeof gap->reason, "%s", reason);
+}
+
+static int find_domain(const struct gt_source_desc *desc, const char *name)
+{
+    for (int i = 0; i < desc->domain_count; i++)
+        if (strcmp(desc->domains[i].name, name) == 0)
+            return i;
+    return GT_GAP_ALL;
+}
+
+/* Of the source, which could not be read, or of a domain, which a process has folded itself. */
 static void add_gap(struct merge *m, const struct feed *feed)
 {
     uint64_t begin, end;
-    if (gt_trace_find_u64(&feed->record, GT_KEY_T_BEGIN_NS, &begin) && gt_trace_find_u64(&feed->record, GT_KEY_T_END_NS, &end))
+    struct gt_trace_field field;
+    char reason[GT_RUNFOLD_REASON], name[GT_SOURCE_NAME];
+    if (!gt_trace_find_u64(&feed->record, GT_KEY_T_BEGIN_NS, &begin) ||
+        !gt_trace_find_u64(&feed->record, GT_KEY_T_END_NS, &end) || end < begin || end <= m->input->from_ns ||
+        begin > m->input->until_ns)
+        return;
+    bool one = gt_trace_find(&feed->record, GT_KEY_GAP_DOMAIN, &field) && field.bytes < sizeof name;
+    int domain = one ? find_domain(&m->out->desc, gt_trace_field_string(&field, name, sizeof name)) : GT_GAP_ALL;
+    bool said = gt_trace_find(&feed->record, GT_KEY_GAP_REASON, &field);
+    list_gap(m, domain, begin, end, said ? gt_trace_field_string(&field, reason, sizeof reason) : gt_gap_word(GT_GAP_UNREAD));
+    if (!one)
         gt_fold_add_gap(m->fold, begin, end);
 }
 
@@ -500,18 +561,82 @@ static void add_missing(struct merge *m)
 
 /* --- result ----------------------------------------------------------------------------------------------------------- */
 
+static uint64_t least_known(uint64_t a, uint64_t b)
+{
+    return !a ? b : !b || a < b ? a : b;
+}
+
+/* From the first sample or row to the end that was written, else the last of them. */
+static void find_span(const struct gt_runfold_input *input, struct gt_runfold *out)
+{
+    const struct gt_trace_info *info = input->run ? input->run->info : input->processes[0].info;
+    uint64_t begin = out->first_ns, end = info->has_end && info->end_ns ? info->end_ns : out->last_ns;
+    for (size_t i = 0; i < input->process_count && !input->run; i++) {
+        begin = least_known(begin, input->processes[i].info->first_ns);
+        end = input->processes[i].info->last_ns > end ? input->processes[i].info->last_ns : end;
+    }
+    begin = begin ? begin : info->first_ns;
+    if (input->from_ns && begin < input->from_ns)
+        begin = input->from_ns;
+    if (end > input->until_ns)
+        end = input->until_ns;
+    out->begin_ns = begin;
+    out->end_ns = end > begin ? end : begin;
+}
+
+/* Time at either end of the run for which there is no reading, where nothing else has named it. */
+static void list_unread(struct merge *m, uint64_t from_ns, uint64_t to_ns)
+{
+    if (to_ns <= from_ns || to_ns - from_ns < UNREAD_LEAST_NS)
+        return;
+    for (size_t i = 0; i < m->out->gap_count; i++)
+        if (m->out->gaps[i].domain == GT_GAP_ALL && m->out->gaps[i].from_ns < to_ns && from_ns < m->out->gaps[i].to_ns)
+            return;
+    list_gap(m, GT_GAP_ALL, from_ns, to_ns, gt_gap_word(GT_GAP_UNREAD));
+}
+
+static int by_begin(const void *a, const void *b)
+{
+    const struct gt_runfold_gap *x = a, *y = b;
+    return x->from_ns != y->from_ns ? (x->from_ns > y->from_ns) - (x->from_ns < y->from_ns) : x->domain - y->domain;
+}
+
+/* What the fold found, and what was never read; by time. */
+static void list_gaps(struct merge *m)
+{
+    struct gt_runfold *out = m->out;
+    const struct gt_block_head *head = out->block.head;
+    struct gt_gap_list found;
+    gt_fold_take_gaps(m->fold, &found);
+    for (uint32_t i = 0; i < found.count; i++)
+        list_gap(m, found.rows[i].domain, found.rows[i].from_ns, found.rows[i].to_ns,
+                 gt_gap_word((enum gt_gap_reason)found.rows[i].reason));
+    out->gaps_dropped += found.dropped;
+    if (out->desc.domain_count > 0 && head->end_ns == 0) {
+        list_unread(m, out->begin_ns, out->end_ns);
+    } else if (out->desc.domain_count > 0) {
+        list_unread(m, out->begin_ns, head->begin_ns);
+        list_unread(m, head->end_ns, out->end_ns);
+    }
+    qsort(out->gaps, out->gap_count, sizeof *out->gaps, by_begin);
+}
+
 static enum gt_status take_block(struct merge *m, struct gt_runfold *out)
 {
     enum gt_status status = GT_OK;
     while (status == GT_OK && gt_fold_close_some(m->fold, out->batches.ns))
         status = gt_batches_take(&out->batches, m->fold, m->err);
     gt_fold_finish(m->fold);
+    find_span(m->input, out);
+    gt_fold_set_span(m->fold, out->begin_ns, out->end_ns);
     if (status == GT_OK)
         status = gt_batches_take(&out->batches, m->fold, m->err);
     if (status == GT_OK)
         status = gt_batches_merge(&out->batches, &out->payload, &out->bytes, &out->block, m->err);
     if (status == GT_OK)
         status = gt_batches_write(&out->batches, &out->kept, &out->kept_bytes, m->err);
+    if (status == GT_OK)
+        list_gaps(m);
     return status;
 }
 
@@ -563,9 +688,10 @@ enum gt_status gt_runfold_compute(struct gt_runfold_input *input, struct gt_runf
     *out = (struct gt_runfold){0};
     gt_batches_init(&out->batches);
     describe(input, out);
+    out->gaps = calloc(GT_RUNFOLD_GAPS, sizeof *out->gaps);
     size_t bytes = gt_fold_bytes(&gt_fold_config_large, out->desc.domain_count);
     void *memory = aligned_alloc(16, (bytes + 15) / 16 * 16);
-    enum gt_status status = memory ? GT_OK : gt_err_set(err, GT_E_NOMEM, "out of memory");
+    enum gt_status status = memory && out->gaps ? GT_OK : gt_err_set(err, GT_E_NOMEM, "out of memory");
     if (status == GT_OK)
         status = lay_out_slots(&m, input);
     if (status == GT_OK && (status = gt_fold_init(memory, bytes, &gt_fold_config_large, &out->desc, &m.fold)) != GT_OK)
@@ -597,7 +723,9 @@ void gt_runfold_free(struct gt_runfold *fold)
     gt_batches_free(&fold->batches);
     free(fold->units);
     free(fold->infers);
+    free(fold->gaps);
     fold->payload = fold->kept = NULL;
     fold->units = NULL;
     fold->infers = NULL;
+    fold->gaps = NULL;
 }

@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 enum { GT_RUNFOLD_SLOTS = 1 << 20 }; /* most slots of all processes together */
+enum { GT_RUNFOLD_GAPS = 256, GT_RUNFOLD_REASON = 96 };
 
 /* One trace, open and looked through; all borrowed. */
 struct gt_runfold_trace {
@@ -43,6 +44,13 @@ struct gt_runfold_input {
     struct gt_fold_claims claims;        /* what overlapping runs have of the machine, and room for this one's */
 };
 
+/* Time over which counters said nothing that can be trusted. */
+struct gt_runfold_gap {
+    int domain; /* in the descriptor; GT_GAP_ALL */
+    uint64_t from_ns, to_ns;
+    char reason[GT_RUNFOLD_REASON];
+};
+
 struct gt_runfold {
     void *payload; /* owned: the merged BLOCK */
     size_t bytes;
@@ -54,6 +62,7 @@ struct gt_runfold {
     struct gt_host host;
     bool has_host;
     bool has_ticks, has_cpu;
+    uint64_t begin_ns, end_ns;  /* of the run: from its first sample or row to the end that was written, else the last one */
     uint64_t first_ns, last_ns; /* of the samples; 0: none */
     uint64_t has_raw;           /* bit i: domain i was read */
     uint64_t first_raw[GT_SOURCE_DOMAINS], last_raw[GT_SOURCE_DOMAINS];
@@ -62,6 +71,9 @@ struct gt_runfold {
     /* Calls that a full disk or the cap left without a row: those for which the window was made longer, and those of processes
      * that have no row at all, of which nobody knows when they were. */
     uint64_t extended_calls, untimed_calls;
+    struct gt_runfold_gap *gaps; /* owned, by time */
+    size_t gap_count;
+    uint64_t gaps_dropped; /* for which there was no place */
     struct gt_attribution attribution;
     struct gt_unit_energy *units;   /* owned, attribution.unit_count */
     struct gt_infer_energy *infers; /* owned, attribution.infer_count */

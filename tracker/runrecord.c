@@ -130,29 +130,11 @@ static void fill_identity(struct making *m)
     run->round = round ? number(strtoull(round, NULL, 10)) : GT_UNKNOWN;
 }
 
-static uint64_t least_known(uint64_t a, uint64_t b)
-{
-    return !a ? b : !b || a < b ? a : b;
-}
-
-/* From the first sample or row to the end that was written, else the last of them. */
 static void fill_times(struct making *m)
 {
-    const struct gt_runfold_input *traces = m->input->traces;
-    const struct gt_runfold *fold = m->input->fold;
-    const struct gt_trace_info *info = principal(traces);
-    uint64_t begin = fold->first_ns, end = info->has_end && info->end_ns ? info->end_ns : fold->last_ns;
-    for (size_t i = 0; i < traces->process_count && !traces->run; i++) {
-        begin = least_known(begin, traces->processes[i].info->first_ns);
-        end = traces->processes[i].info->last_ns > end ? traces->processes[i].info->last_ns : end;
-    }
-    begin = begin ? begin : info->first_ns;
-    if (traces->from_ns && begin < traces->from_ns)
-        begin = traces->from_ns;
-    if (end > traces->until_ns)
-        end = traces->until_ns;
-    m->run->begin_ns = number(begin);
-    m->run->end_ns = number(end > begin ? end : begin);
+    const struct gt_trace_info *info = principal(m->input->traces);
+    m->run->begin_ns = number(m->input->fold->begin_ns);
+    m->run->end_ns = number(m->input->fold->end_ns);
     m->run->begin_real_ns = number(info->header.real_ns) + (m->run->begin_ns - number(info->header.mono_ns));
 }
 
@@ -195,6 +177,9 @@ static void fill_source(struct making *m)
             .first_raw = (int64_t)fold->first_raw[i],
             .last_raw = (int64_t)fold->last_raw[i],
             .total_uj = number(sums->all.known_uj),
+            .uj = number_if(sums->all.known_ns > 0 || sums->all.gap_lo_uj > 0, (uint64_t)fold->attribution.domains[i].uj),
+            .lo_uj = number_if(sums->all.known_ns > 0 || sums->all.gap_lo_uj > 0, (uint64_t)fold->attribution.domains[i].lo_uj),
+            .hi_uj = number_if(sums->all.known_ns > 0 || sums->all.gap_lo_uj > 0, (uint64_t)fold->attribution.domains[i].hi_uj),
             .wraps = number(sums->wraps),
             .gaps = number(sums->backward + sums->stalls + sums->impossible + sums->ambiguous),
             .gap_ns = number(sums->all.gap_ns),
@@ -202,6 +187,25 @@ static void fill_source(struct making *m)
     }
     run->counters = rows;
     run->counter_count = rows ? (size_t)fold->desc.domain_count : 0;
+}
+
+static void fill_gaps(struct making *m)
+{
+    const struct gt_runfold *fold = m->input->fold;
+    struct gt_gap_record *rows = take(m, fold->gap_count, sizeof *rows);
+    for (size_t i = 0; rows && i < fold->gap_count; i++) {
+        const struct gt_runfold_gap *gap = &fold->gaps[i];
+        uint64_t from = gap->from_ns > fold->begin_ns ? gap->from_ns - fold->begin_ns : 0;
+        uint64_t to = gap->to_ns > fold->begin_ns ? gap->to_ns - fold->begin_ns : 0;
+        rows[i] = (struct gt_gap_record){
+            .domain = gap->domain >= 0 ? text(m, fold->desc.domains[gap->domain].name) : NULL,
+            .from_ns = number(from),
+            .to_ns = number(to),
+            .reason = text(m, gap->reason),
+        };
+    }
+    m->run->gaps = rows;
+    m->run->gap_count = rows ? fold->gap_count : 0;
 }
 
 static void fill_processes(struct making *m)
@@ -284,7 +288,7 @@ static void counter_events(struct making *m, struct gt_event_record *rows, size_
         } reasons[] = {{sums->ambiguous, "may have wrapped more than once between two readings (a shorter "
                                          "GREENTRACK_INTERVAL_US takes more of them)"},
                        {sums->backward, "went backward"},
-                       {sums->impossible, "moved faster than any machine can"},
+                       {sums->impossible, "moved faster than any machine can, or many times faster than it ever did"},
                        {sums->stalls, "stood still"}};
         for (size_t k = 0; k < COUNTER_REASONS; k++) {
             if (reasons[k].times == 0)
@@ -312,19 +316,28 @@ static void alike_event(struct making *m, struct gt_event_record *rows, size_t *
     add_event(m, rows, count, GT_EVENT_COUNTER, what, GT_UNKNOWN);
 }
 
+/* Gaps that found no place in the list. */
+static void dropped_gaps_event(struct making *m, struct gt_event_record *rows, size_t *count)
+{
+    if (m->input->fold->gaps_dropped)
+        add_event(m, rows, count, "gaps not listed", "counters were at fault more often than a run keeps",
+                  number(m->input->fold->gaps_dropped));
+}
+
 static void fill_events(struct making *m)
 {
     const struct gt_runfold_input *traces = m->input->traces;
     size_t room = traces->run ? traces->run->info->loss_count + traces->run->info->note_count + 1 : 0, count = 0;
     for (size_t i = 0; i < traces->process_count; i++)
         room += traces->processes[i].info->loss_count + traces->processes[i].info->note_count + 1;
-    room += 1 + WINDOW_REASONS + COUNTER_REASONS * (size_t)m->input->fold->desc.domain_count;
+    room += 2 + WINDOW_REASONS + COUNTER_REASONS * (size_t)m->input->fold->desc.domain_count;
     struct gt_event_record *rows = take(m, room, sizeof *rows);
     if (!rows)
         return;
     window_events(m, rows, &count);
     counter_events(m, rows, &count);
     alike_event(m, rows, &count);
+    dropped_gaps_event(m, rows, &count);
     if (traces->run)
         trace_events(m, traces->run->info, rows, &count);
     for (size_t i = 0; i < traces->process_count; i++)
@@ -390,6 +403,7 @@ enum gt_status gt_runrecord_make(const struct gt_runrecord_input *input, struct 
     fill_times(&m);
     fill_cpu(&m);
     fill_source(&m);
+    fill_gaps(&m);
     fill_processes(&m);
     fill_events(&m);
     if (!gt_runrecord_attribution(&input->fold->attribution, m.run->unit_hooks, arena, &m.run->attribution))

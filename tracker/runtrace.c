@@ -1,6 +1,7 @@
 #include "tracker/runtrace.h"
 
 #include "core/text.h"
+#include "energy/gaps.h"
 #include "energy/origin.h"
 #include "tracker/job.h"
 #include "tracker/measured.h"
@@ -240,6 +241,19 @@ static void flush_ticks(struct gt_runtrace *trace)
     trace->ticks = 0;
 }
 
+/* The gap under way, if any, ends there. */
+static void end_gap(struct gt_runtrace *trace, uint64_t end_ns)
+{
+    char reason[128];
+    if (!trace->gap_begin_ns)
+        return;
+    flush_ticks(trace);
+    snprintf(reason, sizeof reason, "%s: %s", gt_gap_word(GT_GAP_UNREAD),
+             trace->gap_why == GT_E_RANGE ? "the source ended" : gt_status_message(trace->gap_why));
+    gt_trace_write_gap(&trace->writer, trace->gap_begin_ns, end_ns, NULL, reason);
+    trace->gap_begin_ns = 0;
+}
+
 /* What the times of the ticks from here on are. Small changes of how well they are known are not told. */
 static void tell_edges(struct gt_runtrace *trace, double sigma_ns)
 {
@@ -279,18 +293,13 @@ static uint64_t read_source(struct gt_runtrace *trace, uint64_t now_ns, bool las
         trace->source->close(trace->state);
     }
     if (status != GT_OK) {
-        if (!trace->gap_begin_ns)
+        if (!trace->gap_begin_ns) {
             trace->gap_begin_ns = now_ns;
+            trace->gap_why = status;
+        }
         return 0;
     }
-    if (trace->gap_begin_ns) {
-        flush_ticks(trace);
-        gt_trace_write_begin(&trace->writer, GT_TRACE_GAP);
-        gt_trace_write_u64(&trace->writer, GT_KEY_T_BEGIN_NS, trace->gap_begin_ns);
-        gt_trace_write_u64(&trace->writer, GT_KEY_T_END_NS, row[0]);
-        gt_trace_write_commit(&trace->writer);
-        trace->gap_begin_ns = 0;
-    }
+    end_gap(trace, row[0]);
     add_tick(trace, row, 0);
     return row[0];
 }
@@ -358,6 +367,7 @@ enum gt_status gt_runtrace_close(struct gt_runtrace *trace, uint64_t end_ns, int
 {
     if (gt_jobtree_outlived(&trace->tree))
         gt_trace_write_note(&trace->writer, "outlived", "1");
+    end_gap(trace, end_ns);
     gt_trace_write_begin(&trace->writer, GT_TRACE_END);
     gt_trace_write_u64(&trace->writer, GT_KEY_T_END_NS, end_ns);
     if (WIFSIGNALED(wait_status))

@@ -55,6 +55,7 @@ struct gt_runtrace {
     uint32_t ticks;        /* rows that wait in `rows` for their record */
     uint64_t *rows;        /* owned */
     uint64_t gap_begin_ns; /* 0: the last reading worked */
+    enum gt_status gap_why;
     struct gt_cputime machine;
     struct gt_jobtree tree;
     uint64_t next_row_ns, next_flush_ns, spacing_ns, limit_bytes;

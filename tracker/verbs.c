@@ -178,9 +178,12 @@ const struct gt_verb gt_verbs[] = {
      "was measured changes. A run that has them already is left alone."},
     {"list", "list the runs", "", 0, 0, GT_VERB_INGESTS, gt_cmd_list, list_options,
      "Lists the runs of the store, the newest first. A series of runs, as eval makes, is one line."},
-    {"show", "show one run", "RUN", 1, 1, GT_VERB_INGESTS, gt_cmd_show, show_options,
+    {"show", "show one run", "[RUN]", 0, 1, GT_VERB_INGESTS, gt_cmd_show, show_options,
      "Shows everything that is known about one run: what ran, where, its joules with their bounds and their provenance, the "
-     "closure, the layers that cost most, its child runs. RUN is the run's id or the beginning of it; last is the newest."},
+     "closure, the layers that cost most, its child runs. RUN is the run's id or the beginning of it; last is the newest, and "
+     "is meant where none is given. "
+     "Gaps are times over which a counter could not be trusted, with the reason; what it may have missed is inside the "
+     "bounds."},
     {"annotate", "tell what a run was", "RUN", 1, 1, GT_VERB_INGESTS, gt_cmd_annotate, annotate_options,
      "Says what a run was: its tags, and where the run does not say so itself, its model, family, scaling coefficient and "
      "number "
@@ -208,8 +211,8 @@ const struct gt_verb gt_verbs[] = {
     {"calibrate", "measure this host's idle power", "", 0, 0, GT_VERB_INGESTS, gt_cmd_calibrate, calibrate_options,
      "Measures the idle power of this host and stores it, so that the idle share of every later run is known. The machine must "
      "be idle, and it must have an energy counter."},
-    {"export", "write runs, layers, families or event counters as data", "runs|layers|family|counters|unit-counters", 1, 1,
-     GT_VERB_INGESTS, gt_cmd_export, export_options,
+    {"export", "write runs, layers, families, event counters or gaps as data", "runs|layers|family|counters|unit-counters|gaps",
+     1, 1, GT_VERB_INGESTS, gt_cmd_export, export_options,
      "Writes one of the store's views as JSON or CSV. With --output the file appears whole or not at all."},
     {"prune", "delete old runs", "", 0, 0, GT_VERB_INGESTS, gt_cmd_prune, prune_options,
      "Deletes runs with everything that belongs to them alone. At least one of --older-than and --keep is needed; with both, a "

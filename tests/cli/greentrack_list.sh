@@ -17,8 +17,8 @@ greentrack list --format json | query '.runs[] as $run |
     ["role", "state", "exit_status", "exit_signal", "tags", "provenance", "source", "boundary", "command", "model", "children"] |
     map({(.): (. as $k | $run | key($k))}) | add'
 greentrack list --format csv | sed 's/\r$//' | head -n 1
-greentrack show last --format json | query '[.energy.machine_uj, .energy.kind, key("closure")],
-    (.counters[] | [.domain, .total_uj, .additive, .first_raw, .last_raw, .wraps])'
+greentrack show last --format json | query '[.energy.uj, .energy.kind, key("closure")],
+    (.domains[] | [.name, .uj, .additive, .first_raw, .last_raw, .wraps])'
 greentrack list | sed -E 's/^[0-9a-f]{12} /ID           /; s/[0-9-]{10} [0-9:]{8}Z/DATE                /; s/ +[0-9.]+ (m?s) / T /; s/[0-9.]+ [mµn]?J/E/g; s/ +/ /g'
 greentrack annotate last --model net --family f --phi 2 --inferences 50 --tags noted
 printf '0 1 1\n1 2 3\n2 0 0\n3 9 9\n' >answers

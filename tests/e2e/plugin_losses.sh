@@ -10,7 +10,7 @@ export -f bench
 # The joules of all inferences over those of the whole run, which did little else: whatever load the machine was under meanwhile.
 share() {
     awk -v one="$("$G" report --model b0 --format json | query '.energy | key("uj_per_inference")')" \
-        -v all="$("$G" show "$1" --format json | query '(.models[0] | key("inferences")), (.energy | key("energy_uj"))' | tr '\n' ' ')" \
+        -v all="$("$G" show "$1" --format json | query '(.models[0] | key("inferences")), key("attributed_uj")' | tr '\n' ' ')" \
         'BEGIN { split(all, of, " "); print one * of[1] / of[2] }'
 }
 

@@ -14,7 +14,7 @@ G=$O/greentrack
     echo '100000000000 1000000000'
 } >"$TMP/wraps"
 GREENTRACK_ENERGY_SOURCE=replay:$TMP/wraps "$G" run -q -- "$O/gtcnn" bench --model fashion/b0 --seconds 0.2 >/dev/null || fail "run"
-got=$("$G" show last --format json | query '[(.counters[0].gaps | num) > 0, [.events[] | select(.kind == "counter") |
+got=$("$G" show last --format json | query '[(.domains[0].gaps | num) > 0, [.events[] | select(.kind == "counter") |
     (.count | num) > 0, (.text | contains("package-0 may have wrapped more than once"))]]')
 [ "$got" = '[true,[true,true]]' ] || fail "show: $got"
 "$G" report --model b0 --format json | query '.notes[]' | grep -q 'runs of b0: package-0 may have wrapped' ||

@@ -20,7 +20,7 @@ domain core parent=0
 END
 "$G" run -q --energy-source "replay:$TMP/script" -- sleep 0.2 || fail "replay run"
 is "machine total" "$("$G" show last --format json | query '
-    [.energy.machine_uj, .energy.provenance, .energy.boundary, [.counters[] | [.domain, .total_uj]]]')" \
+    [.energy.uj, .energy.provenance, .energy.boundary, [.domains[] | [.name, .uj]]]')" \
     '[500001,"measured","package",[["package-0",500001],["core",10]]]'
 
 # The spool and the store are the user's alone.

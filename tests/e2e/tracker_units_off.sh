@@ -41,9 +41,9 @@ got=$("$G" show last --format json | query '.closure | [(.units_uj | num) > 0, (
 got=$("$G" report --model x1 --format json | query '[.energy.basis, .energy.rounds, key("closure")]')
 [ "$got" = '["whole run",0,null]' ] || fail "foreign: $got"
 
-# The model knows the job's CPU time alone: of the machine, and of the job's share in it, nothing is said.
-got=$("$G" show last --format json | query '.energy | [(.energy_uj | num) > 0, key("machine_uj"), key("cpu_share")]')
-[ "$got" = "[true,null,null]" ] || fail "the machine: $got"
+# The model knows the job's CPU time alone: its boundary is the job, and of the job's share in a machine nothing is said.
+got=$("$G" show last --format json | query '[(.attributed_uj | num) > 0, .energy.uj == .attributed_uj, (.energy | key("cpu_share"))]')
+[ "$got" = "[true,true,null]" ] || fail "the machine: $got"
 "$G" annotate nosuch --phi 1 2>/dev/null
 [ $? = 1 ] || fail "annotating what is no run"
 

@@ -35,8 +35,9 @@ static const struct gt_unit_energy_record record_energies[] = {{0, 10, 500, 1.5,
 static const struct gt_run_model_record record_parts[] = {
     {MODEL_A, "observed", "fp32", "libgtcnn", "0.1.0", 2, 1, 10, 10, 900, 12.5, 10, 15, 9, 0.25, 2, record_energies}};
 static const struct gt_counter_record record_counters[] = {
-    {"package-0", GT_UNKNOWN, 0, GT_UNKNOWN, true, 0.5, 262143, 5, 4, 131072, 1, 0, 0},
-    {"core", 0, 0, 0, false, 1, GT_UNKNOWN, 0, INT64_MAX, 7, 0, 2, 30}};
+    {"package-0", GT_UNKNOWN, 0, GT_UNKNOWN, true, 0.5, 262143, 5, 4, 131072, 131080, 131000, 132000, 1, 0, 0},
+    {"core", 0, 0, 0, false, 1, GT_UNKNOWN, 0, INT64_MAX, 7, GT_UNKNOWN, GT_UNKNOWN, GT_UNKNOWN, 0, 2, 30}};
+static const struct gt_gap_record record_gaps[] = {{NULL, 0, 100, "not read"}, {"package-0", 150, 400, HOSTILE}};
 static const struct gt_event_record record_events[] = {{"ring full", NULL, 3, GT_UNKNOWN, GT_UNKNOWN},
                                                        {"note", HOSTILE, GT_UNKNOWN, 1, 2}};
 static const struct gt_run_counter_record record_run_counters[] = {
@@ -79,6 +80,8 @@ static inline struct gt_run_record record_run(char id[33], unsigned number, cons
                                   .models = record_parts,
                                   .counter_count = 2,
                                   .counters = record_counters,
+                                  .gap_count = 2,
+                                  .gaps = record_gaps,
                                   .event_count = 2,
                                   .events = record_events,
                                   .run_counter_count = 2,

@@ -145,7 +145,17 @@ static void same_lists(const struct gt_run_record *a, const struct gt_run_record
         assert_int_equal(x->wrap_count, y->wrap_count);
         assert_int_equal(x->last_raw, y->last_raw);
         assert_int_equal(x->total_uj, y->total_uj);
+        assert_int_equal(x->uj, y->uj);
+        assert_int_equal(x->lo_uj, y->lo_uj);
+        assert_int_equal(x->hi_uj, y->hi_uj);
         assert_int_equal(x->gap_ns, y->gap_ns);
+    }
+    assert_int_equal(a->gap_count, b->gap_count);
+    for (size_t i = 0; i < a->gap_count; i++) {
+        same_text(a->gaps[i].domain, b->gaps[i].domain);
+        same_text(a->gaps[i].reason, b->gaps[i].reason);
+        assert_int_equal(a->gaps[i].from_ns, b->gaps[i].from_ns);
+        assert_int_equal(a->gaps[i].to_ns, b->gaps[i].to_ns);
     }
     assert_int_equal(a->event_count, b->event_count);
     for (size_t i = 0; i < a->event_count; i++) {
