@@ -29,15 +29,15 @@ export GREENTRACK_ENERGY_SOURCE=powercap
 read -r t0 t1 <<<"$(sql 'SELECT begin_ns, end_ns FROM runs' | tr '|' ' ')"
 truth=$(raplsim_between "$t0" "$t1") || fail "no truth from $t0 to $t1"
 "$O/greentrack" show last --format json >"$TMP/shown" || fail "show"
-uj=$(query '.energy.machine_uj | num' <"$TMP/shown")
+uj=$(query '.energy.uj | num' <"$TMP/shown")
 [ "$(query '.energy.boundary, .energy.provenance' <"$TMP/shown" | tr '\n' ' ')" = "package+dram measured " ] || fail "boundary"
 if ! within "$uj" "$truth" 0.005; then
-    [ "$(query '[.counters[] | select(.additive).gaps | num] | add > 0' <"$TMP/shown")" = true ] || fail "$uj uJ, in truth $truth uJ, and no gap is named"
+    [ "$(query '[.domains[] | select(.additive).gaps | num] | add > 0' <"$TMP/shown")" = true ] || fail "$uj uJ, in truth $truth uJ, and no gap is named"
     bounds=$(sql 'SELECT run_total_lo_uj, run_total_hi_uj FROM v_attributions' | tr '|' ' ')
     awk -v t="$truth" -v b="$bounds" 'BEGIN { split(b, x, " "); exit !(x[1] <= t && t <= x[2]) }' || fail "$truth uJ is outside of $bounds"
 fi
-[ "$(query '[.counters[] | select(.domain == "package-0") | .wraps | num] | max >= 7' <"$TMP/shown")" = true ] ||
-    fail "wraps: $(query '.counters' <"$TMP/shown")"
+[ "$(query '[.domains[] | select(.name == "package-0") | .wraps | num] | max >= 7' <"$TMP/shown")" = true ] ||
+    fail "wraps: $(query '.domains' <"$TMP/shown")"
 # Closure, exactly.
 [ "$(query '.closure | (.units_uj | num) + .framework_uj + (.idle_uj // 0) + (.others_uj | num) + .unattributed_uj == .total_uj' \
     <"$TMP/shown")" = true ] || fail "closure: $(query '.closure' <"$TMP/shown")"

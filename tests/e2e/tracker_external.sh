@@ -19,14 +19,14 @@ measure() { # FILE COMMAND...
     ran=$("$G" show last --format json)
 }
 # is FILTER: holds for the run
-is() { query "$1" <<<"$ran" | grep -qx true || fail "$2: $(query '[.ns, .energy, .counters]' <<<"$ran")"; }
-watts='((.counters[0].total_uj | num) / (.ns | num) * 1000) as $w'
+is() { query "$1" <<<"$ran" | grep -qx true || fail "$2: $(query '[.ns, .energy, .domains]' <<<"$ran")"; }
+watts='((.domains[0].counted_uj | num) / (.ns | num) * 1000) as $w'
 
 # A recorded file of either clock, which reaches beyond the job.
 for clock in real_ns mono_ns; do
     { echo 't_ns,power_w' && rows $clock -3000 9000 100 80; } >"$TMP/meter.csv"
     measure "$TMP/meter.csv" sleep 0.5
-    is "$watts"' | $w > 79 and $w < 81 and .counters[0].gap_ns == 0' "recorded, $clock"
+    is "$watts"' | $w > 79 and $w < 81 and .domains[0].gap_ns == 0' "recorded, $clock"
 done
 is '.energy.source == "external" and .energy.boundary == "wall" and .energy.provenance == "imported"' "labels"
 
@@ -40,7 +40,7 @@ done) &
 poller=$!
 measure "$TMP/grows.csv" sleep 1
 wait $poller
-is "$watts"' | $w > 49 and $w < 51 and .counters[0].gap_ns == 0' "grows"
+is "$watts"' | $w > 49 and $w < 51 and .domains[0].gap_ns == 0' "grows"
 
 # A pipe: one reader, the meter writes while it runs. Another greentrack may not take its rows.
 mkfifo "$TMP/pipe"
@@ -51,25 +51,25 @@ done >"$TMP/pipe") &
 poller=$!
 measure "$TMP/pipe" bash -c '"$0" run -q --energy-source "external:$1" -- true 2>"$2"; sleep 0.8' "$G" "$TMP/pipe" "$TMP/err"
 wait $poller
-is "$watts"' | $w > 24 and $w < 26 and .counters[0].gap_ns == 0' "pipe"
+is "$watts"' | $w > 24 and $w < 26 and .domains[0].gap_ns == 0' "pipe"
 grep -q 'another greentrack reads this pipe' "$TMP/err" || fail "second reader: $(cat "$TMP/err")"
 
 # The meter falls silent for two seconds: not zero joules but a gap, and bounds that hold the truth.
 { rows real_ns -3000 500 100 60 && rows real_ns 2500 9000 100 60; } >"$TMP/hole.csv"
 measure "$TMP/hole.csv" sleep 3
-is '(.counters[0].gap_ns | num) > 1.9e9 and (.counters[0].gap_ns | num) < 2.1e9' "hole"
-is '(.energy.machine_uj | num) > 175e6 and (.energy.machine_uj | num) < 186e6' "hole: at the mean power"
+is '(.domains[0].gap_ns | num) > 1.9e9 and (.domains[0].gap_ns | num) < 2.1e9' "hole"
+is '(.energy.uj | num) > 175e6 and (.energy.uj | num) < 186e6' "hole: at the mean power"
 is '(.energy.hi_uj | num) > 180e6' "hole: bounds"
 # It never says anything: a pipe without a writer does not hang the run, and its joules are unknown.
 mkfifo "$TMP/silent"
 began=$(date +%s)
 measure "$TMP/silent" sleep 0.2
 [ $(($(date +%s) - began)) -lt 10 ] || fail "a silent meter held up the run"
-is '(.counters[0].gap_ns | num) > 1.9e8 and (.counters[0].total_uj | num) == 0' "silent"
+is '(.domains[0].gap_ns | num) > 1.9e8 and (.domains[0].counted_uj | num) == 0' "silent"
 # It ends in the middle: a gap to the end.
 rows real_ns -3000 500 100 60 >"$TMP/ends.csv"
 measure "$TMP/ends.csv" sleep 2
-is '(.counters[0].gap_ns | num) > 1.4e9 and (.counters[0].gap_ns | num) < 1.7e9' "ends"
+is '(.domains[0].gap_ns | num) > 1.4e9 and (.domains[0].gap_ns | num) < 1.7e9' "ends"
 "$G" run -q --energy-source "external:$TMP/none" -- touch "$TMP/ran" 2>"$TMP/err" && fail "no meter"
 [ ! -e "$TMP/ran" ] && grep -q "$TMP/none" "$TMP/err" || fail "no meter: $(cat "$TMP/err")"
 exit 0

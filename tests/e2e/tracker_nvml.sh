@@ -8,8 +8,8 @@ G=$O/greentrack
 export GREENTRACK_NVML_LIBRARY=$O/tests/stub/libnvml.so STUB_NVML='energy:30 power:12'
 "$G" run -q --energy-source nvml -- sleep 1 || fail "run"
 ran=$("$G" show last --format json)
-query '((.ns | num) / 1e9) as $s | [.counters[] | (.total_uj | num) / 1e6 / $s] | (.[0] > 28.5 and .[0] < 31.5) and (.[1] > 11.9 and .[1] < 12.1)' <<<"$ran" |
-    grep -qx true || fail "watts: $(query .counters <<<"$ran")"
+query '((.ns | num) / 1e9) as $s | [.domains[] | (.counted_uj | num) / 1e6 / $s] | (.[0] > 28.5 and .[0] < 31.5) and (.[1] > 11.9 and .[1] < 12.1)' <<<"$ran" |
+    grep -qx true || fail "watts: $(query .domains <<<"$ran")"
 got=$(query '[.energy.source, .energy.boundary, .energy.provenance]' <<<"$ran")
 [ "$got" = '["nvml","gpu","measured"]' ] || fail "$got"
 # auto never takes a GPU for the machine, but doctor shows it.

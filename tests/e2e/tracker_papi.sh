@@ -14,9 +14,9 @@ measure() {
 }
 # watts_between LOW HIGH: of all counters that make up the total
 watts_between() {
-    query "([.counters[] | select(.additive == true) | .total_uj | num] | add) / (.ns | num) * 1000 |
+    query "([.domains[] | select(.additive == true) | .counted_uj | num] | add) / (.ns | num) * 1000 |
         . >= $1 and . <= $2" <<<"$ran" | grep -qx true ||
-        fail "$3: not $1 to $2 W: $(query '.counters' <<<"$ran")"
+        fail "$3: not $1 to $2 W: $(query '.domains' <<<"$ran")"
 }
 
 # powercap: two packages with dram, core inside and psys beside them; a wrap of a zone whose range is not the global one, within the run.
@@ -44,7 +44,7 @@ event name NAME:ZONE2 - 0 0 0 psys
 SCRIPT
 measure papi 0.6
 watts_between 107.4 108.6 powercap
-got=$(query '[.energy.source, .energy.boundary, .energy.provenance, ([.counters[].wraps] | add)]' <<<"$ran")
+got=$(query '[.energy.source, .energy.boundary, .energy.provenance, ([.domains[].wraps] | add)]' <<<"$ran")
 [ "$got" = '["papi powercap","package+dram","measured",0]' ] || fail "powercap: $got"
 # One zone of it: the range that PAPI takes is that of a zone which is not read.
 measure papi:powercap:::ENERGY_UJ:ZONE0 0.4
