@@ -1,5 +1,6 @@
 /* Reading one run, one model, datasets and calibrations. */
 #include "sqlite/columns.h"
+#include "sqlite/pack.h"
 
 #include <string.h>
 
@@ -97,6 +98,12 @@ static enum gt_status get_attribution(struct gt_store *store, struct gt_run_reco
     return status;
 }
 
+/* A damaged one is left as it is: whoever needs it will say so, and the run can be shown without. False: out of memory. */
+static bool unpack_trace(struct gt_run_record *run, struct gt_arena *arena)
+{
+    return gt_unpack(run->trace, run->trace_bytes, arena, &run->trace, &run->trace_bytes) != GT_E_NOMEM;
+}
+
 /* The folded trace, and the tags that a person gave. */
 static enum gt_status get_extras(struct gt_store *store, struct gt_run_record *run, struct gt_arena *arena, struct gt_err *err)
 {
@@ -113,6 +120,7 @@ static enum gt_status get_extras(struct gt_store *store, struct gt_run_record *r
     int code = sqlite3_step(statement);
     if (code == SQLITE_ROW) {
         run->trace = take_blob(statement, 0, arena, &run->trace_bytes, &failed);
+        failed = failed || (run->trace && !unpack_trace(run, arena));
         const char *tags = (const char *)sqlite3_column_text(statement, 1);
         run->annotation_unused = sqlite3_column_int(statement, 2) != 0;
         if (tags)

@@ -2,6 +2,7 @@
 #include "sqlite/annotate.h"
 #include "sqlite/columns.h"
 #include "sqlite/digest.h"
+#include "sqlite/pack.h"
 #include "sqlite/regions.h"
 
 #include <string.h>
@@ -119,14 +120,22 @@ static enum gt_status put_slots(struct gt_store *store, const struct gt_run_reco
 static enum gt_status put_trace(struct gt_store *store, const struct gt_run_record *run, const char *digest, struct gt_err *err)
 {
     sqlite3_stmt *statement;
+    struct gt_arena arena = {0};
+    const uint8_t *packed = NULL;
+    size_t bytes = 0;
     enum gt_status status = GT_OK;
     if (*digest) {
+        if (gt_pack(run->trace, run->trace_bytes, &arena, &packed, &bytes) != GT_OK) {
+            gt_arena_free(&arena);
+            return gt_err_set(err, GT_E_NOMEM, "out of memory");
+        }
         status = gt_db_prepare(store, "INSERT OR IGNORE INTO traces(digest, bytes) VALUES(?, ?)", &statement, err);
-        if (status != GT_OK)
-            return status;
-        sqlite3_bind_text(statement, 1, digest, -1, SQLITE_STATIC);
-        sqlite3_bind_blob64(statement, 2, run->trace, run->trace_bytes, SQLITE_STATIC);
-        status = gt_db_finish(store, statement, err);
+        if (status == GT_OK) {
+            sqlite3_bind_text(statement, 1, digest, -1, SQLITE_STATIC);
+            sqlite3_bind_blob64(statement, 2, packed, bytes, SQLITE_STATIC);
+            status = gt_db_finish(store, statement, err);
+        }
+        gt_arena_free(&arena);
     }
     const char *texts[] = {digest, run->id};
     return status == GT_OK ? gt_db_run(store, "UPDATE runs SET trace = nullif(?, '') WHERE id = ?", texts, 2, err) : status;

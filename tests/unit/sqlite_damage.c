@@ -36,14 +36,17 @@ static void give_file(const struct place *p, const unsigned char *bytes, size_t 
     fclose(f);
 }
 
-/* A value bigger than a page goes on in overflow pages (sqlite.org/fileformat.html, 1.6), each led by the next one's number. */
-static void break_chain(unsigned char *bytes, size_t n, unsigned char filling)
+/*
+ * A value bigger than a page goes on in overflow pages (sqlite.org/fileformat.html, 1.6), each led by the next one's number:
+ * those that a stretch of `value` is found in.
+ */
+static void break_chain(unsigned char *bytes, size_t n, const uint8_t *value, size_t value_bytes)
 {
     size_t broken = 0;
     for (size_t page = 0; page + PAGE <= n; page += PAGE) {
         bool inside = true;
-        for (size_t i = 4; i < PAGE - 8 && inside; i++)
-            inside = bytes[page + i] == filling;
+        for (size_t i = 4; i + 64 < PAGE - 8 && inside; i += 64)
+            inside = memmem(value, value_bytes, bytes + page + i, 16) != NULL;
         if (inside) {
             memset(bytes + page, 0x7f, 4);
             broken++;
@@ -60,13 +63,14 @@ static void a_damaged_trace_is_not_a_missing_one(void **state)
     char id[33];
     struct gt_run_record run = record_run(id, 1, "closed"), *got = NULL;
     size_t n;
-    memset(trace, 0xab, sizeof trace);
+    for (size_t i = 0, r = 1; i < sizeof trace; i++) /* as random bytes, it is kept as long as it is */
+        trace[i] = (uint8_t)((r = r * 6364136223846793005u + 1442695040888963407u) >> 56);
     run.trace = trace;
     run.trace_bytes = sizeof trace;
     place_open(&p);
     put(&p, &run);
     unsigned char *bytes = take_file(&p, &n);
-    break_chain(bytes, n, 0xab);
+    break_chain(bytes, n, trace, sizeof trace);
     give_file(&p, bytes, n);
     free(bytes);
     OK(&p, gt_store_open(p.path, GT_STORE_READ, &p.store, &p.err));
@@ -90,7 +94,7 @@ static void damaged_answers_and_labels_are_not_missing_ones(void **state)
     place_open(&p);
     OK(&p, gt_store_put_accuracy(p.store, &a, &dataset, NULL, &p.err));
     unsigned char *bytes = take_file(&p, &n);
-    break_chain(bytes, n, 0xcd);
+    break_chain(bytes, n, predictions, sizeof predictions);
     give_file(&p, bytes, n);
     free(bytes);
     OK(&p, gt_store_open(p.path, GT_STORE_READ, &p.store, &p.err));
