@@ -47,6 +47,18 @@ static struct perf_event_mmap_page *open_page(const struct gt_os *os, const stru
     return NULL;
 }
 
+/* A page per term. How many: fewer than there are terms when one cannot be had. */
+static uint32_t open_pages(const struct gt_unit_events *u, pid_t tid, struct perf_event_mmap_page *_Atomic *pages)
+{
+    struct perf_event_mmap_page *page;
+    const char *reason;
+    bool user_only;
+    uint32_t open = 0;
+    while (open < u->count && (page = open_page(&u->os, &u->terms[open], tid, &user_only, &reason)) != NULL)
+        pages[open++] = page;
+    return open;
+}
+
 static void unmap_pages(struct perf_event_mmap_page *_Atomic *pages, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++)
@@ -117,11 +129,7 @@ static void write_cost(struct gt_sampler *s)
     const struct gt_unit_events *u = &s->unit_events;
     struct perf_event_mmap_page *_Atomic pages[GT_UNIT_TERMS];
     struct gt_event_count count;
-    const char *reason;
-    bool user_only;
-    uint32_t open = 0;
-    while (open < u->count && (pages[open] = open_page(&u->os, &u->terms[open], 0, &user_only, &reason)) != NULL)
-        open++;
+    uint32_t open = open_pages(u, 0, pages);
     uint64_t begin_ns = gt_now_ns();
     for (int i = 0; i < 2 * COST_READS; i++)
         for (uint32_t k = 0; k < open; k++)
@@ -186,14 +194,9 @@ static struct gt_unit_table *make_thread_table(struct gt_sampler *s)
 static bool open_thread(struct gt_sampler *s, struct gt_unit_set *set, pid_t tid)
 {
     const struct gt_unit_events *u = &s->unit_events;
-    const char *reason;
-    bool user_only;
-    uint32_t open = 0;
     if (!set->table)
         set->table = make_thread_table(s);
-    while (set->table && open < u->count &&
-           (set->pages[open] = open_page(&u->os, &u->terms[open], tid, &user_only, &reason)) != NULL)
-        open++;
+    uint32_t open = set->table ? open_pages(u, tid, set->pages) : 0;
     if (open < u->count) {
         unmap_pages(set->pages, open);
         return false;
