@@ -117,7 +117,7 @@ static void describe(struct gt_sampler *s)
         gt_trace_write_string(&s->writer, GT_KEY_EVENT_NAME, u->terms[i].name);
         gt_trace_write_u64(&s->writer, GT_KEY_EVENT_INDEX, i);
         gt_trace_write_u64(&s->writer, GT_KEY_EVENT_WEIGHT, (uint64_t)u->terms[i].weight);
-        gt_trace_write_string(&s->writer, GT_KEY_EVENT_SCOPE, u->user_only[i] ? "user" : "all");
+        gt_trace_write_string(&s->writer, GT_KEY_EVENT_SCOPE, gt_event_scope(&u->terms[i], u->user_only[i]));
         gt_trace_write_u64(&s->writer, GT_KEY_EVENT_PER_UNIT, 1);
         gt_trace_write_commit(&s->writer);
     }

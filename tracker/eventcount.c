@@ -96,7 +96,7 @@ static void write_event(const struct gt_event_list *list, int i, const struct gt
         gt_trace_write_u64(w, GT_KEY_EVENT_VALUE, (uint64_t)value->value);
         gt_trace_write_u64(w, GT_KEY_EVENT_ENABLED, value->enabled_ns);
         gt_trace_write_u64(w, GT_KEY_EVENT_RUNNING, value->running_ns);
-        gt_trace_write_string(w, GT_KEY_EVENT_SCOPE, value->user_only ? "user" : "all");
+        gt_trace_write_string(w, GT_KEY_EVENT_SCOPE, gt_event_scope(&list->events[i].terms[0], value->user_only));
     } else {
         gt_trace_write_string(w, GT_KEY_EVENT_REASON, value->reason);
     }
