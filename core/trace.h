@@ -166,7 +166,7 @@ enum gt_trace_type {
     X(EVENT_VALUE, 73)    /* u64, two's complement: counted; scaled where RUNNING is less than ENABLED; absent: not known */   \
     X(EVENT_ENABLED, 74)  /* u64: ns during which it should have counted, over all threads */                                  \
     X(EVENT_RUNNING, 75)  /* u64: ns during which it did */                                                                    \
-    X(EVENT_SCOPE, 76)    /* string: "user", or "all" with the kernel's part */                                                \
+    X(EVENT_SCOPE, 76)    /* string: whose doing is counted, "user", "kernel" or "all" */                                      \
     X(EVENT_REASON, 77)   /* string: why there is no value */                                                                  \
     X(EVENT_PER_UNIT, 78) /* u64: 1 in a process: COUNTS rows name its EVENT_INDEX */                                          \
     X(GAP_REASON, 85)     /* string: why a GAP, "not read: permission denied" */                                               \

@@ -147,9 +147,18 @@ static bool is_kernels_alone(const struct gt_event_term *term)
            (term->config == PERF_COUNT_SW_CONTEXT_SWITCHES || term->config == PERF_COUNT_SW_CPU_MIGRATIONS);
 }
 
+static bool is_clock(const struct gt_event_term *term)
+{
+    return term->type == PERF_TYPE_SOFTWARE &&
+           (term->config == PERF_COUNT_SW_CPU_CLOCK || term->config == PERF_COUNT_SW_TASK_CLOCK);
+}
+
 int gt_event_open(const struct gt_os *os, const struct gt_event_term *term, pid_t pid, bool on_exec, bool *user_only)
 {
     struct perf_event_attr attr;
+    *user_only = false;
+    if (is_kernels_alone(term) && term->exclude_kernel)
+        return -EDOM;
     memset(&attr, 0, sizeof attr);
     attr.size = sizeof attr;
     attr.type = term->type;
@@ -160,12 +169,12 @@ int gt_event_open(const struct gt_os *os, const struct gt_event_term *term, pid_
     attr.exclude_user = term->exclude_user;
     attr.exclude_kernel = attr.exclude_hv = term->exclude_kernel;
     attr.disabled = attr.enable_on_exec = attr.inherit = on_exec;
-    *user_only = term->exclude_kernel;
+    *user_only = term->exclude_kernel && !is_clock(term);
     int fd = os->perf_event_open(os->state, &attr, pid, -1, -1, PERF_FLAG_FD_CLOEXEC);
     if ((fd != -EACCES && fd != -EPERM) || term->exclude_kernel || term->exclude_user || is_kernels_alone(term))
         return fd;
     attr.exclude_kernel = attr.exclude_hv = 1;
-    *user_only = true;
+    *user_only = !is_clock(term);
     return os->perf_event_open(os->state, &attr, pid, -1, -1, PERF_FLAG_FD_CLOEXEC);
 }
 
@@ -186,6 +195,11 @@ bool gt_event_scale(const struct gt_event_count *count, double *value)
     return true;
 }
 
+const char *gt_event_scope(const struct gt_event_term *term, bool user_only)
+{
+    return user_only ? "user" : term->exclude_user && !is_clock(term) ? "kernel" : "all";
+}
+
 const char *gt_event_reason(const struct gt_event_term *term, int error)
 {
     static const struct {
@@ -200,6 +214,7 @@ const char *gt_event_reason(const struct gt_event_term *term, int error)
         {EMFILE, "too many open files"},
         {ENOSPC, "more hardware counters asked for than there are"},
         {EBUSY, "another user holds the counter"},
+        {EDOM, "it happens in the kernel alone: without that it would always be 0"},
     };
     if (error == EACCES || error == EPERM)
         return is_kernels_alone(term) ? "not permitted: needs kernel.perf_event_paranoid of 1 or less, or CAP_PERFMON"

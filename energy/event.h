@@ -49,8 +49,8 @@ int gt_event_parse(const char *text, struct gt_event_term *terms, int room);
 /*
  * Opens a term for thread `pid` on any cpu. `on_exec`: counts from that thread's next exec on, and what it starts as well. Else
  * it counts that thread alone, from now on. A kernel that refuses its own part gets asked for user mode alone (*user_only)
- * where the event has such a part: a count of context switches without the kernel would always be 0, and is refused.
- * Descriptor, or -errno.
+ * where the event has such a part: a count of context switches without the kernel would always be 0, and is refused
+ * (-EDOM where the term itself excludes it). Descriptor, or -errno.
  */
 int gt_event_open(const struct gt_os *os, const struct gt_event_term *term, pid_t pid, bool on_exec, bool *user_only);
 
@@ -59,6 +59,9 @@ int gt_event_read(const struct gt_os *os, int fd, struct gt_event_count *count);
 
 /* What the event would have counted if it had always run; false: it never ran, nothing is known. */
 bool gt_event_scale(const struct gt_event_count *count, double *value);
+
+/* Whose doing is counted: "user", "kernel", "all" (both). Clocks run in both, whatever is excluded. */
+const char *gt_event_scope(const struct gt_event_term *term, bool user_only);
 
 /* Why perf_event_open failed, for people: the errno's meaning for this call, not its general text. */
 const char *gt_event_reason(const struct gt_event_term *term, int error);

@@ -286,11 +286,12 @@ uint64_t gt_ticksync_next(const struct gt_ticksync *s, uint64_t now_ns, bool *bu
 /* Begins a burst with this reading, when one is due: it ends a guard behind the predicted refresh. */
 static void begin_burst(struct gt_ticksync *s, uint64_t begin_ns)
 {
+    uint64_t most_ns = (LOCK_EDGES + 4) * s->nominal_ns;
     s->bursting = true;
     s->has_old = false;
     s->bursts++;
     if (s->state == GT_TICKSYNC_SEEKING) {
-        s->burst_until_ns = begin_ns + (LOCK_EDGES + 4) * s->nominal_ns;
+        s->burst_until_ns = begin_ns + most_ns;
         return;
     }
     double steps = floor((now_of(s, begin_ns) - s->phase) / s->period);
@@ -299,6 +300,8 @@ static void begin_burst(struct gt_ticksync *s, uint64_t begin_ns)
     double end =
         s->phase + (double)(s->next_burst - s->index) * s->period + guard(s, s->next_burst - s->index) + 2 * s->read_ns;
     s->burst_until_ns = s->base_ns + (uint64_t)(int64_t)end;
+    if (s->burst_until_ns > begin_ns + most_ns) /* nothing is predicted any more, after a long sleep */
+        s->burst_until_ns = begin_ns + most_ns;
 }
 
 bool gt_ticksync_read(struct gt_ticksync *s, uint64_t begin_ns, uint64_t end_ns, uint64_t raw, struct gt_ticksync_edge *edge)

@@ -6,6 +6,7 @@
 #include "plugin/compact.h"
 #include "plugin/sampler.h"
 #include "plugin/spool.h"
+#include "plugin/unitcount.h"
 
 #include <sys/mman.h>
 
@@ -128,6 +129,7 @@ static void write_block(struct gt_sampler *s)
         return;
     }
     write_gaps(s);
+    gt_unitcount_write(s);
     gt_trace_write_packed(&s->writer, GT_TRACE_BLOCK, NULL, 0, b->payload, bytes);
     gt_trace_write_flush(&s->writer);
     b->count++;

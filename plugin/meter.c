@@ -17,7 +17,7 @@ static int refuse_event(void *state, const struct perf_event_attr *attr, pid_t p
  * A system call filter that was there before us may kill the host for a call that it never makes itself, and perf_event_open is
  * on many a list: under a filter the plugin does without. Not knowing counts as one; a kernel without filters has no such line.
  */
-static void choose_os(struct gt_os *os)
+void gt_meter_choose_os(struct gt_os *os)
 {
     char status[4096], mode[8];
     bool known = gt_os_read_text(&gt_os_linux, "/proc/self/status", status, sizeof status) > 0;
@@ -50,7 +50,7 @@ void gt_meter_open(struct gt_sampler *s)
         return;
     m->open = true;
     gt_cputime_open(&m->cputime, &gt_os_linux);
-    choose_os(&m->os);
+    gt_meter_choose_os(&m->os);
     m->source = choose(s, &spec);
     if (m->source->open(&m->os, spec, &m->source_state, &m->desc, &err) != GT_OK) {
         gt_trace_write_note(&s->writer, "energy source", err.text[0] ? err.text : gt_status_message(err.status));

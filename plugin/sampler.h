@@ -79,7 +79,8 @@ struct gt_blocks {
 
 struct gt_unit_events {
     bool begun;
-    uint32_t count; /* of `terms`: what can be counted here */
+    struct gt_os os; /* what events are opened by */
+    uint32_t count;  /* of `terms`: what can be counted here */
     struct gt_event_term terms[GT_UNIT_TERMS];
     bool user_only[GT_UNIT_TERMS];
     struct gt_unit_table *retired; /* owned: of threads that are gone */
@@ -145,6 +146,8 @@ void gt_sink_close(struct gt_sampler *s);
 /* --- meter.c: energy and CPU time -------------------------------------------------------------------------------------------
  */
 
+/* What the machine is seen by: without performance events where asking for them could end the host. */
+void gt_meter_choose_os(struct gt_os *os);
 void gt_meter_open(struct gt_sampler *s);
 void gt_meter_read(struct gt_sampler *s);
 void gt_meter_flush(struct gt_sampler *s); /* what is batched, into the trace */

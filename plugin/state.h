@@ -100,8 +100,9 @@ struct gt_unit_table;
 /* Event counters of the thread that has the ring of that number. */
 struct gt_unit_set {
     _Atomic uint32_t count; /* pages that may be read; 0: none now */
-    struct perf_event_mmap_page *pages[GT_UNIT_TERMS];
-    struct gt_unit_table *table; /* written by the thread alone */
+    /* NULL when a new sampler has begun while the thread was between begin and end of a reading: what it had stays mapped. */
+    struct perf_event_mmap_page *_Atomic pages[GT_UNIT_TERMS];
+    struct gt_unit_table *_Atomic table; /* written by the thread alone */
 };
 
 struct gt_state {

@@ -37,7 +37,9 @@ uint32_t gt_unitcount_read(struct gt_thread *thread, uint64_t epoch, struct gt_e
     if (!set)
         return 0;
     uint32_t count = atomic_load_explicit(&set->count, memory_order_relaxed), got = 0;
-    while (got < count && gt_rdpmc_read(set->pages[got], gt_state.rdpmc, &counts[got]))
+    const volatile struct perf_event_mmap_page *page;
+    while (got < count && (page = atomic_load_explicit(&set->pages[got], memory_order_relaxed)) != NULL &&
+           gt_rdpmc_read(page, gt_state.rdpmc, &counts[got]))
         got++;
     leave(thread);
     return got == count ? count : 0;
@@ -49,7 +51,8 @@ void gt_unitcount_add(struct gt_thread *thread, uint64_t epoch, uint32_t slot, c
     struct gt_unit_set *set = enter(thread, epoch);
     if (!set)
         return;
-    if (count == atomic_load_explicit(&set->count, memory_order_relaxed))
-        gt_unittable_add(set->table, count, slot, before, after);
+    struct gt_unit_table *table = atomic_load_explicit(&set->table, memory_order_relaxed);
+    if (table && count == atomic_load_explicit(&set->count, memory_order_relaxed))
+        gt_unittable_add(table, count, slot, before, after);
     leave(thread);
 }

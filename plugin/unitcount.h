@@ -4,10 +4,12 @@
  * For every ring in a file or in memory (not the small static ones) the sampler opens the terms of GREENTRACK_UNIT_EVENTS on
  * the thread that took it, maps the kernel's page of each and publishes them. From then on the thread reads them at the begin
  * and end of a span (energy/rdpmc.h) and adds the differences to a table of its own, which the sampler sums up over all threads
- * and writes: every ten seconds, and at the end. Calls before that are not counted; the table has the number of those that are.
+ * and writes: every ten seconds (of a trace that has turned to blocks, with each of them), and at the end. Calls before the
+ * pages were there are not counted; the table has the number of those that are.
  *
- * What cannot be read that way (software events, a virtual machine without a PMU, a kernel that forbids it) is named in the
- * trace and not counted. The table lies in private memory: of a process that is killed, the last ten seconds are lost.
+ * What cannot be read that way (software events, a virtual machine without a PMU, a kernel that forbids it, any system call
+ * filter) is named in the trace and not counted. The table lies in private memory: of a process that is killed, what came after
+ * the last writing is lost.
  */
 #ifndef GT_PLUGIN_UNITCOUNT_H
 #define GT_PLUGIN_UNITCOUNT_H

@@ -13,6 +13,7 @@
 
 enum { PAGE = 4096, COST_READS = 1000 };
 
+static const char filtered[] = "this process is under a system call filter, which may end it for asking";
 static const char not_mapped[] = "the kernel gives no page to read it from (kernel.perf_event_mlock_kb, or a filter)";
 
 /* Why a page that is there is of no use. */
@@ -24,11 +25,12 @@ static const char *unreadable(const struct gt_event_term *term)
 }
 
 /* The term's page for thread `tid` (0: this one). NULL with the reason. The mapping keeps the event alive. */
-static struct perf_event_mmap_page *open_page(const struct gt_event_term *term, pid_t tid, bool *user_only, const char **reason)
+static struct perf_event_mmap_page *open_page(const struct gt_os *os, const struct gt_event_term *term, pid_t tid,
+                                              bool *user_only, const char **reason)
 {
-    int fd = gt_event_open(&gt_os_linux, term, tid, false, user_only);
+    int fd = gt_event_open(os, term, tid, false, user_only);
     if (fd < 0) {
-        *reason = gt_event_reason(term, -fd);
+        *reason = os->perf_event_open == gt_os_linux.perf_event_open ? gt_event_reason(term, -fd) : filtered;
         return NULL;
     }
     struct perf_event_mmap_page *page = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0);
@@ -45,7 +47,19 @@ static struct perf_event_mmap_page *open_page(const struct gt_event_term *term, 
     return NULL;
 }
 
-static void unmap_pages(struct perf_event_mmap_page **pages, uint32_t count)
+/* A page per term. How many: fewer than there are terms when one cannot be had. */
+static uint32_t open_pages(const struct gt_unit_events *u, pid_t tid, struct perf_event_mmap_page *_Atomic *pages)
+{
+    struct perf_event_mmap_page *page;
+    const char *reason;
+    bool user_only;
+    uint32_t open = 0;
+    while (open < u->count && (page = open_page(&u->os, &u->terms[open], tid, &user_only, &reason)) != NULL)
+        pages[open++] = page;
+    return open;
+}
+
+static void unmap_pages(struct perf_event_mmap_page *_Atomic *pages, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++)
         munmap(pages[i], PAGE);
@@ -82,7 +96,7 @@ static void drop_unreadable(struct gt_sampler *s)
         const char *reason;
         char name[GT_EVENT_NAME];
         bool user_only;
-        struct perf_event_mmap_page *page = open_page(&u->terms[i], 0, &user_only, &reason);
+        struct perf_event_mmap_page *page = open_page(&u->os, &u->terms[i], 0, &user_only, &reason);
         if (page) {
             u->user_only[i++] = user_only;
             munmap(page, PAGE);
@@ -103,7 +117,7 @@ static void describe(struct gt_sampler *s)
         gt_trace_write_string(&s->writer, GT_KEY_EVENT_NAME, u->terms[i].name);
         gt_trace_write_u64(&s->writer, GT_KEY_EVENT_INDEX, i);
         gt_trace_write_u64(&s->writer, GT_KEY_EVENT_WEIGHT, (uint64_t)u->terms[i].weight);
-        gt_trace_write_string(&s->writer, GT_KEY_EVENT_SCOPE, u->user_only[i] ? "user" : "all");
+        gt_trace_write_string(&s->writer, GT_KEY_EVENT_SCOPE, gt_event_scope(&u->terms[i], u->user_only[i]));
         gt_trace_write_u64(&s->writer, GT_KEY_EVENT_PER_UNIT, 1);
         gt_trace_write_commit(&s->writer);
     }
@@ -113,13 +127,9 @@ static void describe(struct gt_sampler *s)
 static void write_cost(struct gt_sampler *s)
 {
     const struct gt_unit_events *u = &s->unit_events;
-    struct perf_event_mmap_page *pages[GT_UNIT_TERMS];
+    struct perf_event_mmap_page *_Atomic pages[GT_UNIT_TERMS];
     struct gt_event_count count;
-    const char *reason;
-    bool user_only;
-    uint32_t open = 0;
-    while (open < u->count && (pages[open] = open_page(&u->terms[open], 0, &user_only, &reason)) != NULL)
-        open++;
+    uint32_t open = open_pages(u, 0, pages);
     uint64_t begin_ns = gt_now_ns();
     for (int i = 0; i < 2 * COST_READS; i++)
         for (uint32_t k = 0; k < open; k++)
@@ -153,6 +163,7 @@ static void begin(struct gt_sampler *s)
     struct gt_unit_events *u = &s->unit_events;
     u->begun = true;
     gt_state.rdpmc = gt_rdpmc_native;
+    gt_meter_choose_os(&u->os);
     u->count = gt_state.config.unit_term_count;
     memcpy(u->terms, gt_state.config.unit_terms, sizeof u->terms);
     drop_unreadable(s);
@@ -183,13 +194,9 @@ static struct gt_unit_table *make_thread_table(struct gt_sampler *s)
 static bool open_thread(struct gt_sampler *s, struct gt_unit_set *set, pid_t tid)
 {
     const struct gt_unit_events *u = &s->unit_events;
-    const char *reason;
-    bool user_only;
-    uint32_t open = 0;
     if (!set->table)
         set->table = make_thread_table(s);
-    while (set->table && open < u->count && (set->pages[open] = open_page(&u->terms[open], tid, &user_only, &reason)) != NULL)
-        open++;
+    uint32_t open = set->table ? open_pages(u, tid, set->pages) : 0;
     if (open < u->count) {
         unmap_pages(set->pages, open);
         return false;

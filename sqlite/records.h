@@ -189,7 +189,7 @@ struct gt_run_counter_record {
     const char *name;               /* as asked for */
     int64_t value;                  /* scaled where running_ns < enabled_ns; GT_UNKNOWN: absent */
     int64_t enabled_ns, running_ns; /* when it should have counted, and when it did; over all threads */
-    const char *scope;              /* "user", "all"; NULL: absent */
+    const char *scope;              /* "user", "kernel", "all"; NULL: absent */
     const char *reason;             /* why it is absent; NULL */
 };
 

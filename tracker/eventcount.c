@@ -4,6 +4,8 @@
 
 #define EVERY_NS UINT64_C(10000000000)
 
+enum { PARTS = 64 };
+
 static void close_event(struct gt_eventcount *c, int event)
 {
     for (int k = 0; k < GT_EVENT_TERMS; k++) {
@@ -29,9 +31,10 @@ static void open_event(struct gt_eventcount *c, int i, pid_t child)
     }
 }
 
-void gt_eventcount_open(struct gt_eventcount *c, const struct gt_os *os, const struct gt_event_list *list, pid_t child)
+void gt_eventcount_open(struct gt_eventcount *c, const struct gt_os *os, const struct gt_event_list *list, pid_t child,
+                        uint64_t now_ns)
 {
-    *c = (struct gt_eventcount){.os = os, .list = list};
+    *c = (struct gt_eventcount){.os = os, .list = list, .begin_ns = now_ns, .next_write_ns = now_ns + EVERY_NS};
     for (int i = 0; i < GT_EVENTS; i++)
         for (int k = 0; k < GT_EVENT_TERMS; k++)
             c->fds[i][k] = -1;
@@ -93,7 +96,7 @@ static void write_event(const struct gt_event_list *list, int i, const struct gt
         gt_trace_write_u64(w, GT_KEY_EVENT_VALUE, (uint64_t)value->value);
         gt_trace_write_u64(w, GT_KEY_EVENT_ENABLED, value->enabled_ns);
         gt_trace_write_u64(w, GT_KEY_EVENT_RUNNING, value->running_ns);
-        gt_trace_write_string(w, GT_KEY_EVENT_SCOPE, value->user_only ? "user" : "all");
+        gt_trace_write_string(w, GT_KEY_EVENT_SCOPE, gt_event_scope(&list->events[i].terms[0], value->user_only));
     } else {
         gt_trace_write_string(w, GT_KEY_EVENT_REASON, value->reason);
     }
@@ -104,7 +107,8 @@ void gt_eventcount_write(struct gt_eventcount *c, struct gt_trace_writer *writer
 {
     if (!c->list || (!last && now_ns < c->next_write_ns))
         return;
-    c->next_write_ns = now_ns + EVERY_NS;
+    uint64_t more_ns = (now_ns - c->begin_ns) / PARTS;
+    c->next_write_ns = now_ns + (more_ns > EVERY_NS ? more_ns : EVERY_NS);
     for (int i = 0; i < c->list->count; i++) {
         struct gt_event_value value;
         gt_eventcount_read(c, i, &value);

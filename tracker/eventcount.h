@@ -19,7 +19,7 @@ struct gt_eventcount {
     int fds[GT_EVENTS][GT_EVENT_TERMS];
     bool user_only[GT_EVENTS];
     const char *reason[GT_EVENTS]; /* why an event is absent; NULL: it counts */
-    uint64_t next_write_ns;
+    uint64_t begin_ns, next_write_ns;
 };
 
 /* What one event says in the end. `known` false: the reason tells why. */
@@ -31,13 +31,15 @@ struct gt_event_value {
 };
 
 /* list NULL: none. An event that cannot be opened is absent; never fails. */
-void gt_eventcount_open(struct gt_eventcount *counters, const struct gt_os *os, const struct gt_event_list *list, pid_t child);
+void gt_eventcount_open(struct gt_eventcount *counters, const struct gt_os *os, const struct gt_event_list *list, pid_t child,
+                        uint64_t now_ns);
 
 void gt_eventcount_read(struct gt_eventcount *counters, int event, struct gt_event_value *value);
 
 /*
- * A COUNTER record of each event; unless `last`, not more often than every ten seconds, so that the trace of a killed
- * greentrack has some. Later ones replace earlier ones.
+ * A COUNTER record of each event; unless `last`, after ten seconds, then whenever the run has become longer by a 64th, though
+ * not more often than every ten seconds: the trace of a killed greentrack has nearly all, and that of a server stays small.
+ * Later ones replace earlier ones.
  */
 void gt_eventcount_write(struct gt_eventcount *counters, struct gt_trace_writer *writer, uint64_t now_ns, bool last);
 

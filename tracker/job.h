@@ -5,9 +5,9 @@
  * What it takes to become a job (fork, `enter`: joining a cgroup may take 10 ms) is not the job's: the child enters, then waits
  * while the parent takes its first readings in `begin`, and only then executes the program.
  *
- * While the job runs, `sample` is called at fixed intervals in the caller's thread. Signals that the job should see are handed
- * on; those that the terminal sent reached it already. Only one job at a time; the caller has no other threads. Changes to
- * signal mask and dispositions are undone before returning.
+ * While the job runs, `sample` is called in the caller's thread, at the times that it asks for. Signals that the job should see
+ * are handed on; those that the terminal sent reached it already. Only one job at a time; the caller has no other threads.
+ * Changes to signal mask and dispositions are undone before returning.
  */
 #ifndef GT_TRACKER_JOB_H
 #define GT_TRACKER_JOB_H

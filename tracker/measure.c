@@ -136,8 +136,7 @@ static void begin(void *context, pid_t child, uint64_t now_ns)
 {
     struct measuring *m = context;
     gt_jobtree_begin(&m->trace.tree, child);
-    gt_eventcount_open(&m->counters, &gt_os_linux, m->events, child);
-    m->counters.next_write_ns = now_ns + UINT64_C(10000000000);
+    gt_eventcount_open(&m->counters, &gt_os_linux, m->events, child, now_ns);
     gt_runtrace_sample(&m->trace, now_ns, false);
 }
 

@@ -164,7 +164,8 @@ static void set_limits(struct gt_runtrace *trace, uint64_t interval_ns)
     environment_number("GREENTRACK_TRACE_MB", 0, 1e6, &trace_mb);
     environment_number("GREENTRACK_SPOOL_MB", 0, 1e9, &spool_mb);
     trace->limit_bytes = (uint64_t)(trace_mb * 1048576);
-    trace->spacing_ns = (double)spool_bytes(trace->spool_fd) > spool_mb * 1048576 ? COARSE_NS : interval_ns / 2;
+    trace->full = (double)spool_bytes(trace->spool_fd) > spool_mb * 1048576;
+    trace->spacing_ns = trace->full ? COARSE_NS : interval_ns;
 }
 
 static void release(struct gt_runtrace *trace)
@@ -226,7 +227,8 @@ enum gt_status gt_runtrace_open(struct gt_runtrace *trace, const struct gt_os *o
         gt_trace_write_note(&trace->writer, note[0], note[1]);
     write_idle(trace);
     gt_trace_write_note(&trace->writer, "cpu time", gt_jobtree_way(&trace->tree));
-    if (trace->reading && options->follow && gt_follow_begin(&trace->follow, os, trace->source, trace->state, &trace->desc, 1))
+    if (trace->reading && options->follow && !trace->full &&
+        gt_follow_begin(&trace->follow, os, trace->source, trace->state, &trace->desc, 1))
         write_edges(trace, 0);
     gt_trace_write_flush(&trace->writer);
     return GT_OK;
@@ -336,6 +338,24 @@ uint64_t gt_runtrace_next(struct gt_runtrace *trace)
     return tick < trace->next_row_ns ? tick : trace->next_row_ns;
 }
 
+/* The trace is as large as it may be: a reading per minute is all that still comes, at times of reading. */
+static void thin_out(struct gt_runtrace *trace)
+{
+    trace->full = true;
+    trace->spacing_ns = COARSE_NS;
+    if (!trace->follow.source)
+        return;
+    tell_edges(trace, 0);
+    trace->follow.source = NULL;
+}
+
+/* At a fixed pace; times that were missed are passed over. */
+static void set_next_row(struct gt_runtrace *trace, uint64_t now_ns)
+{
+    uint64_t next_ns = trace->next_row_ns + trace->spacing_ns;
+    trace->next_row_ns = next_ns > now_ns ? next_ns : now_ns + trace->spacing_ns;
+}
+
 void gt_runtrace_sample(struct gt_runtrace *trace, uint64_t now_ns, bool last)
 {
     if (trace->reading && trace->follow.source && !last)
@@ -351,11 +371,9 @@ void gt_runtrace_sample(struct gt_runtrace *trace, uint64_t now_ns, bool last)
         told_ns = read_source(trace, now_ns, last);
     if (!finish)
         read_cpu(trace, now_ns);
-    if (gt_trace_write_bytes_total(&trace->writer) > trace->limit_bytes) {
-        trace->spacing_ns = COARSE_NS;
-        trace->follow.source = NULL;
-    }
-    trace->next_row_ns = now_ns + trace->spacing_ns;
+    if (gt_trace_write_bytes_total(&trace->writer) > trace->limit_bytes)
+        thin_out(trace);
+    set_next_row(trace, now_ns);
     if (now_ns >= trace->next_flush_ns || last) {
         flush_ticks(trace);
         gt_trace_write_flush(&trace->writer); /* a full disk is counted in the trace itself */

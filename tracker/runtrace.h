@@ -59,6 +59,7 @@ struct gt_runtrace {
     struct gt_cputime machine;
     struct gt_jobtree tree;
     uint64_t next_row_ns, next_flush_ns, spacing_ns, limit_bytes;
+    bool full; /* it, or the spool, has reached its limit: a reading per minute */
 };
 
 /*

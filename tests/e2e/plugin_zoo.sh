@@ -1,3 +1,8 @@
+    # One that kills for performance events, which the host never asks for: neither do we, whatever is to be counted.
+    clear_spool
+    GREENTRACK_UNIT_EVENTS=1:2:0:0:0:1:page-faults same "$HOST/inherit" -k "$zoo" nothing
+    says "note unit counter absent: page-faults: this process is under a system call filter" || fail "counted under a filter"
+    [ "$(told items)" = 30 ] || fail "under a killing filter: $(told items) items of 30"
 #!/usr/bin/env bash
 # A zoo of hosts: what each prints and how it ends is the same with and without the plugin, before the first layer and between.
 set -u

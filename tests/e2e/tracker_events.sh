@@ -1,3 +1,5 @@
+"$G" run -q --counters perf::CONTEXT-SWITCHES:u,perf::PAGE-FAULTS:k,perf::TASK-CLOCK:u -- "$TOUCH" 10 1 2>/dev/null || fail "modes"
+is "modes" "$(of_last "[.[] | .scope, (.reason // \"\" | contains(\"always be 0\"))]")" "[null,true,\"kernel\",false,\"all\",false]"
 #!/usr/bin/env bash
 # --counters and --unit-counters: what the kernel counts of a job, PAPI's presets by a stub of its library, what is absent and why.
 set -u

@@ -102,6 +102,29 @@ static void user_mode_is_asked_for_where_it_makes_sense(void **state)
     assert_non_null(strstr(gt_event_reason(&switches, EACCES), "1 or less"));
 }
 
+/* Whose doing a number is: clocks run in both modes, and a switch with the kernel excluded is never counted as none. */
+static void what_is_excluded_is_said(void **state)
+{
+    struct gt_event_term clock = {"c", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_TASK_CLOCK, 0, 0, false, false, 1};
+    struct gt_event_term faults = {"f", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_PAGE_FAULTS, 0, 0, true, false, 1};
+    struct gt_event_term switches = {"s", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CONTEXT_SWITCHES, 0, 0, false, true, 1};
+    bool user_only = true;
+    (void)state;
+    asks = 0;
+    answers[0] = -EACCES;
+    answers[1] = 9;
+    assert_int_equal(gt_event_open(&refusing, &clock, 5, true, &user_only), 9);
+    assert_string_equal(gt_event_scope(&clock, user_only), "all");
+    asks = 0;
+    answers[0] = 9;
+    assert_int_equal(gt_event_open(&refusing, &faults, 5, true, &user_only), 9);
+    assert_string_equal(gt_event_scope(&faults, user_only), "kernel");
+    asks = 0;
+    assert_int_equal(gt_event_open(&refusing, &switches, 5, true, &user_only), -EDOM);
+    assert_int_equal(asks, 0);
+    assert_non_null(strstr(gt_event_reason(&switches, EDOM), "always be 0"));
+}
+
 static void what_was_shared_out_is_scaled(void **state)
 {
     double value = 0;
@@ -294,6 +317,7 @@ int main(void)
         cmocka_unit_test(terms_survive_as_text),
         cmocka_unit_test(other_text_is_refused),
         cmocka_unit_test(user_mode_is_asked_for_where_it_makes_sense),
+        cmocka_unit_test(what_is_excluded_is_said),
         cmocka_unit_test(what_was_shared_out_is_scaled),
         cmocka_unit_test(the_sign_of_a_narrow_counter),
         cmocka_unit_test(an_event_that_is_not_running),

@@ -7,6 +7,7 @@
 #include "energy/attribute.h"
 #include "plugin/compact.h"
 #include "plugin/sampler.h"
+#include "plugin/unittable.h"
 
 #include <fcntl.h>
 #include <math.h>
@@ -507,8 +508,8 @@ static void merging_goes_on_for_ever(void **state)
     unlink(path);
 }
 
-/* Items told once a second, and losses: a merged trace has the last word of the first, the sum of the second, one record each.
- */
+/* Items, counts of events and losses, told again and again: a merged trace has the last word of the first two, the sum of the
+ * third, one record each. */
 static void words_do_not_pile_up(void **state)
 {
     struct gt_sampler *s = start(true);
@@ -516,13 +517,22 @@ static void words_do_not_pile_up(void **state)
     char path[256];
     struct gt_trace_reader *reader = NULL;
     struct gt_trace_view view;
+    const struct gt_event_count none = {0}, five = {5, 100, 100};
+    const struct gt_trace_count *rows;
+    static struct gt_unit_table table;
+    uint32_t count, counts = 0;
+    uint64_t counted = 0;
     uint64_t t = 0, raw[2] = {0}, n, notes = 0, last = 0, losses = 0, lost = 0;
     (void)state;
     gt_state.items = &items;
+    s->unit_events.begun = true;
+    s->unit_events.count = 1;
+    s->unit_events.retired = &table;
     snprintf(path, sizeof path, "%s/%s", folder, s->name);
     for (int round = 0; round < 30; round++) {
         gt_fold_add_tick(s->blocks.fold, t += 10 * MS, raw);
         atomic_fetch_add(&items, 3);
+        gt_unittable_add(&table, 1, 7, &none, &five);
         atomic_fetch_add(&gt_state.lost[GT_LOST_REENTRY], 2);
         gt_sink_losses(s);
         cut(s);
@@ -541,6 +551,11 @@ static void words_do_not_pile_up(void **state)
         } else if (view.type == GT_TRACE_LOSS && gt_trace_find_u64(&view, GT_KEY_COUNT, &n)) {
             losses++;
             lost += n;
+        } else if (view.type == GT_TRACE_COUNTS) {
+            assert_int_equal(gt_trace_view_counts(&view, &count, &rows), GT_OK);
+            assert_int_equal(count, 1);
+            counts++;
+            counted = rows[0].value;
         }
     gt_trace_read_close(reader);
     close(fd);
@@ -549,6 +564,8 @@ static void words_do_not_pile_up(void **state)
     assert_int_equal(last, 90);
     assert_int_equal(losses, 1);
     assert_int_equal(lost, 60);
+    assert_int_equal(counts, 1);
+    assert_int_equal(counted, 150);
 }
 
 int main(void)

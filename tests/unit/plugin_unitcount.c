@@ -212,6 +212,28 @@ static void a_fork_in_the_middle_of_a_reading(void **state)
     munmap(own, sizeof *own);
 }
 
+/* A reading that takes so long (the thread was preempted) that a new sampler has begun meanwhile: it ends, and is nobody's. */
+static uint64_t slow_counter(uint32_t number)
+{
+    (void)number;
+    atomic_store(&word, EPOCH + 1);
+    memset(gt_state.unit_sets, 0, sizeof gt_state.unit_sets);
+    return 1;
+}
+
+static void a_new_sampler_in_the_middle_of_a_reading(void **state)
+{
+    static const struct gt_rdpmc_ops slow = {slow_counter, cycles};
+    struct gt_span span;
+    (void)state;
+    gt_state.rdpmc = &slow;
+    assert_true(gt_span_begin(&span, GT_SPAN_UNIT));
+    assert_int_equal(span.counted, 0);
+    gt_span_end(&span, 3, 0);
+    assert_null(row_of(&table, 3));
+    assert_int_equal(atomic_load(&gt_state.busy[0]), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -221,6 +243,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_implied_inference_has_no_counts, fresh, leave),
         cmocka_unit_test_setup_teardown(a_quiesce_in_between, fresh, leave),
         cmocka_unit_test_setup_teardown(a_fork_in_the_middle_of_a_reading, fresh, leave),
+        cmocka_unit_test_setup_teardown(a_new_sampler_in_the_middle_of_a_reading, fresh, leave),
         cmocka_unit_test_setup_teardown(tables_add_up, fresh, leave),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
