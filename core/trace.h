@@ -85,7 +85,8 @@ struct gt_trace_tail {
     X(END, 14)    /* fields: the writer finished: time, exit status or signal */                                               \
     X(EDGE, 15)   /* fields: the times of the ticks that follow are estimated refresh times, this well known; 0: of reading */ \
     X(COUNTER, 16) /* fields: an event counter, EVENT_* keys: of the run, or one that units are counted by */                  \
-    X(COUNTS, 17)  /* packed: event counts per unit of the process; replaces earlier ones */
+    X(COUNTS, 17)  /* packed: event counts per unit of the process; replaces earlier ones */                                  \
+    X(OVERHEAD, 20) /* fields: what measuring has cost its writer since it began; replaces earlier ones */
 
 enum gt_trace_type {
 #define GT_TRACE_TYPE_ENUM(name, value) GT_TRACE_##name = (value),
@@ -173,7 +174,9 @@ enum gt_trace_type {
     X(GAP_DOMAIN, 86)     /* string: the one domain that a GAP concerns; absent: all */                                        \
     X(EDGE_PACKAGE, 95)   /* u64: whose refreshes are followed; absent: the only one's */                                      \
     X(EDGE_SIGMA_NS, 96)  /* f64: standard deviation of the estimated refresh times */                                         \
-    X(EDGE_PERIOD_NS, 97) /* f64: mean time between two refreshes */
+    X(EDGE_PERIOD_NS, 97) /* f64: mean time between two refreshes */                                                 \
+    X(OVERHEAD_CPU_NS, 98)  /* u64: CPU time of the sampler: the plugin's thread, or greentrack run while the job ran */ \
+    X(OVERHEAD_HOOK_NS, 99) /* f64: one hook, as its begin and end took on a ring of the sampler's own; absent: not tried */
 
 enum gt_trace_key {
 #define GT_TRACE_KEY_ENUM(name, value) GT_KEY_##name = (value),

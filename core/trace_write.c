@@ -498,3 +498,12 @@ void gt_trace_write_gap(struct gt_trace_writer *writer, uint64_t begin_ns, uint6
     gt_trace_write_string(writer, GT_KEY_GAP_REASON, reason);
     gt_trace_write_commit(writer);
 }
+
+void gt_trace_write_overhead(struct gt_trace_writer *writer, uint64_t cpu_ns, double hook_ns)
+{
+    gt_trace_write_begin(writer, GT_TRACE_OVERHEAD);
+    gt_trace_write_u64(writer, GT_KEY_OVERHEAD_CPU_NS, cpu_ns);
+    if (hook_ns > 0)
+        gt_trace_write_f64(writer, GT_KEY_OVERHEAD_HOOK_NS, hook_ns);
+    gt_trace_write_commit(writer);
+}

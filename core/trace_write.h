@@ -96,6 +96,9 @@ void gt_trace_write_loss(struct gt_trace_writer *writer, const char *kind, uint6
 void gt_trace_write_gap(struct gt_trace_writer *writer, uint64_t begin_ns, uint64_t end_ns, const char *domain,
                         const char *reason);
 
+/* OVERHEAD: CPU time of the sampler; hook_ns 0: not known. */
+void gt_trace_write_overhead(struct gt_trace_writer *writer, uint64_t cpu_ns, double hook_ns);
+
 /*
  * Brings all committed records into the file. GT_E_NOSPACE: they were lost and counted; GT_E_IO: likewise, for another reason.
  */

@@ -116,6 +116,7 @@ static uint32_t write_pair(struct gt_sampler *s, struct gt_trace_writer *to, con
 /* What would grow with the program's life though only its last word, or its sum, counts. */
 struct folded {
     const struct gt_trace_record *items; /* the last NOTE of items; borrowed from the walk */
+    const struct gt_trace_record *overhead; /* the last one, likewise */
     uint32_t losses;
     struct {
         char kind[LOSS_KIND];
@@ -151,6 +152,10 @@ static bool fold_record(struct folded *f, const struct gt_trace_record *record)
     uint64_t items;
     if (record->type == GT_TRACE_LOSS)
         return fold_loss(f, &view);
+    if (record->type == GT_TRACE_OVERHEAD) {
+        f->overhead = record;
+        return true;
+    }
     if (record->type != GT_TRACE_NOTE || !gt_trace_find_u64(&view, GT_KEY_ITEMS, &items))
         return false;
     f->items = record;
@@ -161,6 +166,8 @@ static void write_folded(struct gt_trace_writer *to, const struct folded *f)
 {
     if (f->items)
         gt_trace_write_packed(to, GT_TRACE_NOTE, NULL, 0, f->items + 1, f->items->payload_bytes);
+    if (f->overhead)
+        gt_trace_write_packed(to, GT_TRACE_OVERHEAD, NULL, 0, f->overhead + 1, f->overhead->payload_bytes);
     for (uint32_t i = 0; i < f->losses; i++)
         gt_trace_write_loss(to, f->loss[i].kind, f->loss[i].count);
 }

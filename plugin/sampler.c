@@ -86,8 +86,10 @@ static void wake(struct gt_sampler *s, uint64_t now, bool drain)
     }
     gt_ringset_items(s);
     if (second) {
-        if (!s->blocks.on)
+        if (!s->blocks.on) {
             gt_ringset_tables(s);
+            gt_overhead_write(s);
+        }
         gt_sink_losses(s);
         s->next_table_ns = now + SECOND;
     }
@@ -131,6 +133,7 @@ static void finish(struct gt_sampler *s)
     gt_blocks_close(s);
     gt_ringset_close(s);
     gt_unitcount_end(s);
+    gt_overhead_write(s);
     gt_sink_close(s);
     close(s->spool_fd);
 }
@@ -147,6 +150,7 @@ static void sample(struct gt_sampler *s)
         give_up(s, "disabled", "/proc/self/task cannot be read");
         return;
     }
+    gt_overhead_try(s);
     gt_ringset_open(s);
     gt_ringset_tend(s, false);
     if (!gt_state.config.in_run)

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -29,6 +30,7 @@ enum {
 /* Relative change of the refresh times' uncertainty that is worth a record. */
 #define SIGMA_STEP 0.25
 #define COARSE_NS UINT64_C(60000000000)
+#define OVERHEAD_NS UINT64_C(10000000000)
 
 const char *gt_runtrace_source(const char *text)
 {
@@ -330,6 +332,28 @@ static void read_cpu(struct gt_runtrace *trace, uint64_t now_ns)
     gt_trace_write_commit(&trace->writer);
 }
 
+/* CPU time of this process: all of it is for the job, while that runs. */
+static uint64_t own_cpu_ns(void)
+{
+    struct rusage own;
+    if (getrusage(RUSAGE_SELF, &own) != 0)
+        return 0;
+    return (uint64_t)(own.ru_utime.tv_sec + own.ru_stime.tv_sec) * 1000000000 +
+           (uint64_t)(own.ru_utime.tv_usec + own.ru_stime.tv_usec) * 1000;
+}
+
+/* What measuring has cost since the first reading. */
+static void write_overhead(struct gt_runtrace *trace, uint64_t now_ns, bool last)
+{
+    if (trace->next_overhead_ns == 0) {
+        trace->own_cpu_ns = own_cpu_ns();
+        trace->next_overhead_ns = now_ns + OVERHEAD_NS;
+    } else if (now_ns >= trace->next_overhead_ns || last) {
+        gt_trace_write_overhead(&trace->writer, own_cpu_ns() - trace->own_cpu_ns, 0);
+        trace->next_overhead_ns = now_ns + (trace->spacing_ns == COARSE_NS ? COARSE_NS : OVERHEAD_NS);
+    }
+}
+
 uint64_t gt_runtrace_next(struct gt_runtrace *trace)
 {
     uint64_t tick = trace->reading && trace->follow.source ? gt_follow_next(&trace->follow) : UINT64_MAX;
@@ -355,6 +379,7 @@ void gt_runtrace_sample(struct gt_runtrace *trace, uint64_t now_ns, bool last)
         trace->spacing_ns = COARSE_NS;
         trace->follow.source = NULL;
     }
+    write_overhead(trace, now_ns, last);
     trace->next_row_ns = now_ns + trace->spacing_ns;
     if (now_ns >= trace->next_flush_ns || last) {
         flush_ticks(trace);
