@@ -115,7 +115,7 @@ static uint32_t write_pair(struct gt_sampler *s, struct gt_trace_writer *to, con
 
 /* What would grow with the program's life though only its last word, or its sum, counts. */
 struct folded {
-    const struct gt_trace_record *items; /* the last NOTE of items; borrowed from the walk */
+    const struct gt_trace_record *items;    /* the last NOTE of items; borrowed from the walk */
     const struct gt_trace_record *overhead; /* the last one, likewise */
     uint32_t losses;
     struct {

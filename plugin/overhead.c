@@ -19,9 +19,9 @@ static double time_batch(struct gt_ring *ring, uint64_t epoch)
     uint64_t begin = gt_now_ns();
     for (int i = 0; i < CALLS; i++) {
         if (atomic_load(gt_state.word) != epoch)
-            break; /* about to be stopped: what passes now would count as lost */
+            break;                           /* about to be stopped: what passes now would count as lost */
         gt_span_begin(&span, GT_SPAN_INFER); /* units may be off */
-        span.t_begin_ns = gt_span_now();       /* as adapters do, whose look-up of the slot is not the unit's time */
+        span.t_begin_ns = gt_span_now();     /* as adapters do, whose look-up of the slot is not the unit's time */
         gt_span_end(&span, 0, 0);
     }
     double ns = (double)(gt_now_ns() - begin) / CALLS;

@@ -101,7 +101,7 @@ struct gt_sampler {
     struct gt_blocks blocks;
     struct gt_unit_events unit_events;
     uint64_t lost_told[8], items_told;
-    uint64_t next_table_ns, next_spool_ns;
+    uint64_t next_table_ns, next_spool_ns, next_slow_ns;
     uint64_t dropped_rows;
     double hook_ns; /* one hook, as tried out at the start; 0: not known */
     _Alignas(8) unsigned char buffer[GT_WRITER_BYTES];
@@ -147,8 +147,8 @@ void gt_sink_close(struct gt_sampler *s);
  */
 
 void gt_meter_open(struct gt_sampler *s);
-void gt_meter_read(struct gt_sampler *s);
-void gt_meter_flush(struct gt_sampler *s); /* what is batched, into the trace */
+void gt_meter_read(struct gt_sampler *s, bool cpu_too); /* the source, and CPU time if asked */
+void gt_meter_flush(struct gt_sampler *s);              /* what is batched, into the trace */
 void gt_meter_close(struct gt_sampler *s);
 
 /* --- overhead.c: what all this costs ---------------------------------------------------------------------------------------

@@ -151,8 +151,8 @@ static void add_energy(struct showing *s)
 }
 
 /*
- * What measuring cost, as a share of one core over the run's time. What is not known is left out of it: a run without the plugin has
- * no hooks, one without greentrack run no sampler outside.
+ * What measuring cost, as a share of one core over the run's time. What is not known is left out of it: a run without the
+ * plugin has no hooks, one without greentrack run no sampler outside.
  */
 static void add_overhead(struct showing *s)
 {
@@ -176,8 +176,9 @@ static void add_overhead(struct showing *s)
         gt_value_f64(o->hook_ns),
         gt_value_f64_if(timed, ns / (double)(run->end_ns - run->begin_ns)),
     };
-    gt_section_row(gt_document_section(s->document, GT_SECTION_FIELDS, "overhead", "what measuring cost", columns, COUNT(columns)),
-                   values, COUNT(values));
+    gt_section_row(
+        gt_document_section(s->document, GT_SECTION_FIELDS, "overhead", "what measuring cost", columns, COUNT(columns)), values,
+        COUNT(values));
 }
 
 /* When counters could not be trusted; the energy's bounds hold what they may have missed. */

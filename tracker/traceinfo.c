@@ -434,11 +434,11 @@ static enum gt_status read_counts(struct pass *p, const struct gt_trace_view *re
 typedef enum gt_status record_fn(struct pass *p, const struct gt_trace_view *record);
 
 static record_fn *const readers[] = {
-    [GT_TRACE_PROCESS] = read_process, [GT_TRACE_HOST] = read_host,     [GT_TRACE_MODEL] = read_model,
-    [GT_TRACE_UNIT] = read_unit,       [GT_TRACE_SOURCE] = read_source, [GT_TRACE_TICK] = read_ticks,
-    [GT_TRACE_CPU] = read_cpu,         [GT_TRACE_EVENTS] = read_events, [GT_TRACE_TABLE] = read_table,
-    [GT_TRACE_GAP] = read_gap,         [GT_TRACE_BLOCK] = read_block,   [GT_TRACE_LOSS] = read_loss,
-    [GT_TRACE_NOTE] = read_note,       [GT_TRACE_END] = read_end,       [GT_TRACE_COUNTER] = read_counter,
+    [GT_TRACE_PROCESS] = read_process, [GT_TRACE_HOST] = read_host,         [GT_TRACE_MODEL] = read_model,
+    [GT_TRACE_UNIT] = read_unit,       [GT_TRACE_SOURCE] = read_source,     [GT_TRACE_TICK] = read_ticks,
+    [GT_TRACE_CPU] = read_cpu,         [GT_TRACE_EVENTS] = read_events,     [GT_TRACE_TABLE] = read_table,
+    [GT_TRACE_GAP] = read_gap,         [GT_TRACE_BLOCK] = read_block,       [GT_TRACE_LOSS] = read_loss,
+    [GT_TRACE_NOTE] = read_note,       [GT_TRACE_END] = read_end,           [GT_TRACE_COUNTER] = read_counter,
     [GT_TRACE_COUNTS] = read_counts,   [GT_TRACE_OVERHEAD] = read_overhead,
 };
 

@@ -1,7 +1,7 @@
 /*
- * hookcost RATE SECONDS: that many units a second that do nothing, in a burst each millisecond, on one thread. Prints the median
- * nanoseconds of one, how many there were, and memory that is resident of this process in KiB, and of it shared, a quarter of
- * the way and at the end.
+ * hookcost RATE SECONDS: that many units a second that do nothing, in a burst each millisecond, on one thread. Prints the
+ * median nanoseconds of one, how many there were, and memory that is resident of this process in KiB, and of it shared, a
+ * quarter of the way and at the end.
  *
  * Needs a gtcnn_unit_execute that is preloaded (tests/stub/idle.c), with the plugin in front of it or not.
  */

@@ -1,6 +1,6 @@
 /*
- * timerloop INTERVAL_US SECONDS: a thread that does nothing but wake up at that pace, with the plugin's timer slack. Prints its CPU
- * time in nanoseconds and the time that passed: what any sampler of that pace costs here before it has done anything.
+ * timerloop INTERVAL_US SECONDS: a thread that does nothing but wake up at that pace, with the plugin's timer slack. Prints its
+ * CPU time in nanoseconds and the time that passed: what any sampler of that pace costs here before it has done anything.
  */
 #include <stdint.h>
 #include <stdio.h>
