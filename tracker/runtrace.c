@@ -31,6 +31,8 @@ enum {
 #define SIGMA_STEP 0.25
 #define COARSE_NS UINT64_C(60000000000)
 #define OVERHEAD_NS UINT64_C(10000000000)
+/* Least time between two readings of CPU time: it takes 50 us, and is wanted on slots of 100 ms. */
+#define CPU_NS UINT64_C(10000000)
 
 const char *gt_runtrace_source(const char *text)
 {
@@ -166,7 +168,7 @@ static void set_limits(struct gt_runtrace *trace, uint64_t interval_ns)
     environment_number("GREENTRACK_TRACE_MB", 0, 1e6, &trace_mb);
     environment_number("GREENTRACK_SPOOL_MB", 0, 1e9, &spool_mb);
     trace->limit_bytes = (uint64_t)(trace_mb * 1048576);
-    trace->spacing_ns = (double)spool_bytes(trace->spool_fd) > spool_mb * 1048576 ? COARSE_NS : interval_ns / 2;
+    trace->spacing_ns = (double)spool_bytes(trace->spool_fd) > spool_mb * 1048576 ? COARSE_NS : interval_ns;
 }
 
 static void release(struct gt_runtrace *trace)
@@ -320,6 +322,7 @@ static void follow(struct gt_runtrace *trace, uint64_t now_ns)
 
 static void read_cpu(struct gt_runtrace *trace, uint64_t now_ns)
 {
+    trace->next_cpu_ns = now_ns + (trace->spacing_ns < CPU_NS ? CPU_NS : 0);
     struct {
         uint64_t count;
         struct gt_trace_cpu row;
@@ -373,14 +376,16 @@ void gt_runtrace_sample(struct gt_runtrace *trace, uint64_t now_ns, bool last)
     uint64_t told_ns = plain ? read_source(trace, now_ns, last) : 0;
     while (finish && told_ns > 0 && told_ns < now_ns)
         told_ns = read_source(trace, now_ns, last);
-    if (!finish)
+    if (!finish && (last || now_ns >= trace->next_cpu_ns))
         read_cpu(trace, now_ns);
     if (gt_trace_write_bytes_total(&trace->writer) > trace->limit_bytes) {
         trace->spacing_ns = COARSE_NS;
         trace->follow.source = NULL;
     }
     write_overhead(trace, now_ns, last);
-    trace->next_row_ns = now_ns + trace->spacing_ns;
+    trace->next_row_ns += trace->spacing_ns;
+    if (trace->next_row_ns <= now_ns) /* late, or the first: do not catch up by running on */
+        trace->next_row_ns = now_ns + trace->spacing_ns;
     if (now_ns >= trace->next_flush_ns || last) {
         flush_ticks(trace);
         gt_trace_write_flush(&trace->writer); /* a full disk is counted in the trace itself */
