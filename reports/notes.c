@@ -315,8 +315,10 @@ static void note_method(struct gt_analysis *a)
 {
     const struct gt_report *r = a->report;
     if (r->layer_count && r->method)
-        gt_analysis_note(a, "A layer's share of the energy is by %s (attribution method %s, version %u).", r->method, r->method,
-                         r->method_version);
+        gt_analysis_note(a, "A layer's share of the energy is by %s (attribution method %s, version %u).",
+                         strcmp(r->method, "regression") == 0 ? "its power, from a regression over the counter's refreshes"
+                                                              : r->method,
+                         r->method, r->method_version);
     if (r->layer_count && !r->method)
         gt_analysis_note(a, "Without joules a layer's share is its share of the time.");
     if (r->closure.known && !r->closure.units_known)

@@ -1,10 +1,47 @@
-/* Fuzz target: a BLOCK payload that is parsed, merged with itself and added to a fold. */
+/* Fuzz target: a BLOCK payload that is parsed, merged with itself and added to a fold; and a folded trace that is attributed.
+ */
+#include "energy/attribute.h"
+#include "energy/batches.h"
 #include "energy/fold.h"
+
+#include <math.h>
 
 #include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void attribute(const uint8_t *data, size_t size)
+{
+    static const struct gt_host host = {.cpus_online = 2, .cpus_allowed = 1};
+    struct gt_source_desc desc = {.provenance = GT_PROVENANCE_MEASURED, .domain_count = 1};
+    struct gt_batches batches;
+    struct gt_block whole;
+    struct gt_attribution out;
+    struct gt_err err = {0};
+    void *payload = NULL;
+    size_t bytes;
+    desc.domains[0].additive = true;
+    if (gt_batches_read(&batches, data, size, &err) != GT_OK)
+        return;
+    if (gt_batches_merge(&batches, &payload, &bytes, &whole, &err) == GT_OK) {
+        struct gt_unit_energy *units = calloc(whole.head->unit_count + (size_t)1, sizeof *units);
+        struct gt_infer_energy *infers = calloc(whole.head->unit_count + (size_t)1, sizeof *infers);
+        struct gt_attribute_input input = {.block = &whole,
+                                           .batches = batches.blocks,
+                                           .batch_count = batches.count,
+                                           .desc = &desc,
+                                           .host = &host,
+                                           .idle_w = NAN,
+                                           .idle_lo_w = NAN,
+                                           .idle_hi_w = NAN};
+        gt_attribute(&input, &out, units, infers, &err);
+        free(units);
+        free(infers);
+    }
+    free(payload);
+    gt_batches_free(&batches);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -30,5 +67,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     free(memory);
     free(copy);
+    attribute(data, size);
     return 0;
 }

@@ -17,7 +17,7 @@
 enum { SEEDS = 4, SEEDS_EACH = 1, MANY_SEEDS = 8 };
 #define SOME_SEEDS 1
 #else
-enum { SEEDS = 60, SEEDS_EACH = 4, MANY_SEEDS = 120 };
+enum { SEEDS = 40, SEEDS_EACH = 3, MANY_SEEDS = 120 };
 #define SOME_SEEDS 0
 #endif
 
