@@ -307,6 +307,11 @@ $(O)/tests/stub/lib%.so: tests/stub/%.c $(O)/flags
 
 EXT_host_mkimage := $(EXT_images)
 
+# Without libgtcnn: its units are those of the library that is preloaded.
+$(O)/tests/host/hookcost: tests/host/hookcost.c $(O)/tests/stub/libidle.so
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $< $(LDFLAGS) -ldl
+
 $(O)/tests/raplsim/raplsim: $(call obj,$(addprefix tests/raplsim/,raplsim.c machine.c power.c))
 	$(Q)$(LINK) -o $@ $^ -lfuse3 -pthread
 

@@ -84,8 +84,9 @@ struct gt_trace_tail {
     X(GAP, 13)    /* fields: the source could not be read between two times */                                                 \
     X(END, 14)    /* fields: the writer finished: time, exit status or signal */                                               \
     X(EDGE, 15)   /* fields: the times of the ticks that follow are estimated refresh times, this well known; 0: of reading */ \
-    X(COUNTER, 16) /* fields: an event counter, EVENT_* keys: of the run, or one that units are counted by */                  \
-    X(COUNTS, 17)  /* packed: event counts per unit of the process; replaces earlier ones */
+    X(COUNTER, 16)  /* fields: an event counter, EVENT_* keys: of the run, or one that units are counted by */                 \
+    X(COUNTS, 17)   /* packed: event counts per unit of the process; replaces earlier ones */                                  \
+    X(OVERHEAD, 20) /* fields: what measuring has cost its writer since it began; replaces earlier ones */
 
 enum gt_trace_type {
 #define GT_TRACE_TYPE_ENUM(name, value) GT_TRACE_##name = (value),
@@ -163,17 +164,19 @@ enum gt_trace_type {
     X(EVENT_NAME, 70)        /* string: as it was asked for: "page-faults", "PAPI_TOT_INS" */                                  \
     X(EVENT_INDEX, 71)       /* u64: position in the list; a later record of the same position replaces the earlier one */     \
     X(EVENT_WEIGHT, 72)      /* u64, two's complement: what one count of this term adds to the event; absent: 1 */             \
-    X(EVENT_VALUE, 73)    /* u64, two's complement: counted; scaled where RUNNING is less than ENABLED; absent: not known */   \
-    X(EVENT_ENABLED, 74)  /* u64: ns during which it should have counted, over all threads */                                  \
-    X(EVENT_RUNNING, 75)  /* u64: ns during which it did */                                                                    \
-    X(EVENT_SCOPE, 76)    /* string: whose doing is counted, "user", "kernel" or "all" */                                      \
-    X(EVENT_REASON, 77)   /* string: why there is no value */                                                                  \
-    X(EVENT_PER_UNIT, 78) /* u64: 1 in a process: COUNTS rows name its EVENT_INDEX */                                          \
-    X(GAP_REASON, 85)     /* string: why a GAP, "not read: permission denied" */                                               \
-    X(GAP_DOMAIN, 86)     /* string: the one domain that a GAP concerns; absent: all */                                        \
-    X(EDGE_PACKAGE, 95)   /* u64: whose refreshes are followed; absent: the only one's */                                      \
-    X(EDGE_SIGMA_NS, 96)  /* f64: standard deviation of the estimated refresh times */                                         \
-    X(EDGE_PERIOD_NS, 97) /* f64: mean time between two refreshes */
+    X(EVENT_VALUE, 73)      /* u64, two's complement: counted; scaled where RUNNING is less than ENABLED; absent: not known */ \
+    X(EVENT_ENABLED, 74)    /* u64: ns during which it should have counted, over all threads */                                \
+    X(EVENT_RUNNING, 75)    /* u64: ns during which it did */                                                                  \
+    X(EVENT_SCOPE, 76)      /* string: whose doing is counted, "user", "kernel" or "all" */                                    \
+    X(EVENT_REASON, 77)     /* string: why there is no value */                                                                \
+    X(EVENT_PER_UNIT, 78)   /* u64: 1 in a process: COUNTS rows name its EVENT_INDEX */                                        \
+    X(GAP_REASON, 85)       /* string: why a GAP, "not read: permission denied" */                                             \
+    X(GAP_DOMAIN, 86)       /* string: the one domain that a GAP concerns; absent: all */                                      \
+    X(EDGE_PACKAGE, 95)     /* u64: whose refreshes are followed; absent: the only one's */                                    \
+    X(EDGE_SIGMA_NS, 96)    /* f64: standard deviation of the estimated refresh times */                                       \
+    X(EDGE_PERIOD_NS, 97)   /* f64: mean time between two refreshes */                                                         \
+    X(OVERHEAD_CPU_NS, 98)  /* u64: CPU time of the sampler: the plugin's thread, or greentrack run while the job ran */       \
+    X(OVERHEAD_HOOK_NS, 99) /* f64: one hook, as its begin and end took on a ring of the sampler's own; absent: not tried */
 
 enum gt_trace_key {
 #define GT_TRACE_KEY_ENUM(name, value) GT_KEY_##name = (value),

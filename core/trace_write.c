@@ -111,15 +111,35 @@ static int write_at(int fd, const void *bytes, size_t n, uint64_t offset)
     return 0;
 }
 
+static int allocate(const struct gt_trace_writer *w, size_t n)
+{
+    return fallocate(w->fd, FALLOC_FL_KEEP_SIZE, (off_t)w->offset, (off_t)n) == 0 ? 0 : errno;
+}
+
 /*
  * Room for `n` bytes at the end and for the reserve behind them, so that a full disk leaves place to say so. File systems
- * without fallocate, and filters that forbid it, go without.
+ * without fallocate, and filters that forbid it, go without. The call takes as long as the writing: a file that has grown gets
+ * room for several flushes at once, an eighth of what it has, where the disk has that.
  */
-static int reserve_room(const struct gt_trace_writer *w, size_t n)
+static int reserve_room(struct gt_trace_writer *w, size_t n)
 {
-    if (fallocate(w->fd, FALLOC_FL_KEEP_SIZE, (off_t)w->offset, (off_t)(n + GT_TRACE_WRITE_RESERVE_BYTES)) == 0)
+    size_t needed = n + GT_TRACE_WRITE_RESERVE_BYTES;
+    size_t ahead = w->offset / 8 < GT_TRACE_WRITE_AHEAD_BYTES ? (size_t)w->offset / 8 : GT_TRACE_WRITE_AHEAD_BYTES;
+    if (w->offset + needed <= w->allocated_to)
         return 0;
-    return errno == ENOSPC || errno == EDQUOT || errno == EFBIG ? errno : 0;
+    if (ahead > needed && allocate(w, needed + ahead) == 0) {
+        w->allocated_to = w->offset + needed + ahead;
+        return 0;
+    }
+    int error = allocate(w, needed);
+    return error == ENOSPC || error == EDQUOT || error == EFBIG ? error : 0;
+}
+
+/* Cuts the file back to what is whole; what was allocated behind it is given back by that. */
+static bool cut_back(struct gt_trace_writer *w, uint64_t end)
+{
+    w->allocated_to = 0;
+    return ftruncate(w->fd, (off_t)end) == 0;
 }
 
 /* Appends whole records. On failure the file is cut back, so that no half of them is taken for something. */
@@ -128,7 +148,7 @@ static int append(struct gt_trace_writer *w, const void *bytes, size_t n)
     int error = write_at(w->fd, bytes, n, w->offset);
     if (error != 0) {
         /* If even this is refused, later records overwrite the rest from the same place on; CRC and sequence tell. */
-        if (ftruncate(w->fd, (off_t)w->offset) != 0)
+        if (!cut_back(w, w->offset))
             w->last_error = errno;
         return error;
     }
@@ -145,7 +165,7 @@ static int open_chunk(struct gt_trace_writer *w)
     struct gt_trace_chunk chunk = {.magic = GT_TRACE_CHUNK_MAGIC, .sequence = w->chunk_sequence};
     int error = write_at(w->fd, &chunk, sizeof chunk, w->offset);
     if (error != 0) {
-        if (ftruncate(w->fd, (off_t)w->offset) != 0)
+        if (!cut_back(w, w->offset))
             w->last_error = errno;
         return error;
     }
@@ -413,7 +433,7 @@ static int append_large(struct gt_trace_writer *w, const struct gt_trace_record 
         error = append(w, end, pad + TAIL);
     if (error != 0) {
         *w = before;
-        if (ftruncate(w->fd, (off_t)begin) != 0)
+        if (!cut_back(w, begin))
             w->last_error = error;
         return error;
     }
@@ -482,6 +502,8 @@ enum gt_status gt_trace_write_close(struct gt_trace_writer *writer)
     enum gt_status status = gt_trace_write_flush(writer);
     report_loss(writer);
     enum gt_status sealed = gt_trace_write_seal(writer);
+    if (writer->allocated_to > writer->offset)
+        cut_back(writer, writer->offset);
     close(writer->fd);
     writer->fd = -1;
     return status != GT_OK ? status : sealed;
@@ -496,5 +518,14 @@ void gt_trace_write_gap(struct gt_trace_writer *writer, uint64_t begin_ns, uint6
     if (domain)
         gt_trace_write_string(writer, GT_KEY_GAP_DOMAIN, domain);
     gt_trace_write_string(writer, GT_KEY_GAP_REASON, reason);
+    gt_trace_write_commit(writer);
+}
+
+void gt_trace_write_overhead(struct gt_trace_writer *writer, uint64_t cpu_ns, double hook_ns)
+{
+    gt_trace_write_begin(writer, GT_TRACE_OVERHEAD);
+    gt_trace_write_u64(writer, GT_KEY_OVERHEAD_CPU_NS, cpu_ns);
+    if (hook_ns > 0)
+        gt_trace_write_f64(writer, GT_KEY_OVERHEAD_HOOK_NS, hook_ns);
     gt_trace_write_commit(writer);
 }

@@ -23,11 +23,12 @@
 #include <stddef.h>
 
 enum {
-    GT_TRACE_WRITE_BUFFER_MIN = 8 * 1024,   /* least buffer */
-    GT_TRACE_WRITE_CHUNK_BYTES = 1 << 20,   /* a chunk is sealed when it holds this much */
-    GT_TRACE_WRITE_STRING_MAX = 4096,       /* strings are cut here */
-    GT_TRACE_WRITE_NAME_BYTES = 48,         /* "process-<32 hex>.gtt" and its NUL fit */
-    GT_TRACE_WRITE_RESERVE_BYTES = 4 * 1024 /* kept allocated ahead of the end for LOSS and END */
+    GT_TRACE_WRITE_BUFFER_MIN = 8 * 1024,    /* least buffer */
+    GT_TRACE_WRITE_CHUNK_BYTES = 1 << 20,    /* a chunk is sealed when it holds this much */
+    GT_TRACE_WRITE_STRING_MAX = 4096,        /* strings are cut here */
+    GT_TRACE_WRITE_NAME_BYTES = 48,          /* "process-<32 hex>.gtt" and its NUL fit */
+    GT_TRACE_WRITE_RESERVE_BYTES = 4 * 1024, /* kept allocated ahead of the end for LOSS and END */
+    GT_TRACE_WRITE_AHEAD_BYTES = 256 * 1024  /* at most so much more, in files that are eight times as large */
 };
 
 /* All fields are the writer's own; look at them through the functions below. */
@@ -37,10 +38,11 @@ struct gt_trace_writer {
     size_t capacity, used; /* bytes; `used` counts committed records and the one in progress */
     size_t record_at;      /* where the record in progress begins */
     bool in_record, overflow;
-    uint32_t sequence; /* of the next record; starts at 1 */
-    uint32_t buffered; /* committed records in the buffer */
-    uint64_t offset;   /* bytes of the file that are whole */
-    uint64_t chunk_at; /* where the open chunk's header is; 0: no chunk is open */
+    uint32_t sequence;     /* of the next record; starts at 1 */
+    uint32_t buffered;     /* committed records in the buffer */
+    uint64_t offset;       /* bytes of the file that are whole */
+    uint64_t allocated_to; /* the disk has room for the file up to here; 0: not known */
+    uint64_t chunk_at;     /* where the open chunk's header is; 0: no chunk is open */
     uint32_t chunk_sequence, chunk_crc, chunk_bytes;
     uint64_t lost_records, lost_reported;
     int last_error; /* errno of the last loss; 0 none */
@@ -95,6 +97,9 @@ void gt_trace_write_loss(struct gt_trace_writer *writer, const char *kind, uint6
 /* A GAP record; `domain` NULL: none could be read. */
 void gt_trace_write_gap(struct gt_trace_writer *writer, uint64_t begin_ns, uint64_t end_ns, const char *domain,
                         const char *reason);
+
+/* OVERHEAD: CPU time of the sampler; hook_ns 0: not known. */
+void gt_trace_write_overhead(struct gt_trace_writer *writer, uint64_t cpu_ns, double hook_ns);
 
 /*
  * Brings all committed records into the file. GT_E_NOSPACE: they were lost and counted; GT_E_IO: likewise, for another reason.

@@ -131,6 +131,7 @@ static void write_block(struct gt_sampler *s)
     write_gaps(s);
     gt_unitcount_write(s);
     gt_trace_write_packed(&s->writer, GT_TRACE_BLOCK, NULL, 0, b->payload, bytes);
+    gt_overhead_write(s);
     gt_trace_write_flush(&s->writer);
     b->count++;
     if (b->count >= GT_COMPACT_BLOCKS)

@@ -115,8 +115,9 @@ static uint32_t write_pair(struct gt_sampler *s, struct gt_trace_writer *to, con
 
 /* What would grow with the program's life though only its last word, or its sum, counts. */
 struct folded {
-    const struct gt_trace_record *items;  /* the last NOTE of items; borrowed from the walk */
-    const struct gt_trace_record *counts; /* the last COUNTS, likewise */
+    const struct gt_trace_record *items;    /* the last NOTE of items; borrowed from the walk */
+    const struct gt_trace_record *counts;   /* the last COUNTS, likewise */
+    const struct gt_trace_record *overhead; /* the last one, likewise */
     uint32_t losses;
     struct {
         char kind[LOSS_KIND];
@@ -156,6 +157,10 @@ static bool fold_record(struct folded *f, const struct gt_trace_record *record)
         f->counts = record;
         return true;
     }
+    if (record->type == GT_TRACE_OVERHEAD) {
+        f->overhead = record;
+        return true;
+    }
     if (record->type != GT_TRACE_NOTE || !gt_trace_find_u64(&view, GT_KEY_ITEMS, &items))
         return false;
     f->items = record;
@@ -168,6 +173,8 @@ static void write_folded(struct gt_trace_writer *to, const struct folded *f)
         gt_trace_write_packed(to, GT_TRACE_NOTE, NULL, 0, f->items + 1, f->items->payload_bytes);
     if (f->counts)
         gt_trace_write_packed(to, GT_TRACE_COUNTS, NULL, 0, f->counts + 1, f->counts->payload_bytes);
+    if (f->overhead)
+        gt_trace_write_packed(to, GT_TRACE_OVERHEAD, NULL, 0, f->overhead + 1, f->overhead->payload_bytes);
     for (uint32_t i = 0; i < f->losses; i++)
         gt_trace_write_loss(to, f->loss[i].kind, f->loss[i].count);
 }

@@ -115,13 +115,14 @@ static void read_cpu(struct gt_sampler *s)
     m->cpu.count++;
 }
 
-void gt_meter_read(struct gt_sampler *s)
+void gt_meter_read(struct gt_sampler *s, bool cpu_too)
 {
     if (!s->meter.open)
         return;
     read_source(s);
-    read_cpu(s);
-    if (s->meter.cpu.count == GT_BATCH)
+    if (cpu_too)
+        read_cpu(s);
+    if (s->meter.ticks == GT_BATCH || s->meter.cpu.count == GT_BATCH)
         gt_meter_flush(s);
 }
 
@@ -145,7 +146,7 @@ void gt_meter_close(struct gt_sampler *s)
     struct gt_meter *m = &s->meter;
     if (!m->open)
         return;
-    gt_meter_read(s);
+    gt_meter_read(s, true);
     end_gap(s, gt_now_ns());
     gt_meter_flush(s);
     if (m->source)

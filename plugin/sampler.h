@@ -102,8 +102,9 @@ struct gt_sampler {
     struct gt_blocks blocks;
     struct gt_unit_events unit_events;
     uint64_t lost_told[8], items_told;
-    uint64_t next_table_ns, next_spool_ns;
+    uint64_t next_table_ns, next_spool_ns, next_slow_ns;
     uint64_t dropped_rows;
+    double hook_ns; /* one hook, as tried out at the start; 0: not known */
     _Alignas(8) unsigned char buffer[GT_WRITER_BYTES];
 };
 
@@ -149,9 +150,16 @@ void gt_sink_close(struct gt_sampler *s);
 /* What the machine is seen by: without performance events where asking for them could end the host. */
 void gt_meter_choose_os(struct gt_os *os);
 void gt_meter_open(struct gt_sampler *s);
-void gt_meter_read(struct gt_sampler *s);
-void gt_meter_flush(struct gt_sampler *s); /* what is batched, into the trace */
+void gt_meter_read(struct gt_sampler *s, bool cpu_too); /* the source, and CPU time if asked */
+void gt_meter_flush(struct gt_sampler *s);              /* what is batched, into the trace */
 void gt_meter_close(struct gt_sampler *s);
+
+/* --- overhead.c: what all this costs ---------------------------------------------------------------------------------------
+ */
+
+/* Times hooks on a ring of its own, before there are others: 0.1 ms. Reading of event counters is not in it. */
+void gt_overhead_try(struct gt_sampler *s);
+void gt_overhead_write(struct gt_sampler *s); /* so far, into the trace */
 
 /* --- blocks.c: bounded traces ------------------------------------------------------------------------------------------------
  */

@@ -202,7 +202,11 @@ static const struct gt_column run[] = {T(id),
                                        I(machine_busy_begin_ns),
                                        I(machine_busy_end_ns),
                                        I(machine_total_begin_ns),
-                                       I(machine_total_end_ns)};
+                                       I(machine_total_end_ns),
+                                       AS(gt_run_record, INTEGER, "sampler_cpu_ns", overhead.sampler_cpu_ns),
+                                       AS(gt_run_record, INTEGER, "plugin_cpu_ns", overhead.plugin_cpu_ns),
+                                       AS(gt_run_record, INTEGER, "hooks", overhead.hooks),
+                                       AS(gt_run_record, REAL, "hook_ns", overhead.hook_ns)};
 #undef T
 #undef I
 TABLE(gt_table_run, "runs", gt_run_record, run);

@@ -203,6 +203,14 @@ struct gt_unit_counter_record {
     int64_t enabled_ns, running_ns;
 };
 
+/* What measuring a run cost. */
+struct gt_overhead_record {
+    int64_t sampler_cpu_ns; /* CPU time of greentrack run while the job ran; GT_UNKNOWN: bare preload, or killed early */
+    int64_t plugin_cpu_ns;  /* CPU time of the plugin's threads in the job's processes, a part of the job's; GT_UNKNOWN: none */
+    int64_t hooks;          /* units and inferences that were hooked */
+    double hook_ns;         /* one hook, estimated: the mean over the processes of what each tried out; NaN unknown */
+};
+
 struct gt_run_record {
     const char *id, *parent, *series; /* parent and series NULL when there is none; series: the run whose rounds these are */
     const char *link;                 /* the run that this one outlived, or NULL */
@@ -241,6 +249,7 @@ struct gt_run_record {
     size_t slot_count;
     const struct gt_slot_record *slots; /* by slot */
     struct gt_shares_record shares;     /* of the machine; count 0: not known */
+    struct gt_overhead_record overhead;
 };
 
 /* What a person says about a run; survives every later ingest of it. NULL, NaN and GT_UNKNOWN: not said. */

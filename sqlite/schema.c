@@ -283,7 +283,12 @@ static const char version_4[] =
     " JOIN v_models m ON m.digest = p.model LEFT JOIN units u ON u.model = p.model AND u.idx = x.idx"                          \
     " LEFT JOIN v_attributions a ON a.run = x.run;"
 
-static const char version_5[] = VERSION_5_GAPS VERSION_5_EVENTS VERSION_5_SHARES VERSION_5_UNITS;
+/* What measuring cost. */
+#define VERSION_5_OVERHEAD                                                                                                     \
+    "ALTER TABLE runs ADD COLUMN sampler_cpu_ns INTEGER; ALTER TABLE runs ADD COLUMN plugin_cpu_ns INTEGER;"                   \
+    "ALTER TABLE runs ADD COLUMN hooks INTEGER; ALTER TABLE runs ADD COLUMN hook_ns REAL;"
+
+static const char version_5[] = VERSION_5_GAPS VERSION_5_EVENTS VERSION_5_SHARES VERSION_5_UNITS VERSION_5_OVERHEAD;
 
 static const char *const migrations[GT_STORE_VERSION] = {version_1, version_2, version_3, version_4, version_5};
 

@@ -150,6 +150,37 @@ static void add_energy(struct showing *s)
         values, COUNT(values));
 }
 
+/*
+ * What measuring cost, as a share of one core over the run's time. What is not known is left out of it: a run without the
+ * plugin has no hooks, one without greentrack run no sampler outside.
+ */
+static void add_overhead(struct showing *s)
+{
+    static const struct gt_column columns[] = {
+        {"sampler_cpu_ns", "CPU time of greentrack run", GT_Q_TIME_NS, 0},
+        {"plugin_cpu_ns", "CPU time of the plugin's threads", GT_Q_TIME_NS, 0},
+        {"hooks", NULL, GT_Q_INTEGER, 0},
+        {"hook_ns", "one hook, estimated", GT_Q_TIME_NS, 0},
+        {"share", "together, of one core", GT_Q_SHARE, 0},
+    };
+    const struct gt_run_record *run = s->run;
+    const struct gt_overhead_record *o = &run->overhead;
+    bool sampler = o->sampler_cpu_ns != GT_UNKNOWN, plugin = o->plugin_cpu_ns != GT_UNKNOWN;
+    double ns = (sampler ? (double)o->sampler_cpu_ns : 0) + (plugin ? (double)o->plugin_cpu_ns : 0) +
+                (o->hooks > 0 && !isnan(o->hook_ns) ? (double)o->hooks * o->hook_ns : 0);
+    bool timed = (sampler || plugin) && run->end_ns != GT_UNKNOWN && run->end_ns > run->begin_ns;
+    const struct gt_value values[COUNT(columns)] = {
+        gt_output_known(o->sampler_cpu_ns),
+        gt_output_known(o->plugin_cpu_ns),
+        gt_output_known(o->hooks),
+        gt_value_f64(o->hook_ns),
+        gt_value_f64_if(timed, ns / (double)(run->end_ns - run->begin_ns)),
+    };
+    gt_section_row(
+        gt_document_section(s->document, GT_SECTION_FIELDS, "overhead", "what measuring cost", columns, COUNT(columns)), values,
+        COUNT(values));
+}
+
 /* When counters could not be trusted; the energy's bounds hold what they may have missed. */
 static void add_gaps(struct showing *s)
 {
@@ -548,6 +579,7 @@ int gt_cmd_show(struct gt_tracker *tracker)
     add_energy(&s);
     add_gaps(&s);
     add_closure(&s);
+    add_overhead(&s);
     add_attributions(&s);
     add_models(&s);
     add_layers(&s);

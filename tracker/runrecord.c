@@ -393,6 +393,44 @@ bool gt_runrecord_attribution(const struct gt_attribution *a, bool unit_hooks, s
     return out->method && (!row || out->model_row);
 }
 
+/* --- what measuring cost ------------------------------------------------------------------------------------------------- */
+
+static int64_t hooks_of(const struct gt_run_record *run)
+{
+    int64_t hooks = 0;
+    for (size_t i = 0; i < run->model_count; i++) {
+        const struct gt_run_model_record *part = &run->models[i];
+        if (part->counted && strcmp(part->counted, "observed") == 0)
+            hooks += part->calls;
+        for (size_t k = 0; k < part->unit_count; k++)
+            hooks += part->units[k].calls;
+    }
+    return hooks;
+}
+
+/* Once the models are there. */
+static void fill_overhead(struct making *m)
+{
+    const struct gt_runfold_input *traces = m->input->traces;
+    struct gt_overhead_record *o = &m->run->overhead;
+    int64_t tried = 0;
+    double sum = 0;
+    *o = (struct gt_overhead_record){GT_UNKNOWN, GT_UNKNOWN, hooks_of(m->run), NAN};
+    if (traces->run && traces->run->info->has_overhead)
+        o->sampler_cpu_ns = number(traces->run->info->overhead_cpu_ns);
+    for (size_t i = 0; i < traces->process_count; i++) {
+        const struct gt_trace_info *info = traces->processes[i].info;
+        if (info->has_overhead)
+            o->plugin_cpu_ns = (o->plugin_cpu_ns == GT_UNKNOWN ? 0 : o->plugin_cpu_ns) + number(info->overhead_cpu_ns);
+        if (!isnan(info->hook_ns)) {
+            sum += info->hook_ns;
+            tried++;
+        }
+    }
+    if (tried > 0)
+        o->hook_ns = sum / (double)tried;
+}
+
 enum gt_status gt_runrecord_make(const struct gt_runrecord_input *input, struct gt_arena *arena, struct gt_runrecord *record,
                                  struct gt_err *err)
 {
@@ -415,5 +453,6 @@ enum gt_status gt_runrecord_make(const struct gt_runrecord_input *input, struct 
     if (m.failed)
         return gt_err_set(err, GT_E_NOMEM, "out of memory");
     enum gt_status status = gt_runmodels_make(input, arena, record, err);
+    fill_overhead(&m);
     return status == GT_OK ? gt_runcounters_make(input, arena, &record->run, err) : status;
 }

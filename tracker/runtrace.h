@@ -58,8 +58,9 @@ struct gt_runtrace {
     enum gt_status gap_why;
     struct gt_cputime machine;
     struct gt_jobtree tree;
-    uint64_t next_row_ns, next_flush_ns, spacing_ns, limit_bytes;
-    bool full; /* it, or the spool, has reached its limit: a reading per minute */
+    uint64_t next_row_ns, next_cpu_ns, next_flush_ns, spacing_ns, limit_bytes;
+    uint64_t own_cpu_ns, next_overhead_ns; /* CPU time of this process when the job began (0: not yet); when to tell it */
+    bool full;                             /* it, or the spool, has reached its limit: a reading per minute */
 };
 
 /*

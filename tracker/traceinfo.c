@@ -297,6 +297,19 @@ static enum gt_status read_gap(struct pass *p, const struct gt_trace_view *recor
     return GT_OK;
 }
 
+static enum gt_status read_overhead(struct pass *p, const struct gt_trace_view *record)
+{
+    struct gt_trace_info *info = p->info;
+    struct gt_trace_field field;
+    double hook_ns;
+    if (!gt_trace_find_u64(record, GT_KEY_OVERHEAD_CPU_NS, &info->overhead_cpu_ns))
+        return GT_OK;
+    info->has_overhead = true;
+    if (gt_trace_find(record, GT_KEY_OVERHEAD_HOOK_NS, &field) && gt_trace_field_f64(&field, &hook_ns) && hook_ns > 0)
+        info->hook_ns = hook_ns;
+    return GT_OK;
+}
+
 static enum gt_status read_end(struct pass *p, const struct gt_trace_view *record)
 {
     struct gt_trace_info *info = p->info;
@@ -421,12 +434,12 @@ static enum gt_status read_counts(struct pass *p, const struct gt_trace_view *re
 typedef enum gt_status record_fn(struct pass *p, const struct gt_trace_view *record);
 
 static record_fn *const readers[] = {
-    [GT_TRACE_PROCESS] = read_process, [GT_TRACE_HOST] = read_host,     [GT_TRACE_MODEL] = read_model,
-    [GT_TRACE_UNIT] = read_unit,       [GT_TRACE_SOURCE] = read_source, [GT_TRACE_TICK] = read_ticks,
-    [GT_TRACE_CPU] = read_cpu,         [GT_TRACE_EVENTS] = read_events, [GT_TRACE_TABLE] = read_table,
-    [GT_TRACE_GAP] = read_gap,         [GT_TRACE_BLOCK] = read_block,   [GT_TRACE_LOSS] = read_loss,
-    [GT_TRACE_NOTE] = read_note,       [GT_TRACE_END] = read_end,       [GT_TRACE_COUNTER] = read_counter,
-    [GT_TRACE_COUNTS] = read_counts,
+    [GT_TRACE_PROCESS] = read_process, [GT_TRACE_HOST] = read_host,         [GT_TRACE_MODEL] = read_model,
+    [GT_TRACE_UNIT] = read_unit,       [GT_TRACE_SOURCE] = read_source,     [GT_TRACE_TICK] = read_ticks,
+    [GT_TRACE_CPU] = read_cpu,         [GT_TRACE_EVENTS] = read_events,     [GT_TRACE_TABLE] = read_table,
+    [GT_TRACE_GAP] = read_gap,         [GT_TRACE_BLOCK] = read_block,       [GT_TRACE_LOSS] = read_loss,
+    [GT_TRACE_NOTE] = read_note,       [GT_TRACE_END] = read_end,           [GT_TRACE_COUNTER] = read_counter,
+    [GT_TRACE_COUNTS] = read_counts,   [GT_TRACE_OVERHEAD] = read_overhead,
 };
 
 enum gt_status gt_traceinfo_read(struct gt_trace_reader *reader, struct gt_arena *arena, struct gt_trace_info *info,
@@ -435,7 +448,7 @@ enum gt_status gt_traceinfo_read(struct gt_trace_reader *reader, struct gt_arena
     struct pass p = {arena, info, err};
     struct gt_trace_view record;
     enum gt_status status = GT_OK;
-    *info = (struct gt_trace_info){.header = *gt_trace_read_header(reader)};
+    *info = (struct gt_trace_info){.header = *gt_trace_read_header(reader), .hook_ns = NAN};
     while (status == GT_OK && (status = gt_trace_read_next(reader, &record, err)) == GT_OK) {
         info->last_sequence = record.sequence;
         if (record.type < sizeof readers / sizeof *readers && readers[record.type])

@@ -84,6 +84,9 @@ struct gt_trace_info {
     size_t count_rows, count_room;
     uint64_t lost;  /* sum over LOSS records */
     uint64_t items; /* reported by the program; the last word counts */
+    bool has_overhead;
+    uint64_t overhead_cpu_ns; /* of who wrote the trace; the last word counts, as of the next */
+    double hook_ns;           /* of one hook; NaN: not said */
     uint64_t end_ns, exit_status, signal;
     uint64_t first_ns, last_ns; /* of any row or record with a time; 0: none */
     bool has_inferences;        /* rows, tables or blocks of inferences, not of units alone */

@@ -9,8 +9,11 @@ show() { "$G" ingest >/dev/null && "$G" show last --all --format json | query "$
 for mb in 64 0; do
     export GREENTRACK_TRACE_MB=$mb
     export GREENTRACK_MODEL=nest/loop
-    "$G" run -q -- "$O/tests/host/nest" loop 5 || fail "loop"
-    got=$(show '[.layers[] | {(.name): .}] | add | [.a.uj_per_call > 0, .b.ns_per_call < .c.ns_per_call / 10, .b.share < .a.share / 4, .b.calls, .c.calls]')
+    for try in 1 2 3; do # a busy machine may stop the program between two regions
+        "$G" run -q -- "$O/tests/host/nest" loop 5 || fail "loop"
+        got=$(show '[.layers[] | {(.name): .}] | add | [.a.uj_per_call > 0, .b.ns_per_call < .c.ns_per_call / 10, .b.share < .a.share / 4, .b.calls, .c.calls]')
+        [ "$got" = "[true,true,true,1,5]" ] && break
+    done
     [ "$got" = "[true,true,true,1,5]" ] || fail "regions in regions, $mb MB: $got: $(show .layers)"
     export GREENTRACK_MODEL=nest/infer
     for try in 1 2 3; do # a busy machine may stop the program between two inferences; counted twice, it is a half each time

@@ -220,6 +220,41 @@ static void a_full_disk_is_a_recorded_loss(void **state)
     gt_trace_read_close(r);
 }
 
+/* A small file takes no more of the disk than it needs; a grown one is ahead of its end while it is open, and not afterwards. */
+static void a_grown_file_has_room_ahead_until_it_ends(void **state)
+{
+    struct stat st;
+    uint64_t lost, n = 0;
+    (void)state;
+    create();
+    for (; n < 20; n++)
+        number(n);
+    assert_int_equal(gt_trace_write_flush(&writer), GT_OK);
+    assert_int_equal(stat(path, &st), 0);
+    if (st.st_blocks * 512 < st.st_size + 4096) {
+        print_message("[  SKIPPED ] no fallocate in /tmp\n");
+        skip();
+    }
+    assert_true(st.st_blocks * 512 < st.st_size + GT_TRACE_WRITE_RESERVE_BYTES + 2 * 4096);
+    for (; n < 100000; n++) {
+        number(n);
+        if (n % 100 == 0)
+            assert_int_equal(gt_trace_write_flush(&writer), GT_OK);
+    }
+    gt_trace_write_flush(&writer);
+    assert_int_equal(stat(path, &st), 0);
+    assert_true(st.st_size > 8 * GT_TRACE_WRITE_AHEAD_BYTES);
+    assert_true(st.st_blocks * 512 > st.st_size + GT_TRACE_WRITE_RESERVE_BYTES);
+    assert_true(st.st_blocks * 512 < st.st_size + GT_TRACE_WRITE_AHEAD_BYTES + 64 * 1024);
+    assert_int_equal(gt_trace_write_close(&writer), GT_OK);
+    assert_int_equal(stat(path, &st), 0);
+    assert_true(st.st_blocks * 512 <= st.st_size + 2 * 4096);
+    struct gt_trace_reader *r = reader();
+    assert_int_equal(read_numbers(r, &lost), n);
+    assert_int_equal(lost, 0);
+    gt_trace_read_close(r);
+}
+
 static void misuse_is_refused(void **state)
 {
     (void)state;
@@ -276,6 +311,7 @@ int main(void)
         cmocka_unit_test(a_live_trace_is_locked_and_readable),
         cmocka_unit_test(a_cut_file_keeps_its_whole_records),
         cmocka_unit_test(a_full_disk_is_a_recorded_loss),
+        cmocka_unit_test(a_grown_file_has_room_ahead_until_it_ends),
         cmocka_unit_test(misuse_is_refused),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

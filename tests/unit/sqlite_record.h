@@ -74,6 +74,7 @@ static inline struct gt_run_record record_run(char id[33], unsigned number, cons
                                   .machine_busy_end_ns = 2,
                                   .machine_total_begin_ns = 3,
                                   .machine_total_end_ns = GT_UNKNOWN,
+                                  .overhead = {12345, GT_UNKNOWN, 6, 62.5},
                                   .process_count = 2,
                                   .processes = record_processes,
                                   .model_count = 1,

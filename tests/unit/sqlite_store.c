@@ -290,6 +290,10 @@ static void a_run_comes_back_as_it_went_in(void **state)
     assert_int_equal(got->exit_signal, GT_UNKNOWN);
     assert_int_equal(got->round, GT_UNKNOWN);
     assert_int_equal(got->machine_total_end_ns, GT_UNKNOWN);
+    assert_int_equal(got->overhead.sampler_cpu_ns, 12345);
+    assert_int_equal(got->overhead.plugin_cpu_ns, GT_UNKNOWN);
+    assert_int_equal(got->overhead.hooks, 6);
+    assert_true(got->overhead.hook_ns == 62.5);
     assert_int_equal(got->host.hypervisor, GT_UNKNOWN);
     assert_int_equal(got->host.memory_bytes, 1 << 30);
     assert_true(got->unit_hooks);

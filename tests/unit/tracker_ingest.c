@@ -595,6 +595,36 @@ static void stores_event_counters(void **state)
     gt_arena_free(&arena);
 }
 
+/* The last word of each writer counts; the plugin's threads add up, and hooks that were tried out make a mean. */
+static void stores_overhead(void **state)
+{
+    static struct trace run, processes[2];
+    struct gt_arena arena = {0};
+    (void)state;
+    create(&run, GT_TRACE_ROLE_RUN, NULL, NULL);
+    describe(&run, true);
+    samples(&run, 0, 100);
+    gt_trace_write_overhead(&run.writer, 1000, 0);
+    gt_trace_write_overhead(&run.writer, 3 * MS, 0);
+    for (unsigned i = 0; i < 2; i++) {
+        struct trace *t = &processes[i];
+        create(t, GT_TRACE_ROLE_PROCESS, run.header.run_id, NULL);
+        model(t);
+        inference(t, 20 + 30 * i);
+        gt_trace_write_overhead(&t->writer, 500, 60);
+        gt_trace_write_overhead(&t->writer, (i + 1) * MS, i ? 90 : 0);
+        finish(t, 90);
+    }
+    finish(&run, 100);
+    assert_int_equal(ingest().closed, 1);
+    const struct gt_overhead_record *got = &stored(run.header.run_id, &arena)->overhead;
+    assert_int_equal(got->sampler_cpu_ns, 3 * MS);
+    assert_int_equal(got->plugin_cpu_ns, 3 * MS);
+    assert_int_equal(got->hooks, 6); /* two units and an inference, in each */
+    assert_true(got->hook_ns == (60 + 90) / 2.0);
+    gt_arena_free(&arena);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -628,6 +658,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(splits_off_what_outlived, set_up, tear_down),
         cmocka_unit_test_setup_teardown(moves_bad_traces_aside, set_up, tear_down),
         cmocka_unit_test_setup_teardown(stores_event_counters, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(stores_overhead, set_up, tear_down),
         cmocka_unit_test_setup_teardown(many_ingest_at_once, set_up, tear_down),
         cmocka_unit_test(an_absent_spool_is_empty),
     };
