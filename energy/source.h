@@ -49,6 +49,7 @@ struct gt_domain {
     uint64_t wrap_count;       /* counter values are in [0, wrap_count]; 0: 64 bits, never wraps */
     uint64_t refresh_ns;       /* how often the counter moves; 0 unknown */
     int mirror;                /* 1 + index of the domain whose energy it shows once more (never added up); 0: of none */
+    double most_w;             /* more is a fault; 0: what gt_unwrap takes for the most of a package, or of a machine */
 };
 
 struct gt_source_desc {

@@ -12,6 +12,7 @@
 #include "energy/heavy/meter_rows.h"
 #include "energy/scan.h"
 #include "energy/source.h"
+#include "energy/unwrap.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -181,14 +182,21 @@ static enum gt_status external_finish(struct gt_source_state *state, uint64_t en
     return GT_OK;
 }
 
-/* A pipe's first row: without it the run begins with a hole. */
+/* A pipe's first row is waited for: without it the run begins with a hole. */
 static void await_first_row(struct external *e)
 {
-    uint64_t now_ns = e->os->clock_ns(e->os->state, CLOCK_MONOTONIC), until_ns = now_ns + WAIT_NS;
+    uint64_t now_ns = e->os->clock_ns(e->os->state, CLOCK_MONOTONIC), until_ns = e->rows.is_file ? now_ns : now_ns + WAIT_NS;
     while (!(e->has_b = gt_meter_rows_next(&e->rows, &e->b)) && now_ns < until_ns) {
         e->os->sleep_until(e->os->state, now_ns + POLL_NS);
         now_ns = e->os->clock_ns(e->os->state, CLOCK_MONOTONIC);
     }
+}
+
+/* Twice what a machine's power rises by from idle to full load (energy/unwrap.h), since a meter may stand before a rack. */
+static double most_w(const struct external *e)
+{
+    double most = e->has_b ? 20 * e->b.power_w : 0;
+    return most < GT_UNWRAP_MACHINE_W ? GT_UNWRAP_MACHINE_W : most < GT_UNWRAP_METER_W ? most : GT_UNWRAP_METER_W;
 }
 
 static enum gt_status external_open(const struct gt_os *os, const char *spec, struct gt_source_state *state,
@@ -204,15 +212,24 @@ static enum gt_status external_open(const struct gt_os *os, const char *spec, st
     enum gt_status status = gt_meter_rows_open(&e->rows, os, spec, err);
     if (status != GT_OK)
         return status;
-    if (!e->rows.is_file)
-        await_first_row(e);
+    await_first_row(e);
+    if (!e->has_b && e->rows.garbage > 0) {
+        gt_meter_rows_close(&e->rows);
+        return gt_err_set(err, GT_E_FORMAT, "%s: no line of it is 't_ns,power_w'", spec);
+    }
     gt_scan_append(desc->source, sizeof desc->source, "external");
     gt_scan_append(desc->boundary, sizeof desc->boundary, "wall");
     desc->provenance = GT_PROVENANCE_IMPORTED;
     desc->exclusive = !e->rows.is_file;
     desc->domain_count = 1;
-    desc->domains[0] = (struct gt_domain){
-        .name = "wall", .parent = -1, .package = -1, .die = -1, .additive = true, .uj_per_count = 1, .refresh_ns = SECOND_NS};
+    desc->domains[0] = (struct gt_domain){.name = "wall",
+                                          .parent = -1,
+                                          .package = -1,
+                                          .die = -1,
+                                          .additive = true,
+                                          .uj_per_count = 1,
+                                          .refresh_ns = SECOND_NS,
+                                          .most_w = most_w(e)};
     return GT_OK;
 }
 
