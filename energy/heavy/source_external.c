@@ -65,16 +65,22 @@ static double power_at(const struct external *e, uint64_t t_ns)
     return e->a.power_w + part * (e->b.power_w - e->a.power_w);
 }
 
-/* Moves the cursor to `t_ns`, which lies between the two rows. */
-static void integrate_to(struct external *e, uint64_t t_ns)
+/*
+ * Moves the cursor to `t_ns`, which lies between the two rows. False: what is known and what is not go into readings of their
+ * own, so that a hole is as long as it is, however seldom is read; the rest comes after the next one.
+ */
+static bool integrate_to(struct external *e, uint64_t t_ns)
 {
     if (t_ns <= e->cursor_ns)
-        return;
-    if (e->cursor_ns < e->a.t_ns || e->b.t_ns - e->a.t_ns > hole_ns(e))
-        e->lost = true;
-    else
+        return true;
+    bool hole = e->cursor_ns < e->a.t_ns || e->b.t_ns - e->a.t_ns > hole_ns(e);
+    if (hole != e->lost && e->cursor_ns > e->told_ns)
+        return false;
+    if (!hole)
         gt_integrate_add(&e->integral, power_at(e, e->cursor_ns), power_at(e, t_ns), t_ns - e->cursor_ns);
+    e->lost = hole;
     e->cursor_ns = t_ns;
+    return true;
 }
 
 /* The row after the last one becomes the last one. */
@@ -87,22 +93,21 @@ static void step(struct external *e)
     e->has_b = false;
 }
 
-/* Takes in the rows up to `until_ns` and moves the cursor as far as they tell. */
-static void advance(struct external *e, uint64_t until_ns)
+/* Takes in the rows up to `until_ns` and moves the cursor as far as they tell. False: a reading is due before it goes on. */
+static bool advance(struct external *e, uint64_t until_ns)
 {
     while (e->has_b || (e->has_b = gt_meter_rows_next(&e->rows, &e->b))) {
         if (e->b.t_ns > until_ns)
             break;
-        if (e->has_a) {
-            integrate_to(e, e->b.t_ns);
-        } else if (e->b.t_ns > e->cursor_ns) {
+        if (!e->has_a && e->b.t_ns > e->cursor_ns) {
             e->lost = true;
             e->cursor_ns = e->b.t_ns;
+        } else if (e->has_a && !integrate_to(e, e->b.t_ns)) {
+            return false;
         }
         step(e);
     }
-    if (e->has_a && e->has_b)
-        integrate_to(e, until_ns);
+    return !e->has_a || !e->has_b || integrate_to(e, until_ns);
 }
 
 static void tell(struct external *e, uint64_t *raw, uint64_t *t_ns)
@@ -120,6 +125,7 @@ static void tell(struct external *e, uint64_t *raw, uint64_t *t_ns)
 static void begin(struct external *e, uint64_t now_ns)
 {
     e->cursor_ns = 0;
+    e->told_ns = UINT64_MAX; /* none is due */
     advance(e, now_ns);
     bool recent = e->has_a && (e->has_b || now_ns - e->a.t_ns <= hole_ns(e));
     gt_integrate_init(&e->integral);
@@ -167,11 +173,11 @@ static enum gt_status external_finish(struct gt_source_state *state, uint64_t en
     struct external *e = (void *)state->bytes;
     if (!e->started)
         return external_read(state, raw, t_ns);
-    advance(e, end_ns);
+    bool all = advance(e, end_ns);
     uint64_t now_ns = e->os->clock_ns(e->os->state, CLOCK_MONOTONIC), until_ns = end_ns + patience_ns(e, end_ns);
-    while (e->cursor_ns < end_ns && now_ns < until_ns) {
+    while (all && e->cursor_ns < end_ns && now_ns < until_ns) {
         e->os->sleep_until(e->os->state, now_ns + POLL_NS);
-        advance(e, end_ns);
+        all = advance(e, end_ns);
         now_ns = e->os->clock_ns(e->os->state, CLOCK_MONOTONIC);
     }
     if (e->cursor_ns == e->told_ns && e->cursor_ns < end_ns)
