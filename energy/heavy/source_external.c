@@ -20,7 +20,8 @@
 
 enum { DISTANCES = 8, DISTANCES_LEAST = 3 };
 #define SECOND_NS UINT64_C(1000000000)
-static const uint64_t HOLE_UNKNOWN_NS = 60 * SECOND_NS, WAIT_NS = 2 * SECOND_NS, POLL_NS = SECOND_NS / 100;
+static const uint64_t HOLE_UNKNOWN_NS = 60 * SECOND_NS, WAIT_NS = 2 * SECOND_NS, POLL_NS = SECOND_NS / 100,
+                      DAY_NS = 86400 * SECOND_NS;
 
 struct external {
     const struct gt_os *os;
@@ -93,10 +94,23 @@ static void step(struct external *e)
     e->has_b = false;
 }
 
+/* A row of a day that is yet to come is a clock gone wrong; it must not make all that follow it late. Dropped. */
+static bool is_far(struct external *e, uint64_t until_ns)
+{
+    if (e->b.t_ns <= until_ns || e->b.t_ns - until_ns <= DAY_NS)
+        return false;
+    e->has_b = false;
+    e->rows.disordered++;
+    e->rows.last_ns = e->has_a ? e->a.t_ns : 0;
+    return true;
+}
+
 /* Takes in the rows up to `until_ns` and moves the cursor as far as they tell. False: a reading is due before it goes on. */
 static bool advance(struct external *e, uint64_t until_ns)
 {
     while (e->has_b || (e->has_b = gt_meter_rows_next(&e->rows, &e->b))) {
+        if (is_far(e, until_ns))
+            continue;
         if (e->b.t_ns > until_ns)
             break;
         if (!e->has_a && e->b.t_ns > e->cursor_ns) {

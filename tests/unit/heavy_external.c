@@ -284,15 +284,38 @@ static void test_a_hole_has_a_name(void **state)
     assert_int_equal(u.doubted_uj, 0);
 }
 
+/* One row from the next century does not silence the meter. */
+static void test_a_row_of_the_far_future(void **state)
+{
+    (void)state;
+    for (uint64_t i = 990; i <= 1040; i++) {
+        row(i * S, 100);
+        if (i == 995 || i == 1005)
+            row(4000000000 * S, 1);
+    }
+    struct gt_unwrap u = run_for(20 * S);
+    assert_int_equal(u.gap_ns, 0);
+    assert_near(u.known_uj, 20 * 100e6, 1e6);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lines),           TEST(test_a_regular_meter), TEST(test_irregular_rows_with_garbage),
-        TEST(test_a_hole_is_a_gap_with_bounds), TEST(test_silence),         TEST(test_no_rows_at_all),
-        TEST(test_the_first_row_comes_late),    TEST(test_days_of_history), TEST(test_any_bytes),
-        TEST(test_it_cannot_be_opened),         TEST(test_no_meter),        TEST(test_a_rack),
+        cmocka_unit_test(test_lines),
+        TEST(test_a_regular_meter),
+        TEST(test_irregular_rows_with_garbage),
+        TEST(test_a_hole_is_a_gap_with_bounds),
+        TEST(test_silence),
+        TEST(test_no_rows_at_all),
+        TEST(test_the_first_row_comes_late),
+        TEST(test_days_of_history),
+        TEST(test_any_bytes),
+        TEST(test_it_cannot_be_opened),
+        TEST(test_no_meter),
+        TEST(test_a_row_of_the_far_future),
+        TEST(test_a_rack),
         TEST(test_a_hole_has_a_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
