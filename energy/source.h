@@ -140,6 +140,11 @@ bool gt_source_is_heavy(const char *text);
  */
 const struct gt_energy_source *gt_source_best(const struct gt_os *os);
 
+/* The same, opened at once, so that it is the first that *can* be opened: its state and descriptor are filled in. Never fails.
+ */
+const struct gt_energy_source *gt_source_open_best(const struct gt_os *os, struct gt_source_state *state,
+                                                   struct gt_source_desc *desc);
+
 /* Does attribution read counters of it (measured, mixed, imported), or the wattage table (modelled)? */
 bool gt_provenance_has_counters(enum gt_provenance provenance);
 enum gt_provenance gt_provenance_find(const char *word); /* GT_PROVENANCE_NONE for an unknown word */

@@ -97,10 +97,10 @@ static enum gt_status open_source(struct gt_runtrace *trace, const struct gt_os 
 {
     const char *spec = NULL;
     bool best = strcmp(text, "auto") == 0;
-    trace->source = best ? gt_source_best(os) : gt_source_find(text, &spec);
+    trace->source = best ? gt_source_open_best(os, trace->state, &trace->desc) : gt_source_find(text, &spec);
     if (!trace->source)
         return gt_err_set(err, GT_E_ARG, "--energy-source: '%.200s' is no energy source; greentrack doctor lists them", text);
-    enum gt_status status = trace->source->open(os, spec, trace->state, &trace->desc, err);
+    enum gt_status status = best ? GT_OK : trace->source->open(os, spec, trace->state, &trace->desc, err);
     if (status != GT_OK)
         return status;
     if (measured && !gt_provenance_has_counters(trace->desc.provenance)) {

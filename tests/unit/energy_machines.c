@@ -208,6 +208,11 @@ static void test_what_comes_next(void **state)
     build(GT_MACHINE_INTEL_2S, GT_MACHINE_ALL);
     gt_sim_fail_open(&sim, machine.counters[0].perf, EACCES);
     assert_string_equal(gt_source_best(&sim.os)->name, "powercap");
+    const struct gt_energy_source *opened = gt_source_open_best(&sim.os, &state_memory, &desc);
+    assert_string_equal(opened->name, "powercap");
+    assert_string_equal(desc.source, "powercap");
+    opened->close(&state_memory);
+    assert_int_equal(sim.open_fds, 0);
 }
 
 /* What the kernel's own rounding of powercap's unit makes of a total: 61.035 for 61.03515625 µJ, 15.3 for 15.2587890625. */
