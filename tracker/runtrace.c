@@ -29,6 +29,7 @@ enum {
 /* Relative change of the refresh times' uncertainty that is worth a record. */
 #define SIGMA_STEP 0.25
 #define COARSE_NS UINT64_C(60000000000)
+#define COARSE_POWER_NS UINT64_C(500000000)
 
 const char *gt_runtrace_source(const char *text)
 {
@@ -158,13 +159,25 @@ static enum gt_status create_file(struct gt_runtrace *trace, const struct gt_run
     return status == GT_OK ? GT_OK : gt_err_set_errno(err, errno, "%s/%s", options->spool, trace->name);
 }
 
+/*
+ * Between rows once there is no more room. What counts whole microjoules and never wraps may be a power that its source
+ * integrates from our readings (hwmon, nvml, papi): a minute without one would be a hole.
+ */
+static uint64_t coarse_ns(const struct gt_runtrace *trace)
+{
+    for (int i = 0; i < trace->desc.domain_count; i++)
+        if (trace->desc.domains[i].wrap_count == 0 && trace->desc.domains[i].uj_per_count == 1)
+            return COARSE_POWER_NS;
+    return COARSE_NS;
+}
+
 static void set_limits(struct gt_runtrace *trace, uint64_t interval_ns)
 {
     double trace_mb = DEFAULT_TRACE_MB, spool_mb = DEFAULT_SPOOL_MB;
     environment_number("GREENTRACK_TRACE_MB", 0, 1e6, &trace_mb);
     environment_number("GREENTRACK_SPOOL_MB", 0, 1e9, &spool_mb);
     trace->limit_bytes = (uint64_t)(trace_mb * 1048576);
-    trace->spacing_ns = (double)spool_bytes(trace->spool_fd) > spool_mb * 1048576 ? COARSE_NS : interval_ns / 2;
+    trace->spacing_ns = (double)spool_bytes(trace->spool_fd) > spool_mb * 1048576 ? coarse_ns(trace) : interval_ns / 2;
 }
 
 static void release(struct gt_runtrace *trace)
@@ -352,7 +365,7 @@ void gt_runtrace_sample(struct gt_runtrace *trace, uint64_t now_ns, bool last)
     if (!finish)
         read_cpu(trace, now_ns);
     if (gt_trace_write_bytes_total(&trace->writer) > trace->limit_bytes) {
-        trace->spacing_ns = COARSE_NS;
+        trace->spacing_ns = coarse_ns(trace);
         trace->follow.source = NULL;
     }
     trace->next_row_ns = now_ns + trace->spacing_ns;
