@@ -161,6 +161,7 @@ enum gt_trace_type {
     X(ITEMS, 63)             /* u64: items that a program reported by greentrack_items() */                                    \
     X(DOMAIN_MIRROR, 64)     /* u64: index of the domain whose energy this one shows once more */                              \
     X(SOURCE_NOTE, 65)       /* string: what readers of the source's figures should know */                                    \
+    X(DOMAIN_MOST_W, 66)     /* f64: more power than that is a fault; absent: a default */                                     \
     X(EVENT_NAME, 70)        /* string: as it was asked for: "page-faults", "PAPI_TOT_INS" */                                  \
     X(EVENT_INDEX, 71)       /* u64: position in the list; a later record of the same position replaces the earlier one */     \
     X(EVENT_WEIGHT, 72)      /* u64, two's complement: what one count of this term adds to the event; absent: 1 */             \

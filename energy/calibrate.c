@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { SLICES_MIN = 2, SLICES_MAX = 3600, SLICES_QUIET = 60 /* without news of a slow meter */ };
+enum { SLICES_MIN = 2, SLICES_MAX = 3600, SLICES_QUIET = 60 /* without news of a slow meter */, READS = 4 /* per slice */ };
 
 static const uint64_t SLICE_NS = 1000000000;
 
@@ -53,20 +53,22 @@ static enum gt_status take(struct series *s, struct gt_err *err)
     return GT_OK;
 }
 
-/* Sleeps one slice and adds its mean power. */
+/* Sleeps one slice and adds its mean power. Readings in between keep a source that integrates a power from missing any. */
 static enum gt_status add_slice(struct series *s, struct gt_err *err)
 {
     uint64_t t_ns = s->t_ns, uj = s->uj, gap_ns = s->gap_ns;
     enum gt_status status = GT_E_BUSY;
-    for (uint64_t i = 1; status == GT_E_BUSY && i <= SLICES_QUIET; i++) {
-        while (s->os->sleep_until(s->os->state, t_ns + i * SLICE_NS) < 0)
+    for (uint64_t i = 1; i <= READS || (status == GT_E_BUSY && i <= READS * SLICES_QUIET); i++) {
+        while (s->os->sleep_until(s->os->state, t_ns + i * (SLICE_NS / READS)) < 0)
             continue;
         status = take(s, err);
+        if (status != GT_OK && status != GT_E_BUSY)
+            return status;
     }
-    if (status != GT_OK)
-        return status;
+    if (status == GT_E_BUSY)
+        return gt_err_set(err, status, "%s: no news for %d seconds", s->source->name, (int)SLICES_QUIET);
     if (s->gap_ns != gap_ns || s->t_ns <= t_ns)
-        return gt_err_set(err, GT_E_IO, "%s: a counter jumped or stood still", s->source->name);
+        return gt_err_set(err, GT_E_IO, "%s: a counter jumped, stood still or said nothing", s->source->name);
     double w = (double)(s->uj - uj) / ((double)(s->t_ns - t_ns) * 1e-3);
     s->sum_w += w;
     s->sum_w2 += w * w;

@@ -17,7 +17,9 @@
     X(GT_GAP_STALL, "stood still")                                                                                             \
     X(GT_GAP_AMBIGUOUS, "may have wrapped unseen")                                                                             \
     X(GT_GAP_MISREAD, "misread") /* one reading was off its neighbours' course: left out, nothing is lost */                   \
-    X(GT_GAP_UNREAD, "not read")
+    X(GT_GAP_UNREAD, "not read")                                                                                               \
+    X(GT_GAP_SILENT, "said nothing") /* a source knew that it missed energy: a meter without rows, a sensor not read for long  \
+                                      */
 
 enum gt_gap_reason {
 #define GT_GAP_ENUM(code, word) code,

@@ -48,6 +48,8 @@ static void write_domain(struct gt_trace_writer *writer, const struct gt_domain 
     gt_trace_write_u64(writer, GT_KEY_DOMAIN_WRAP, domain->wrap_count);
     gt_trace_write_u64(writer, GT_KEY_DOMAIN_REFRESH_NS, domain->refresh_ns);
     known_field(writer, GT_KEY_DOMAIN_MIRROR, (int64_t)domain->mirror - 1);
+    if (domain->most_w > 0)
+        gt_trace_write_f64(writer, GT_KEY_DOMAIN_MOST_W, domain->most_w);
 }
 
 void gt_origin_write_source(struct gt_trace_writer *writer, const struct gt_source_desc *desc)

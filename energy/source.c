@@ -73,3 +73,16 @@ const struct gt_energy_source *gt_source_best(const struct gt_os *os)
     }
     return &gt_source_model;
 }
+
+const struct gt_energy_source *gt_source_open_best(const struct gt_os *os, struct gt_source_state *state,
+                                                   struct gt_source_desc *desc)
+{
+    struct gt_err err = {0};
+    for (int i = 0; i < gt_source_table.count; i++) {
+        const struct gt_energy_source *source = gt_source_table.sources[i];
+        if (!source->by_name_only && source->open(os, NULL, state, desc, &err) == GT_OK)
+            return source;
+    }
+    gt_source_model.open(os, NULL, state, desc, &err);
+    return &gt_source_model;
+}

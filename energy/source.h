@@ -49,6 +49,7 @@ struct gt_domain {
     uint64_t wrap_count;       /* counter values are in [0, wrap_count]; 0: 64 bits, never wraps */
     uint64_t refresh_ns;       /* how often the counter moves; 0 unknown */
     int mirror;                /* 1 + index of the domain whose energy it shows once more (never added up); 0: of none */
+    double most_w;             /* more is a fault; 0: what gt_unwrap takes for the most of a package, or of a machine */
 };
 
 struct gt_source_desc {
@@ -138,6 +139,11 @@ bool gt_source_is_heavy(const char *text);
  * Never NULL ("model" always is available).
  */
 const struct gt_energy_source *gt_source_best(const struct gt_os *os);
+
+/* The same, opened at once, so that it is the first that *can* be opened: its state and descriptor are filled in. Never fails.
+ */
+const struct gt_energy_source *gt_source_open_best(const struct gt_os *os, struct gt_source_state *state,
+                                                   struct gt_source_desc *desc);
 
 /* Does attribution read counters of it (measured, mixed, imported), or the wattage table (modelled)? */
 bool gt_provenance_has_counters(enum gt_provenance provenance);

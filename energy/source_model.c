@@ -17,8 +17,10 @@ static void model_probe(const struct gt_os *os, const char *spec, struct gt_prob
 static enum gt_status model_open(const struct gt_os *os, const char *spec, struct gt_source_state *state,
                                  struct gt_source_desc *desc, struct gt_err *err)
 {
-    (void)os, (void)spec, (void)state, (void)err;
+    (void)os, (void)state;
     memset(desc, 0, sizeof *desc);
+    if (spec)
+        return gt_err_set(err, GT_E_ARG, "model:%.60s: model takes no argument", spec);
     gt_scan_append(desc->source, sizeof desc->source, GT_MODEL_SOURCE);
     gt_scan_append(desc->boundary, sizeof desc->boundary, GT_MODEL_BOUNDARY);
     desc->provenance = GT_PROVENANCE_MODELLED;

@@ -15,8 +15,10 @@ static void null_probe(const struct gt_os *os, const char *spec, struct gt_probe
 static enum gt_status null_open(const struct gt_os *os, const char *spec, struct gt_source_state *state,
                                 struct gt_source_desc *desc, struct gt_err *err)
 {
-    (void)os, (void)spec, (void)state, (void)err;
+    (void)os, (void)state;
     memset(desc, 0, sizeof *desc);
+    if (spec)
+        return gt_err_set(err, GT_E_ARG, "null:%.60s: null takes no argument", spec);
     gt_scan_append(desc->source, sizeof desc->source, "null");
     gt_scan_append(desc->boundary, sizeof desc->boundary, "none");
     desc->provenance = GT_PROVENANCE_NONE;

@@ -202,7 +202,7 @@ static void drop_zone(struct zone_list *list, struct gt_source_desc *desc, int i
 static enum gt_status powercap_open(const struct gt_os *os, const char *spec, struct gt_source_state *state,
                                     struct gt_source_desc *desc, struct gt_err *err)
 {
-    const char *root = spec ? spec : POWERCAP_ROOT;
+    const char *root = spec && *spec ? spec : POWERCAP_ROOT;
     struct zone_list list;
     struct powercap *p = (void *)state->bytes;
     char path[PATH_BYTES];

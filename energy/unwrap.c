@@ -10,7 +10,9 @@ void gt_unwrap_init(struct gt_unwrap *u, const struct gt_domain *domain)
     u->uj_per_count = domain->uj_per_count > 0 ? domain->uj_per_count : 1;
     u->wrap_count = domain->wrap_count;
     u->refresh_ns = domain->refresh_ns;
-    u->max_w = domain->package >= 0 ? GT_UNWRAP_PACKAGE_W : GT_UNWRAP_MACHINE_W;
+    u->max_w = domain->most_w > 0 && domain->most_w <= GT_UNWRAP_METER_W ? domain->most_w
+               : domain->package >= 0                                    ? GT_UNWRAP_PACKAGE_W
+                                                                         : GT_UNWRAP_MACHINE_W;
     u->must_move = domain->additive;
     u->stall_ns = u->must_move && u->refresh_ns ? GT_UNWRAP_STALL_NS : GT_UNWRAP_REST_NS;
     if (u->refresh_ns > u->stall_ns / 10)
@@ -294,6 +296,27 @@ static void take_reading(struct gt_unwrap *u, uint64_t t_ns, uint64_t raw)
         suspect(u, t_ns, raw, &step);
 }
 
+/* What a source says that knows of energy it has missed (energy/source.h). */
+static bool is_hole(const struct gt_unwrap *u, uint64_t raw)
+{
+    uint64_t last = u->suspected ? u->suspect_raw : u->raw;
+    return u->wrap_count == 0 && last > 0 && raw == last - 1;
+}
+
+/* Of holes that follow one another the first is counted. */
+static void take_hole(struct gt_unwrap *u, uint64_t t_ns, uint64_t raw)
+{
+    if (u->suspected)
+        break_off(u);
+    u->stalls += u->silent_t_ns == 0 || u->silent_t_ns != u->moved_t_ns;
+    add_gap(u, GT_GAP_SILENT, t_ns, 0, 0, t_ns - u->moved_t_ns);
+    u->silent_t_ns = t_ns;
+    u->moved = true;
+    u->raw = raw;
+    u->t_ns = t_ns;
+    u->last_still_ns = 0;
+}
+
 /* The reading after a suspect one tells what that was. */
 static void resolve(struct gt_unwrap *u, uint64_t t_ns, uint64_t raw)
 {
@@ -335,7 +358,9 @@ void gt_unwrap_step(struct gt_unwrap *u, uint64_t t_ns, uint64_t raw)
     if (t_ns <= (u->suspected ? u->suspect_t_ns : u->t_ns))
         return;
     u->disturbed = false;
-    if (u->suspected)
+    if (is_hole(u, raw))
+        take_hole(u, t_ns, raw);
+    else if (u->suspected)
         resolve(u, t_ns, raw);
     else
         take_reading(u, t_ns, raw);

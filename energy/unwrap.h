@@ -8,8 +8,8 @@
  * A reading that cannot follow the one before it (the counter went back, moved faster than any machine can, or many times
  * faster than it ever did) is held as a *suspect* until the next reading tells what it was: off the course that the counter
  * then goes on with (misread: left out, nothing is lost), the onset of load (taken), or a reset or jump (a gap up to there).
- * Two more things make gaps: the counter was not read for so long that it may have wrapped unseen, or it stood still and did
- * not make up for it afterwards.
+ * Three more things make gaps: the counter was not read for so long that it may have wrapped unseen, it stood still and did
+ * not make up for it afterwards, or its source says that it missed energy (one that never wraps goes back by exactly one).
  *
  * Within a gap a domain is taken to draw at most three times what it drew over any 10 ms of the run (GT_UNWRAP_MARGIN). Pure
  * state machine; libc-free; one state belongs to one thread.
@@ -22,10 +22,13 @@
 
 /*
  * More than any domain draws, so that more is a fault: the biggest processor package of 2025 is specified at 500 W (AMD EPYC
- * 9965, Intel Xeon 6980P), short peaks double that. Domains that belong to no package (psys, wall) get ten times as much.
+ * 9965, Intel Xeon 6980P), short peaks double that. Domains that belong to no package (psys, a GPU) get ten times as much.
+ * A meter may stand before racks, of which one draws 140 kW in 2025 (NVIDIA GB200 NVL72): it says itself what it takes for too
+ * much (gt_domain.most_w), up to the last of these.
  */
 #define GT_UNWRAP_PACKAGE_W 1000.0
 #define GT_UNWRAP_MACHINE_W 10000.0
+#define GT_UNWRAP_METER_W 1e7
 
 /*
  * A single step of more than 8 times the peak so far is suspect: idle to full load is about that on servers (SPECpower's
@@ -63,6 +66,7 @@ struct gt_unwrap {
     enum gt_gap_reason suspect_why;
     uint64_t suspect_raw, suspect_t_ns;
     uint64_t last_still_ns, usual_still_ns; /* how long it stood still before it moved: last time, and at most as a rule */
+    uint64_t silent_t_ns;                   /* where the last hole ended */
     double peak_w, span_uj;                 /* over any 10 ms, and the span being summed */
     uint64_t span_ns, spans;
     uint64_t early_ns; /* of gaps before a peak was known: their most is added once it is */

@@ -26,16 +26,17 @@ void gt_meter_choose_os(struct gt_os *os)
         os->perf_event_open = refuse_event;
 }
 
-/* "auto", "" or one source's name; a heavy one is for `greentrack run`. */
+/* One source's name; NULL for "auto" and "". A heavy one is for `greentrack run`. */
 static const struct gt_energy_source *choose(struct gt_sampler *s, const char **spec)
 {
     const char *name = gt_state.config.source;
     *spec = NULL;
     if (name[0] == 0 || strcmp(name, "auto") == 0)
-        return gt_source_best(&s->meter.os);
+        return NULL;
     const struct gt_energy_source *source = gt_source_find(name, spec);
     if (source && source->light)
         return source;
+    *spec = NULL; /* of the one that is not taken */
     gt_trace_write_note(&s->writer, "energy source",
                         gt_source_is_heavy(name) ? "needs greentrack run: it is never read inside a job" : "unknown");
     return &gt_source_model;
@@ -52,7 +53,9 @@ void gt_meter_open(struct gt_sampler *s)
     gt_cputime_open(&m->cputime, &gt_os_linux);
     gt_meter_choose_os(&m->os);
     m->source = choose(s, &spec);
-    if (m->source->open(&m->os, spec, &m->source_state, &m->desc, &err) != GT_OK) {
+    if (!m->source) {
+        m->source = gt_source_open_best(&m->os, &m->source_state, &m->desc);
+    } else if (m->source->open(&m->os, spec, &m->source_state, &m->desc, &err) != GT_OK) {
         gt_trace_write_note(&s->writer, "energy source", err.text[0] ? err.text : gt_status_message(err.status));
         m->source = &gt_source_model;
         memset(&m->desc, 0, sizeof m->desc);

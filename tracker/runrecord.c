@@ -289,7 +289,7 @@ static void counter_events(struct making *m, struct gt_event_record *rows, size_
                                          "GREENTRACK_INTERVAL_US takes more of them)"},
                        {sums->backward, "went backward"},
                        {sums->impossible, "moved faster than any machine can, or many times faster than it ever did"},
-                       {sums->stalls, "stood still"}};
+                       {sums->stalls, "stood still, or had nothing said of it"}};
         for (size_t k = 0; k < COUNTER_REASONS; k++) {
             if (reasons[k].times == 0)
                 continue;

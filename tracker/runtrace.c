@@ -33,6 +33,7 @@ enum {
 #define OVERHEAD_NS UINT64_C(10000000000)
 /* Least time between two readings of CPU time: it takes 50 us, and is wanted on slots of 100 ms. */
 #define CPU_NS UINT64_C(10000000)
+#define COARSE_POWER_NS UINT64_C(500000000)
 
 const char *gt_runtrace_source(const char *text)
 {
@@ -101,10 +102,10 @@ static enum gt_status open_source(struct gt_runtrace *trace, const struct gt_os 
 {
     const char *spec = NULL;
     bool best = strcmp(text, "auto") == 0;
-    trace->source = best ? gt_source_best(os) : gt_source_find(text, &spec);
+    trace->source = best ? gt_source_open_best(os, trace->state, &trace->desc) : gt_source_find(text, &spec);
     if (!trace->source)
         return gt_err_set(err, GT_E_ARG, "--energy-source: '%.200s' is no energy source; greentrack doctor lists them", text);
-    enum gt_status status = trace->source->open(os, spec, trace->state, &trace->desc, err);
+    enum gt_status status = best ? GT_OK : trace->source->open(os, spec, trace->state, &trace->desc, err);
     if (status != GT_OK)
         return status;
     if (measured && !gt_provenance_has_counters(trace->desc.provenance)) {
@@ -162,6 +163,18 @@ static enum gt_status create_file(struct gt_runtrace *trace, const struct gt_run
     return status == GT_OK ? GT_OK : gt_err_set_errno(err, errno, "%s/%s", options->spool, trace->name);
 }
 
+/*
+ * Between rows once there is no more room. What counts whole microjoules and never wraps may be a power that its source
+ * integrates from our readings (hwmon, nvml, papi): a minute without one would be a hole.
+ */
+static uint64_t coarse_ns(const struct gt_runtrace *trace)
+{
+    for (int i = 0; i < trace->desc.domain_count; i++)
+        if (trace->desc.domains[i].wrap_count == 0 && trace->desc.domains[i].uj_per_count == 1)
+            return COARSE_POWER_NS;
+    return COARSE_NS;
+}
+
 static void set_limits(struct gt_runtrace *trace, uint64_t interval_ns)
 {
     double trace_mb = DEFAULT_TRACE_MB, spool_mb = DEFAULT_SPOOL_MB;
@@ -169,7 +182,7 @@ static void set_limits(struct gt_runtrace *trace, uint64_t interval_ns)
     environment_number("GREENTRACK_SPOOL_MB", 0, 1e9, &spool_mb);
     trace->limit_bytes = (uint64_t)(trace_mb * 1048576);
     trace->full = (double)spool_bytes(trace->spool_fd) > spool_mb * 1048576;
-    trace->spacing_ns = trace->full ? COARSE_NS : interval_ns;
+    trace->spacing_ns = trace->full ? coarse_ns(trace) : interval_ns;
 }
 
 static void release(struct gt_runtrace *trace)
@@ -369,7 +382,7 @@ uint64_t gt_runtrace_next(struct gt_runtrace *trace)
 static void thin_out(struct gt_runtrace *trace)
 {
     trace->full = true;
-    trace->spacing_ns = COARSE_NS;
+    trace->spacing_ns = coarse_ns(trace);
     if (!trace->follow.source)
         return;
     tell_edges(trace, 0);

@@ -222,6 +222,8 @@ static void domain_field(const struct gt_trace_field *field, struct gt_domain *d
         domain->refresh_ns = number;
     else if (field->key == GT_KEY_DOMAIN_MIRROR)
         domain->mirror = small < GT_SOURCE_DOMAINS ? small + 1 : 0;
+    else if (field->key == GT_KEY_DOMAIN_MOST_W)
+        gt_trace_field_f64(field, &domain->most_w);
 }
 
 static enum gt_status add_note(struct pass *p, struct gt_trace_note **notes, size_t *count, size_t *room, const char *label,

@@ -9,7 +9,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { TAIL_BYTES = 65536 };
+enum {
+    TAIL_BYTES = 65536,
+    FILLS_AT_ONCE = 512 /* a megabyte of what is no row, or no new one; the next call goes on */
+};
 
 /* More is no meter's reading; what is still no machine's (gt_unwrap) becomes a gap. */
 static const double POWER_MOST_W = 1e9;
@@ -83,9 +86,9 @@ static bool take_line(struct gt_meter_rows *r, enum gt_meter_line *kind, struct 
 bool gt_meter_rows_next(struct gt_meter_rows *r, struct gt_meter_row *row)
 {
     enum gt_meter_line kind;
-    for (;;) {
+    for (int fills = 0;;) {
         if (!take_line(r, &kind, row)) {
-            if (!fill(r))
+            if (fills++ == FILLS_AT_ONCE || !fill(r))
                 return false;
             continue;
         }

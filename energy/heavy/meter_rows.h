@@ -7,7 +7,8 @@
  * The time is nanoseconds since the Unix epoch or of CLOCK_MONOTONIC. The two cannot be mistaken for one another: 10^18 ns
  * after the epoch was in September 2001, and no machine has been up for 31 years. Unix times become CLOCK_MONOTONIC by one
  * anchor, taken at open: both clocks are slewed alike; a step of the real clock during a run is not followed.
- * A row that cannot be parsed, or is not later than the one before, is left out and counted. Nothing here blocks.
+ * A row that cannot be parsed, or is not later than the one before, is left out and counted. Nothing here blocks,
+ * nor goes on for ever where rows never end (/dev/zero, a pipe that is flooded).
  * State is the caller's; no allocation; one thread.
  */
 #ifndef GT_ENERGY_HEAVY_METER_ROWS_H

@@ -1,5 +1,6 @@
 #include "energy/heavy/papi_events.h"
 
+#include "energy/rapl.h"
 #include "energy/scan.h"
 
 #include <stdlib.h>
@@ -178,6 +179,16 @@ enum gt_status gt_papi_events_describe(const char *component, const struct gt_pa
         domain->refresh_ns = events[i].kind == GT_PAPI_GPU ? 100000000 : 1000000;
     }
     return GT_OK;
+}
+
+void gt_papi_events_mirrors(struct gt_source_desc *desc, bool package_wide)
+{
+    if (strncmp(desc->boundary, "package", 7) != 0)
+        return;
+    for (int i = 0; i < desc->domain_count; i++)
+        if (desc->domains[i].parent < 0)
+            gt_rapl_parse_name(&desc->domains[i]);
+    gt_rapl_choose_total(desc, package_wide);
 }
 
 bool gt_papi_events_machine(const struct gt_source_desc *desc)

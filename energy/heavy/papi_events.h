@@ -48,6 +48,12 @@ void gt_papi_event_zone(struct gt_papi_event *event, const char *zone);
 enum gt_status gt_papi_events_describe(const char *component, const struct gt_papi_event *events, int count,
                                        struct gt_source_desc *desc, struct gt_err *err);
 
+/*
+ * Where packages make up the total: names the dies, and takes out what shows a package or die once more (gt_rapl_choose_total;
+ * AMD's package counter once per die, where `package_wide`).
+ */
+void gt_papi_events_mirrors(struct gt_source_desc *desc, bool package_wide);
+
 /* Is that boundary the machine, so that `auto` may take it? */
 bool gt_papi_events_machine(const struct gt_source_desc *desc);
 

@@ -12,6 +12,7 @@
 #include "energy/heavy/meter_rows.h"
 #include "energy/scan.h"
 #include "energy/source.h"
+#include "energy/unwrap.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,8 @@
 
 enum { DISTANCES = 8, DISTANCES_LEAST = 3 };
 #define SECOND_NS UINT64_C(1000000000)
-static const uint64_t HOLE_UNKNOWN_NS = 60 * SECOND_NS, WAIT_NS = 2 * SECOND_NS, POLL_NS = SECOND_NS / 100;
+static const uint64_t HOLE_UNKNOWN_NS = 60 * SECOND_NS, WAIT_NS = 2 * SECOND_NS, POLL_NS = SECOND_NS / 100,
+                      DAY_NS = 86400 * SECOND_NS;
 
 struct external {
     const struct gt_os *os;
@@ -64,16 +66,22 @@ static double power_at(const struct external *e, uint64_t t_ns)
     return e->a.power_w + part * (e->b.power_w - e->a.power_w);
 }
 
-/* Moves the cursor to `t_ns`, which lies between the two rows. */
-static void integrate_to(struct external *e, uint64_t t_ns)
+/*
+ * Moves the cursor to `t_ns`, which lies between the two rows. False: what is known and what is not go into readings of their
+ * own, so that a hole is as long as it is, however seldom is read; the rest comes after the next one.
+ */
+static bool integrate_to(struct external *e, uint64_t t_ns)
 {
     if (t_ns <= e->cursor_ns)
-        return;
-    if (e->cursor_ns < e->a.t_ns || e->b.t_ns - e->a.t_ns > hole_ns(e))
-        e->lost = true;
-    else
+        return true;
+    bool hole = e->cursor_ns < e->a.t_ns || e->b.t_ns - e->a.t_ns > hole_ns(e);
+    if (hole != e->lost && e->cursor_ns > e->told_ns)
+        return false;
+    if (!hole)
         gt_integrate_add(&e->integral, power_at(e, e->cursor_ns), power_at(e, t_ns), t_ns - e->cursor_ns);
+    e->lost = hole;
     e->cursor_ns = t_ns;
+    return true;
 }
 
 /* The row after the last one becomes the last one. */
@@ -86,22 +94,34 @@ static void step(struct external *e)
     e->has_b = false;
 }
 
-/* Takes in the rows up to `until_ns` and moves the cursor as far as they tell. */
-static void advance(struct external *e, uint64_t until_ns)
+/* A row of a day that is yet to come is a clock gone wrong; it must not make all that follow it late. Dropped. */
+static bool is_far(struct external *e, uint64_t until_ns)
+{
+    if (e->b.t_ns <= until_ns || e->b.t_ns - until_ns <= DAY_NS)
+        return false;
+    e->has_b = false;
+    e->rows.disordered++;
+    e->rows.last_ns = e->has_a ? e->a.t_ns : 0;
+    return true;
+}
+
+/* Takes in the rows up to `until_ns` and moves the cursor as far as they tell. False: a reading is due before it goes on. */
+static bool advance(struct external *e, uint64_t until_ns)
 {
     while (e->has_b || (e->has_b = gt_meter_rows_next(&e->rows, &e->b))) {
+        if (is_far(e, until_ns))
+            continue;
         if (e->b.t_ns > until_ns)
             break;
-        if (e->has_a) {
-            integrate_to(e, e->b.t_ns);
-        } else if (e->b.t_ns > e->cursor_ns) {
+        if (!e->has_a && e->b.t_ns > e->cursor_ns) {
             e->lost = true;
             e->cursor_ns = e->b.t_ns;
+        } else if (e->has_a && !integrate_to(e, e->b.t_ns)) {
+            return false;
         }
         step(e);
     }
-    if (e->has_a && e->has_b)
-        integrate_to(e, until_ns);
+    return !e->has_a || !e->has_b || integrate_to(e, until_ns);
 }
 
 static void tell(struct external *e, uint64_t *raw, uint64_t *t_ns)
@@ -119,6 +139,7 @@ static void tell(struct external *e, uint64_t *raw, uint64_t *t_ns)
 static void begin(struct external *e, uint64_t now_ns)
 {
     e->cursor_ns = 0;
+    e->told_ns = UINT64_MAX; /* none is due */
     advance(e, now_ns);
     bool recent = e->has_a && (e->has_b || now_ns - e->a.t_ns <= hole_ns(e));
     gt_integrate_init(&e->integral);
@@ -166,11 +187,11 @@ static enum gt_status external_finish(struct gt_source_state *state, uint64_t en
     struct external *e = (void *)state->bytes;
     if (!e->started)
         return external_read(state, raw, t_ns);
-    advance(e, end_ns);
+    bool all = advance(e, end_ns);
     uint64_t now_ns = e->os->clock_ns(e->os->state, CLOCK_MONOTONIC), until_ns = end_ns + patience_ns(e, end_ns);
-    while (e->cursor_ns < end_ns && now_ns < until_ns) {
+    while (all && e->cursor_ns < end_ns && now_ns < until_ns) {
         e->os->sleep_until(e->os->state, now_ns + POLL_NS);
-        advance(e, end_ns);
+        all = advance(e, end_ns);
         now_ns = e->os->clock_ns(e->os->state, CLOCK_MONOTONIC);
     }
     if (e->cursor_ns == e->told_ns && e->cursor_ns < end_ns)
@@ -181,14 +202,21 @@ static enum gt_status external_finish(struct gt_source_state *state, uint64_t en
     return GT_OK;
 }
 
-/* A pipe's first row: without it the run begins with a hole. */
+/* A pipe's first row is waited for: without it the run begins with a hole. */
 static void await_first_row(struct external *e)
 {
-    uint64_t now_ns = e->os->clock_ns(e->os->state, CLOCK_MONOTONIC), until_ns = now_ns + WAIT_NS;
+    uint64_t now_ns = e->os->clock_ns(e->os->state, CLOCK_MONOTONIC), until_ns = e->rows.is_file ? now_ns : now_ns + WAIT_NS;
     while (!(e->has_b = gt_meter_rows_next(&e->rows, &e->b)) && now_ns < until_ns) {
         e->os->sleep_until(e->os->state, now_ns + POLL_NS);
         now_ns = e->os->clock_ns(e->os->state, CLOCK_MONOTONIC);
     }
+}
+
+/* Twice what a machine's power rises by from idle to full load (energy/unwrap.h), since a meter may stand before a rack. */
+static double most_w(const struct external *e)
+{
+    double most = e->has_b ? 20 * e->b.power_w : 0;
+    return most < GT_UNWRAP_MACHINE_W ? GT_UNWRAP_MACHINE_W : most < GT_UNWRAP_METER_W ? most : GT_UNWRAP_METER_W;
 }
 
 static enum gt_status external_open(const struct gt_os *os, const char *spec, struct gt_source_state *state,
@@ -204,15 +232,24 @@ static enum gt_status external_open(const struct gt_os *os, const char *spec, st
     enum gt_status status = gt_meter_rows_open(&e->rows, os, spec, err);
     if (status != GT_OK)
         return status;
-    if (!e->rows.is_file)
-        await_first_row(e);
+    await_first_row(e);
+    if (!e->has_b && e->rows.garbage > 0) {
+        gt_meter_rows_close(&e->rows);
+        return gt_err_set(err, GT_E_FORMAT, "%s: no line of it is 't_ns,power_w'", spec);
+    }
     gt_scan_append(desc->source, sizeof desc->source, "external");
     gt_scan_append(desc->boundary, sizeof desc->boundary, "wall");
     desc->provenance = GT_PROVENANCE_IMPORTED;
     desc->exclusive = !e->rows.is_file;
     desc->domain_count = 1;
-    desc->domains[0] = (struct gt_domain){
-        .name = "wall", .parent = -1, .package = -1, .die = -1, .additive = true, .uj_per_count = 1, .refresh_ns = SECOND_NS};
+    desc->domains[0] = (struct gt_domain){.name = "wall",
+                                          .parent = -1,
+                                          .package = -1,
+                                          .die = -1,
+                                          .additive = true,
+                                          .uj_per_count = 1,
+                                          .refresh_ns = SECOND_NS,
+                                          .most_w = most_w(e)};
     return GT_OK;
 }
 

@@ -12,6 +12,7 @@
 #include "energy/heavy/papi_counter.h"
 #include "energy/heavy/papi_events.h"
 #include "energy/heavy/papi_library.h"
+#include "energy/rapl.h"
 #include "energy/scan.h"
 
 #include <stdlib.h>
@@ -286,6 +287,8 @@ static enum gt_status describe(struct papi *p, int component, const char *name, 
         name_zones(p, component);
     if (status == GT_OK)
         status = gt_papi_events_describe(name, p->events, p->count, desc, err);
+    if (status == GT_OK && !only)
+        gt_papi_events_mirrors(desc, gt_rapl_is_package_wide(p->os));
     /* One event is no more than itself, however many packages there are. */
     if (status == GT_OK && only)
         gt_scan_copy(desc->boundary, sizeof desc->boundary, p->events[0].domain, strlen(p->events[0].domain));

@@ -23,8 +23,8 @@ domain dram
 100000000 262143728851 20 1005
 END
 job "$TMP/wrap" 0.3
-# (The run begins with its first unit, a moment before the sampler's first reading: that moment is filled at the mean power, and the bounds know.)
-got=$(told '[(.energy | (.lo_uj | num) <= 501001 and 501001 <= .uj and (.uj | num) < 1.05 * 501001),
+# (The run begins with its first unit, a moment before the sampler's first reading: that moment, long on a busy machine, is filled at the mean power, and the bounds know.)
+got=$(told '[(.energy | (.lo_uj | num) <= 501001 and 501001 <= .uj and (.uj | num) < 2 * 501001),
     .energy.provenance, .energy.source, .energy.boundary, [.domains[] | [.name, .counted_uj, .wraps]]]')
 [ "$got" = '[true,"measured","replay","package+dram",[["package-0",500001,1],["core",10,0],["dram",1000,0]]]' ] || fail "$got"
 

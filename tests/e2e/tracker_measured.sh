@@ -16,6 +16,9 @@ for source in model null; do
     refuses "$source does not measure; greentrack doctor" "$G" run --require-measured --energy-source $source -- touch "$TMP/ran"
     refuses "$source does not measure" "$G" eval --require-measured --energy-source $source --model fashion/b0 --limit 10
 done
+for source in model:x null:x auto:x; do
+    refuses "$source" "$G" run --energy-source $source -- touch "$TMP/ran"
+done
 printf 'greentrack-replay 1\nprovenance modelled\ndomain d\n0 1\n' >"$TMP/modelled"
 refuses 'does not measure' "$G" run --require-measured --energy-source "replay:$TMP/modelled" -- touch "$TMP/ran"
 # What this machine has by itself decides here; where it has a counter, auto is measured.

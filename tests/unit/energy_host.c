@@ -351,6 +351,25 @@ static void test_calibration_needs_a_counter(void **state)
     assert_int_equal(gt_calibrate_idle(&sim.os, &gt_source_powercap, NULL, &options, &c, &err), GT_E_STATE);
 }
 
+/* A sensor's power is integrated from readings that lie close together: calibration's slices alone would be holes. */
+static void test_calibration_of_a_power_sensor(void **state)
+{
+    (void)state;
+    struct gt_calibrate_options options = {.seconds = 5};
+    struct gt_calibration c;
+    struct gt_err err = {0};
+    idle_machine(20, 0);
+    gt_sim_file(&sim, "/sys/class/hwmon/hwmon0/name", "ina3221\n");
+    gt_sim_file(&sim, "/sys/class/hwmon/hwmon0/in1_label", "VDD_IN\n");
+    gt_sim_file(&sim, "/sys/class/hwmon/hwmon0/in1_input", "5000\n");
+    gt_sim_file(&sim, "/sys/class/hwmon/hwmon0/curr1_input", "2000\n");
+    sim.sleep_lag_ns = 70000;
+    if (gt_calibrate_idle(&sim.os, &gt_source_hwmon, NULL, &options, &c, &err) != GT_OK)
+        fail_msg("%s", err.text);
+    assert_true(fabs(c.idle_w - 10) < 0.001);
+    assert_int_equal(c.slices, 5);
+}
+
 /* The real machine has no script; what must hold anywhere does. */
 static void test_this_machine(void **state)
 {
@@ -407,6 +426,7 @@ int main(void)
         TEST(test_calibration),
         TEST(test_a_busy_machine_is_refused),
         TEST(test_calibration_needs_a_counter),
+        TEST(test_calibration_of_a_power_sensor),
         TEST(test_this_machine),
         TEST(test_listing),
     };

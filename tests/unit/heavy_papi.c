@@ -141,6 +141,34 @@ static void test_only_disjoint_domains_add_up(void **state)
     assert_string_equal(boundary, "psys");
 }
 
+/* AMD's dies all show their package's counter; Intel's are disjoint. The children of a mirror are none of the total either. */
+static void test_dies_that_show_their_package(void **state)
+{
+    (void)state;
+    static const char *const zones[] = {"package-0-die-0", "package-0-die-1", "package-1-die-0", "package-1-die-1"};
+    struct gt_papi_event events[8];
+    struct gt_source_desc desc;
+    struct gt_err err = {0};
+    for (int i = 0; i < 4; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "powercap:::ENERGY_UJ:ZONE%d", i);
+        events[2 * i] = classify("powercap", name, "");
+        gt_papi_event_zone(&events[2 * i], zones[i]);
+        snprintf(name, sizeof name, "powercap:::ENERGY_UJ:ZONE%d_SUBZONE0", i);
+        events[2 * i + 1] = classify("powercap", name, "");
+        gt_papi_event_zone(&events[2 * i + 1], "dram");
+    }
+    for (int wide = 0; wide < 2; wide++) {
+        assert_int_equal(gt_papi_events_describe("powercap", events, 8, &desc, &err), GT_OK);
+        gt_papi_events_mirrors(&desc, wide);
+        assert_string_equal(desc.boundary, "package+dram");
+        for (int i = 0; i < 8; i++)
+            assert_int_equal(desc.domains[i].additive, !wide || i / 2 % 2 == 0);
+        assert_int_equal(desc.domains[2].mirror, wide ? 1 : 0);
+        assert_int_equal(desc.domains[6].die, 1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -149,6 +177,7 @@ int main(void)
         cmocka_unit_test(test_rapl_units),
         cmocka_unit_test(test_events),
         cmocka_unit_test(test_only_disjoint_domains_add_up),
+        cmocka_unit_test(test_dies_that_show_their_package),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
