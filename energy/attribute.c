@@ -92,8 +92,8 @@ static struct stretch run_of(const struct gt_block_head *h)
 {
     double sampled = (double)(h->end_ns - h->begin_ns), window = (double)(h->window_end_ns - h->window_begin_ns);
     double span = (double)(h->reserved[GT_BLOCK_SPAN_END] - h->reserved[GT_BLOCK_SPAN_BEGIN]);
-    double seen = sampled > window ? sampled : window;
-    return (struct stretch){.ns = span > seen ? span : seen,
+    double told = span > 0 ? span : sampled; /* the last reading may have come after the end */
+    return (struct stretch){.ns = told > window ? told : window,
                             .job_cpu_ns = (double)h->job_cpu_ns,
                             .cpu_known_ns = (double)h->cpu_known_ns,
                             .busy_ns = (double)h->machine_busy_ns,
@@ -234,8 +234,9 @@ static double mean_uj_per_ns(const struct gt_block_domain *domain, bool is_windo
 }
 
 /*
- * One domain: what is known, its gaps at the mean power within their bounds, unsampled time at up to twice the mean power. What
- * a counter shows is up to a refresh period old, at both ends: by at most twice the mean power.
+ * One domain: what is known, its gaps at the mean power within their bounds, unsampled time at up to twice the mean power (and
+ * as much for time beyond the stretch that the counter has in it: the last reading comes after the end). What a counter shows
+ * is up to a refresh period old, at both ends: by at most twice the mean power, or twice the highest.
  */
 static bool sum_domain(const struct gt_block_domain *domain, const struct stretch *s, struct span *sum, double *blind_ns)
 {
@@ -244,13 +245,13 @@ static bool sum_domain(const struct gt_block_domain *domain, const struct stretc
     double unsampled = s->ns - (double)e->known_ns - (double)e->gap_ns;
     if (mean < 0)
         return false;
-    if (unsampled < 0)
-        unsampled = 0;
     double known = (double)e->known_uj, lo = (double)e->gap_lo_uj, hi = (double)e->gap_hi_uj;
-    double gap = mean * (double)e->gap_ns, edge = (double)e->edge_uj + 2 * mean * (double)domain->refresh_ns;
+    double gap = mean * (double)e->gap_ns, lag = 2 * mean * (double)domain->refresh_ns;
+    double edge = (double)e->edge_uj + at_least(lag, (double)domain->lag_uj), less = unsampled < 0 ? unsampled : 0;
     gap = gap < lo ? lo : gap > hi ? hi : gap;
-    *sum = span_of(known + gap + mean * unsampled, known - edge + lo, known + edge + hi + 2 * mean * unsampled);
-    *blind_ns = (double)e->gap_ns + unsampled;
+    *sum = span_of(known + gap + mean * unsampled, known - edge + lo + 2 * mean * less,
+                   known + edge + hi + 2 * mean * (unsampled - less));
+    *blind_ns = (double)e->gap_ns + unsampled - less;
     return true;
 }
 

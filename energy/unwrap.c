@@ -137,6 +137,12 @@ static void bound_early(struct gt_unwrap *u)
     u->early_ns = 0;
 }
 
+/* A last span that is cut short counts, too: the run may have ended in a burst. */
+uint64_t gt_unwrap_lag_uj(const struct gt_unwrap *u)
+{
+    return to_u64(2 * peak_or(u, power_w(u, u->span_uj, u->span_ns)) * 1e-3 * (double)u->refresh_ns + 0.5);
+}
+
 static void learn_peak(struct gt_unwrap *u, double uj, uint64_t ns)
 {
     uint64_t span = SPAN_REFRESHES * u->refresh_ns > SPAN_NS ? SPAN_REFRESHES * u->refresh_ns : SPAN_NS;

@@ -76,6 +76,12 @@ struct gt_unwrap {
 
 void gt_unwrap_init(struct gt_unwrap *u, const struct gt_domain *domain);
 
+/*
+ * What a counter may not show yet at an end of the run, or show of what was used before it, µJ: up to a refresh period at twice
+ * the highest power over any 10 ms of the run.
+ */
+uint64_t gt_unwrap_lag_uj(const struct gt_unwrap *u);
+
 /* One reading; t_ns must be later than the last one's (else nothing happens). */
 void gt_unwrap_step(struct gt_unwrap *u, uint64_t t_ns, uint64_t raw);
 

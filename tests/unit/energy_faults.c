@@ -69,7 +69,7 @@ static double truth_uj(const struct counter *c, uint64_t ns)
     return 1e6 * (c->w * (a + ripple_a) + c->w_after * (b + ripple_b));
 }
 
-static uint64_t origin_ns;
+static uint64_t origin_ns, late_ns; /* late_ns: the last reading comes so much after the end */
 
 static double register_uj(const struct counter *c, uint64_t t)
 {
@@ -195,7 +195,7 @@ static void sample(struct gt_fold *fold, uint64_t lasts, uint64_t every, struct 
     uint64_t raw[GT_SOURCE_DOMAINS], t_ns, gap_begin = 0;
     for (uint64_t t = 0;; t = t + every < lasts ? t + every + (uint64_t)(uniform() * 500000) : lasts) {
         t = t < lasts ? t : lasts;
-        machine.sim.mono_ns = origin_ns + t;
+        machine.sim.mono_ns = origin_ns + t + (t == lasts ? late_ns : 0);
         fail_reads(is_unreadable(t));
         meet_readings(t);
         if (gt_source_powercap.read(&source_state, raw, &t_ns) == GT_OK) {
@@ -365,6 +365,28 @@ static void test_every_fault_is_told_or_harmless(void **state)
         check(&scenarios[i], 10 * MS - 250000, scenarios[i].at_s);
 }
 
+/* What a counter shows is up to a refresh old, at both ends, and the last reading comes late: the bounds hold that, whatever
+ * the machine does there. */
+static void test_bounds_hold_both_ends(void **state)
+{
+    (void)state;
+    for (int seed = 0; seed < 400; seed++) {
+        struct outcome o;
+        lay_out(one);
+        struct counter *c = &machine.counters[0];
+        uint64_t lasts = (seed % 2 ? 5 : 700) * MS + (uint64_t)(uniform() * 1e6);
+        c->w = 5 + 10 * uniform();
+        c->w_after = (seed % 2 ? 2 : 7) * c->w;
+        c->changes = lasts - (uint64_t)(uniform() * 4e6) - (seed % 2 ? 0 : 12 * MS);
+        late_ns = (uint64_t)(uniform() * 3e6);
+        run(lasts, 10 * MS, &o);
+        late_ns = 0;
+        if ((double)o.total.lo_uj > o.truth_uj || o.truth_uj > (double)o.total.hi_uj)
+            fail_msg("seed %d: truth %.0f, total %lld (%lld to %lld)", seed, o.truth_uj, (long long)o.total.uj,
+                     (long long)o.total.lo_uj, (long long)o.total.hi_uj);
+    }
+}
+
 /* Hundreds of machines: power, moment, sampling and what goes wrong drawn at random; load may come and go. */
 static void test_random_faults(void **state)
 {
@@ -400,6 +422,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_fault_is_told_or_harmless),
+        cmocka_unit_test(test_bounds_hold_both_ends),
         cmocka_unit_test(test_random_faults),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
