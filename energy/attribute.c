@@ -233,10 +233,17 @@ static double mean_uj_per_ns(const struct gt_block_domain *domain, bool is_windo
     return near->known_ns ? (double)near->known_uj / (double)near->known_ns : -1;
 }
 
+/* From what it may show late; 0: not known. */
+static double peak_uj_per_ns(const struct gt_block_domain *domain)
+{
+    return domain->refresh_ns ? 0.5 * (double)domain->lag_uj / (double)domain->refresh_ns : 0;
+}
+
 /*
- * One domain: what is known, its gaps at the mean power within their bounds, unsampled time at up to twice the mean power (and
- * as much for time beyond the stretch that the counter has in it: the last reading comes after the end). What a counter shows
- * is up to a refresh period old, at both ends: by at most twice the mean power, or twice the highest.
+ * One domain: what is known, its gaps at the mean power within their bounds, unsampled time at no more than in a gap
+ * (energy/unwrap.h), at least twice the mean power. Time beyond the stretch that the counter has in it (the last reading comes
+ * after the end) is taken off, at up to twice the mean power. What a counter shows is up to a refresh period old, at both ends:
+ * by at most twice the mean power, or twice the highest.
  */
 static bool sum_domain(const struct gt_block_domain *domain, const struct stretch *s, struct span *sum, double *blind_ns)
 {
@@ -248,9 +255,10 @@ static bool sum_domain(const struct gt_block_domain *domain, const struct stretc
     double known = (double)e->known_uj, lo = (double)e->gap_lo_uj, hi = (double)e->gap_hi_uj;
     double gap = mean * (double)e->gap_ns, lag = 2 * mean * (double)domain->refresh_ns;
     double edge = (double)e->edge_uj + at_least(lag, (double)domain->lag_uj), less = unsampled < 0 ? unsampled : 0;
+    double most = at_least(2 * mean, GT_UNWRAP_MARGIN * peak_uj_per_ns(domain));
     gap = gap < lo ? lo : gap > hi ? hi : gap;
     *sum = span_of(known + gap + mean * unsampled, known - edge + lo + 2 * mean * less,
-                   known + edge + hi + 2 * mean * (unsampled - less));
+                   known + edge + hi + most * (unsampled - less));
     *blind_ns = (double)e->gap_ns + unsampled - less;
     return true;
 }

@@ -35,6 +35,9 @@
 #define GT_UNWRAP_PEAK_LEAST_W 5.0
 #define GT_UNWRAP_PEAK_UNKNOWN_W 12.5
 
+/* A step around the range is suspect from this many times the peak on: near the top, a reset looks like a wrap. */
+#define GT_UNWRAP_WRAP 2.0
+
 /* The most within a gap, as a multiple of the peak. */
 #define GT_UNWRAP_MARGIN 3.0
 
@@ -67,6 +70,7 @@ struct gt_unwrap {
     uint64_t span_ns, spans;
     uint64_t early_ns; /* of gaps before a peak was known: their most is added once it is */
     double last_uj;    /* of the last step that was taken at its word */
+    bool last_wrapped; /* that step: was it one around the range? */
     /* results, cumulative */
     uint64_t known_uj, known_ns, gap_ns, gap_lo_uj, gap_hi_uj;
     uint64_t wraps, backward, stalls, impossible, ambiguous; /* impossible: jumps are among them */
