@@ -92,8 +92,8 @@ static struct stretch run_of(const struct gt_block_head *h)
 {
     double sampled = (double)(h->end_ns - h->begin_ns), window = (double)(h->window_end_ns - h->window_begin_ns);
     double span = (double)(h->reserved[GT_BLOCK_SPAN_END] - h->reserved[GT_BLOCK_SPAN_BEGIN]);
-    double seen = sampled > window ? sampled : window;
-    return (struct stretch){.ns = span > seen ? span : seen,
+    double told = span > 0 ? span : sampled; /* the last reading may have come after the end */
+    return (struct stretch){.ns = told > window ? told : window,
                             .job_cpu_ns = (double)h->job_cpu_ns,
                             .cpu_known_ns = (double)h->cpu_known_ns,
                             .busy_ns = (double)h->machine_busy_ns,
@@ -233,32 +233,44 @@ static double mean_uj_per_ns(const struct gt_block_domain *domain, bool is_windo
     return near->known_ns ? (double)near->known_uj / (double)near->known_ns : -1;
 }
 
-/*
- * One domain: what is known, its gaps at the mean power within their bounds, unsampled time at up to twice the mean power. What
- * a counter shows is up to a refresh period old, at both ends: by at most twice the mean power.
- */
-static bool sum_domain(const struct gt_block_domain *domain, const struct stretch *s, struct span *sum, double *blind_ns)
+/* From what it may show late; 0: not known. */
+static double peak_uj_per_ns(const struct gt_block_domain *domain)
 {
+    return domain->refresh_ns ? 0.5 * (double)domain->lag_uj / (double)domain->refresh_ns : 0;
+}
+
+/*
+ * One domain: what is known, its gaps at the mean power within their bounds, unsampled time at no more than in a gap
+ * (energy/unwrap.h), at least twice the mean power. Time beyond the stretch that the counter has in it (the last reading comes
+ * after the end) is taken off, at up to twice the mean power. What a counter shows is up to a refresh period old, at both ends:
+ * by at most twice the mean power, or twice the highest.
+ */
+static bool sum_domain(const struct gt_attribute_input *in, uint32_t i, const struct stretch *s, struct span *sum,
+                       double *blind_ns)
+{
+    const struct gt_block_domain *domain = &in->block->domains[i];
+    uint64_t told_ns = in->desc->domains[i].refresh_ns, refresh_ns = domain->refresh_ns ? domain->refresh_ns : told_ns;
     const struct gt_block_energy *e = s->is_window ? &domain->window : &domain->all;
     double mean = mean_uj_per_ns(domain, s->is_window);
     double unsampled = s->ns - (double)e->known_ns - (double)e->gap_ns;
     if (mean < 0)
         return false;
-    if (unsampled < 0)
-        unsampled = 0;
     double known = (double)e->known_uj, lo = (double)e->gap_lo_uj, hi = (double)e->gap_hi_uj;
-    double gap = mean * (double)e->gap_ns, edge = (double)e->edge_uj + 2 * mean * (double)domain->refresh_ns;
+    double gap = mean * (double)e->gap_ns, lag = 2 * mean * (double)refresh_ns;
+    double edge = (double)e->edge_uj + at_least(lag, (double)domain->lag_uj), less = unsampled < 0 ? unsampled : 0;
+    double most = at_least(2 * mean, GT_UNWRAP_MARGIN * peak_uj_per_ns(domain));
     gap = gap < lo ? lo : gap > hi ? hi : gap;
-    *sum = span_of(known + gap + mean * unsampled, known - edge + lo, known + edge + hi + 2 * mean * unsampled);
-    *blind_ns = (double)e->gap_ns + unsampled;
+    *sum = span_of(known + gap + mean * unsampled, known - edge + lo + 2 * mean * less,
+                   known + edge + hi + most * (unsampled - less));
+    *blind_ns = (double)e->gap_ns + unsampled - less;
     return true;
 }
 
-static bool add_domain(const struct gt_block_domain *domain, const struct stretch *s, struct machine *machine)
+static bool add_domain(const struct gt_attribute_input *in, uint32_t i, const struct stretch *s, struct machine *machine)
 {
     struct span sum;
     double blind_ns;
-    if (!sum_domain(domain, s, &sum, &blind_ns))
+    if (!sum_domain(in, i, s, &sum, &blind_ns))
         return false;
     machine->total = plus(machine->total, sum);
     machine->blind_ns += blind_ns;
@@ -272,7 +284,7 @@ static struct machine measure(const struct gt_attribute_input *in, const struct 
     for (uint32_t i = 0; i < in->block->head->domain_count; i++) {
         if (!in->desc->domains[i].additive)
             continue;
-        m.known = add_domain(&in->block->domains[i], s, &m) && (m.known || additive == 0);
+        m.known = add_domain(in, i, s, &m) && (m.known || additive == 0);
         additive++;
     }
     if (additive > 0)
@@ -609,7 +621,7 @@ static void fill_domains(const struct gt_attribute_input *in, const struct stret
     for (uint32_t i = 0; i < in->block->head->domain_count; i++) {
         struct span sum;
         double blind_ns;
-        if (sum_domain(&in->block->domains[i], run, &sum, &blind_ns))
+        if (sum_domain(in, i, run, &sum, &blind_ns))
             rows[i] = rounded(sum);
     }
 }

@@ -115,14 +115,19 @@ void gt_block_add_head(struct gt_block_head *to, const struct gt_block_head *fro
     gt_wide_add(&to->overflow_lag, &from->overflow_lag);
 }
 
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
 void gt_block_add_domain(struct gt_block_domain *to, const struct gt_block_domain *from)
 {
-    const uint64_t *a = &to->window.edge_uj, *b = &from->window.edge_uj;
-    uint64_t edge_uj = *a > *b ? *a : *b;
-    uint64_t refresh_ns = to->refresh_ns > from->refresh_ns ? to->refresh_ns : from->refresh_ns;
+    uint64_t edge_uj = larger(to->window.edge_uj, from->window.edge_uj), lag_uj = larger(to->lag_uj, from->lag_uj);
+    uint64_t refresh_ns = larger(to->refresh_ns, from->refresh_ns);
     add_words(to, from, 0, sizeof *to);
     to->window.edge_uj = edge_uj; /* where one block ends and the next begins there is no edge */
     to->refresh_ns = refresh_ns;
+    to->lag_uj = lag_uj;
 }
 
 void gt_block_add_unit(struct gt_block_unit *to, const struct gt_block_unit *from)

@@ -1,4 +1,4 @@
-/* Blocks of version 1: the same arrays, with shorter heads, units and pairs. */
+/* Blocks of version 1: the same arrays, with shorter heads, domains, units and pairs. */
 #include "energy/block.h"
 
 #include <stdlib.h>
@@ -6,13 +6,14 @@
 
 #define OLD_VERSION 1
 #define OLD_HEAD offsetof(struct gt_block_head, edge_intervals)
+#define OLD_DOMAIN offsetof(struct gt_block_domain, lag_uj)
 #define OLD_UNIT offsetof(struct gt_block_unit, edge_ns2)
 #define OLD_PAIR offsetof(struct gt_block_pair, edge_ns2)
 
 static bool is_whole(const struct gt_block_head *old, size_t bytes)
 {
     /* 32-bit counts times small rows: the sum cannot overflow 64 bits. */
-    return old->domain_count <= GT_SOURCE_DOMAINS && bytes == OLD_HEAD + old->domain_count * sizeof(struct gt_block_domain) +
+    return old->domain_count <= GT_SOURCE_DOMAINS && bytes == OLD_HEAD + old->domain_count * OLD_DOMAIN +
                                                                   (uint64_t)old->unit_count * OLD_UNIT +
                                                                   (uint64_t)old->pair_count * OLD_PAIR;
 }
@@ -30,7 +31,6 @@ static enum gt_status upgrade(const void *payload, size_t bytes, void **out, siz
         return GT_OK;
     if (!is_whole(&head, bytes))
         return GT_E_FORMAT;
-    size_t domains = head.domain_count * sizeof(struct gt_block_domain);
     *out_bytes = gt_block_bytes(head.domain_count, head.unit_count, head.pair_count);
     char *to = calloc(1, *out_bytes);
     if (!to)
@@ -38,9 +38,10 @@ static enum gt_status upgrade(const void *payload, size_t bytes, void **out, siz
     *out = to;
     head.version = GT_BLOCK_VERSION;
     memcpy(to, &head, sizeof head);
-    memcpy(to += sizeof head, from += OLD_HEAD, domains);
-    to += domains;
-    from += domains;
+    to += sizeof head;
+    from += OLD_HEAD;
+    for (uint32_t i = 0; i < head.domain_count; i++, to += sizeof(struct gt_block_domain), from += OLD_DOMAIN)
+        memcpy(to, from, OLD_DOMAIN);
     for (uint32_t i = 0; i < head.unit_count; i++, to += sizeof(struct gt_block_unit), from += OLD_UNIT)
         memcpy(to, from, OLD_UNIT);
     for (uint32_t i = 0; i < head.pair_count; i++, to += sizeof(struct gt_block_pair), from += OLD_PAIR)

@@ -112,6 +112,8 @@ struct gt_block_domain {
     uint64_t wraps, backward, stalls, impossible,
         ambiguous;       /* how often; ambiguous: so long a gap that it may have wrapped unseen */
     uint64_t refresh_ns; /* of the counter, 0 unknown: what it shows may be that late; merging keeps the larger */
+    /* --- since version 2 */
+    uint64_t lag_uj; /* what it may show too late at an end of the run, or of the time before it; merging keeps the larger */
 };
 
 struct gt_block_unit {

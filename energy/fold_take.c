@@ -52,7 +52,8 @@ static void take_domains(struct gt_fold *f, struct gt_block_domain *out)
                                           .stalls = now->stalls - taken->stalls,
                                           .impossible = now->impossible - taken->impossible,
                                           .ambiguous = now->ambiguous - taken->ambiguous,
-                                          .refresh_ns = now->refresh_ns};
+                                          .refresh_ns = now->refresh_ns,
+                                          .lag_uj = gt_unwrap_lag_uj(now)};
         out[i].all.edge_uj = now->doubted_uj - taken->doubted_uj;
         out[i].window.edge_uj = f->has_window ? out[i].all.edge_uj : 0;
         gt_block_add_domain(&out[i], &f->domain_sum[i]);

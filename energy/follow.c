@@ -78,8 +78,10 @@ enum gt_follow_result gt_follow_read(struct gt_follow *f, uint64_t *row, double 
     } while (f->sync.bursting);
     if (!found)
         return GT_FOLLOW_NOTHING;
-    if (read_rest(f, row) != GT_OK)
+    if (read_rest(f, row) != GT_OK) {
+        gt_ticksync_fail(&f->sync, now(f)); /* no tick is whole: plain readings tell of the gap */
         return GT_FOLLOW_FAILED;
+    }
     row[0] = edge.t_ns;
     *sigma_ns = edge.sigma_ns;
     return GT_FOLLOW_TICK;

@@ -59,6 +59,12 @@ static double calm_w(const struct gt_unwrap *u)
     return GT_UNWRAP_JUMP * peak_or(u, has_peak(u) ? GT_UNWRAP_PEAK_LEAST_W : GT_UNWRAP_PEAK_UNKNOWN_W);
 }
 
+/* The same of a step around the range: near its top a reset looks like one, but seldom like one at the usual power. */
+static double calm_wrap_w(const struct gt_unwrap *u)
+{
+    return u->must_move && has_peak(u) ? GT_UNWRAP_WRAP * peak_or(u, GT_UNWRAP_PEAK_LEAST_W) : calm_w(u);
+}
+
 /* Of a step; time shorter than two refresh periods says nothing. */
 static double power_w(const struct gt_unwrap *u, double uj, uint64_t ns)
 {
@@ -92,7 +98,7 @@ static struct unwrap_step step_between(const struct gt_unwrap *u, uint64_t from,
     s.uj = (double)s.delta * u->uj_per_count;
     s.w = power_w(u, s.uj, ns);
     s.possible = s.possible && s.uj <= most_uj(u, ns);
-    s.calm = s.possible && s.w <= calm_w(u);
+    s.calm = s.possible && s.w <= (s.wrapped ? calm_wrap_w(u) : calm_w(u));
     return s;
 }
 
@@ -137,6 +143,12 @@ static void bound_early(struct gt_unwrap *u)
     if (u->early_ns)
         u->gap_hi_uj += to_u64(likely_uj(u, u->early_ns) + 0.5);
     u->early_ns = 0;
+}
+
+/* A last span that is cut short counts, too: the run may have ended in a burst. */
+uint64_t gt_unwrap_lag_uj(const struct gt_unwrap *u)
+{
+    return to_u64(2 * peak_or(u, power_w(u, u->span_uj, u->span_ns)) * 1e-3 * (double)u->refresh_ns + 0.5);
 }
 
 static void learn_peak(struct gt_unwrap *u, double uj, uint64_t ns)
@@ -215,6 +227,7 @@ static void take_step(struct gt_unwrap *u, uint64_t t_ns, uint64_t raw, const st
         add_known(u, t_ns, step->delta);
     }
     u->last_uj = step->uj;
+    u->last_wrapped = step->wrapped;
     u->moved = true;
     u->raw = raw;
     u->t_ns = t_ns;
@@ -236,14 +249,16 @@ static struct unwrap_step suspected_step(const struct gt_unwrap *u)
     return step_between(u, u->raw, u->suspect_raw, u->suspect_t_ns - u->moved_t_ns);
 }
 
-/* One that goes back may do so because the reading before was too high: what that showed is in doubt, too. */
+/*
+ * One that goes back may do so because the reading before was too high: what that showed is in doubt, too. And what was taken
+ * for a wrap right before may have been a reading of 0.
+ */
 static void count_fault(struct gt_unwrap *u)
 {
-    if (u->suspect_why != GT_GAP_BACKWARD) {
-        u->impossible++;
+    bool back = u->suspect_why == GT_GAP_BACKWARD;
+    *(back ? &u->backward : &u->impossible) += 1;
+    if (!back && !u->last_wrapped)
         return;
-    }
-    u->backward++;
     u->doubted_uj += to_u64(u->last_uj + 0.5);
     u->last_uj = 0;
 }
@@ -329,7 +344,7 @@ static void resolve(struct gt_unwrap *u, uint64_t t_ns, uint64_t raw)
                     (u->suspect_why == GT_GAP_BACKWARD || back.delta < held.delta);
     if (must_wait(u, t_ns, raw)) {
         u->disturbed = true;
-    } else if (u->suspect_soft && on.possible && on_w >= held.w / 4) {
+    } else if (u->suspect_soft && on.possible && on_w >= held.w / (held.wrapped ? 2 : 4)) {
         u->suspected = false;
         take_step(u, u->suspect_t_ns, u->suspect_raw, &held);
         take_step(u, t_ns, raw, &on);

@@ -38,6 +38,9 @@
 #define GT_UNWRAP_PEAK_LEAST_W 5.0
 #define GT_UNWRAP_PEAK_UNKNOWN_W 12.5
 
+/* A step around the range is suspect from this many times the peak on: near the top, a reset looks like a wrap. */
+#define GT_UNWRAP_WRAP 2.0
+
 /* The most within a gap, as a multiple of the peak. */
 #define GT_UNWRAP_MARGIN 3.0
 
@@ -71,6 +74,7 @@ struct gt_unwrap {
     uint64_t span_ns, spans;
     uint64_t early_ns; /* of gaps before a peak was known: their most is added once it is */
     double last_uj;    /* of the last step that was taken at its word */
+    bool last_wrapped; /* that step: was it one around the range? */
     /* results, cumulative */
     uint64_t known_uj, known_ns, gap_ns, gap_lo_uj, gap_hi_uj;
     uint64_t wraps, backward, stalls, impossible, ambiguous; /* impossible: jumps are among them */
@@ -79,6 +83,12 @@ struct gt_unwrap {
 };
 
 void gt_unwrap_init(struct gt_unwrap *u, const struct gt_domain *domain);
+
+/*
+ * What a counter may not show yet at an end of the run, or show of what was used before it, µJ: up to a refresh period at twice
+ * the highest power over any 10 ms of the run.
+ */
+uint64_t gt_unwrap_lag_uj(const struct gt_unwrap *u);
 
 /* One reading; t_ns must be later than the last one's (else nothing happens). */
 void gt_unwrap_step(struct gt_unwrap *u, uint64_t t_ns, uint64_t raw);

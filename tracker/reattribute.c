@@ -1,6 +1,7 @@
 #include "tracker/reattribute.h"
 
 #include "core/trace.h"
+#include "energy/rapl.h"
 #include "tracker/partsum.h"
 #include "tracker/runrecord.h"
 #include "tracker/runtrace.h"
@@ -61,6 +62,16 @@ static void take_host(struct anew *a)
     snprintf(a->host.vendor, sizeof a->host.vendor, "%s", from->vendor ? from->vendor : "");
 }
 
+/* Blocks of version 1 do not say how late counters may be; those of RAPL are refreshed alike on every machine. 0: not known. */
+static uint64_t refresh_of(const char *source)
+{
+    static const char *const rapl[] = {"perf", "powercap", "msr"};
+    for (size_t i = 0; i < sizeof rapl / sizeof *rapl; i++)
+        if (strcmp(source, rapl[i]) == 0)
+            return GT_RAPL_REFRESH_NS;
+    return 0;
+}
+
 /* A run without a single reading has no counters in the store; its block's domains know nothing then, and add nothing. */
 static void take_source(struct anew *a)
 {
@@ -70,8 +81,10 @@ static void take_source(struct anew *a)
     snprintf(a->desc.boundary, sizeof a->desc.boundary, "%s", run->boundary ? run->boundary : "");
     a->desc.provenance = run->provenance ? gt_provenance_find(run->provenance) : GT_PROVENANCE_NONE;
     a->desc.domain_count = (int)(run->counter_count ? run->counter_count : domains);
-    for (size_t i = 0; i < run->counter_count && i < GT_SOURCE_DOMAINS; i++)
+    for (size_t i = 0; i < run->counter_count && i < GT_SOURCE_DOMAINS; i++) {
         a->desc.domains[i].additive = run->counters[i].additive;
+        a->desc.domains[i].refresh_ns = refresh_of(a->desc.source);
+    }
 }
 
 static enum gt_status take_block(struct anew *a)

@@ -495,7 +495,8 @@ static void test_overflow_is_counted(void **state)
     }
 }
 
-/* What an earlier release wrote: shorter heads and units. It reads the same, and the new sums are 0; damage is refused. */
+/* What an earlier release wrote: shorter heads, domains and units. It reads the same, and the new sums are 0; damage is
+ * refused. */
 static void test_blocks_of_version_1(void **state)
 {
     (void)state;
@@ -509,12 +510,15 @@ static void test_blocks_of_version_1(void **state)
     const size_t head_bytes = offsetof(struct gt_block_head, edge_intervals);
     const size_t unit_bytes = offsetof(struct gt_block_unit, edge_ns2);
     const size_t pair_bytes = offsetof(struct gt_block_pair, edge_ns2);
-    size_t domains = head->domain_count * sizeof *t.block.domains, at = 0;
+    const size_t domain_bytes = offsetof(struct gt_block_domain, lag_uj);
+    size_t at = head_bytes;
     char *old = malloc(t.bytes);
     memcpy(old, head, head_bytes);
     ((struct gt_block_head *)(void *)old)->version = 1;
-    memcpy(old + (at = head_bytes), t.block.domains, domains);
-    at += domains;
+    for (uint32_t i = 0; i < head->domain_count; i++, at += domain_bytes) {
+        memcpy(old + at, &t.block.domains[i], domain_bytes);
+        ((struct gt_block_domain *)(void *)((char *)t.payload + sizeof *head))[i].lag_uj = 0;
+    }
     for (uint32_t i = 0; i < head->unit_count; i++, at += unit_bytes)
         memcpy(old + at, &t.block.units[i], unit_bytes);
     for (uint32_t i = 0; i < head->pair_count; i++, at += pair_bytes)

@@ -339,6 +339,7 @@ static void keeps_a_source_as_it_was_described(void **state)
 }
 
 /* `greentrack run` reads the counters once more after the job has ended: with that sample the run is complete. */
+/* It has the CPU time up to the end, and what the counter shows late; what the machine used after the end is not the run's. */
 static void counts_the_sample_after_the_end(void **state)
 {
     static struct trace run;
@@ -353,7 +354,8 @@ static void counts_the_sample_after_the_end(void **state)
     assert_non_null(record);
     assert_int_equal(record->end_ns - record->begin_ns, 9 * MS);
     assert_int_equal(record->cpu_ns, 10 * MS);
-    assert_int_equal(record->attribution.run_total.uj, 100000);
+    assert_int_equal(record->attribution.run_total.uj, 90000);
+    assert_true(record->attribution.run_total.lo_uj <= 80000 && record->attribution.run_total.hi_uj >= 100000);
     gt_arena_free(&arena);
 }
 
