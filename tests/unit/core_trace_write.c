@@ -220,7 +220,8 @@ static void a_full_disk_is_a_recorded_loss(void **state)
     gt_trace_read_close(r);
 }
 
-/* A small file takes no more of the disk than it needs; a grown one is ahead of its end while it is open, and not afterwards. */
+/* A small file takes no more of the disk than it needs; a grown one is ahead of its end while it is open, and not afterwards.
+ */
 static void a_grown_file_has_room_ahead_until_it_ends(void **state)
 {
     struct stat st;
