@@ -637,6 +637,15 @@ static enum gt_status check(const struct gt_attribute_input *in, struct gt_err *
     return GT_OK;
 }
 
+/*
+ * A layer that was preempted took time without power: more than a tenth of it, and powers would be told by who had to wait.
+ * Threads of one inference have more CPU time than it lasts.
+ */
+static bool waited_inside(const struct gt_block_head *h)
+{
+    return h->window_cpu_known_ns > 0 && (double)h->inside_cpu_ns < 0.9 * (double)h->covered_ns;
+}
+
 /* Fills `regression` where the run's equations allow it: true, and the method is that. */
 static enum gt_status regress(const struct gt_attribute_input *in, struct gt_attribution *out, struct gt_regression *regression,
                               struct gt_err *err)
@@ -644,6 +653,8 @@ static enum gt_status regress(const struct gt_attribute_input *in, struct gt_att
     if (!in->batches || !gt_provenance_has_counters(in->desc->provenance) || !saw_units(in->block))
         return GT_OK;
     out->refusal = gt_regress_refusal(in->batches, in->batch_count);
+    if (!out->refusal && waited_inside(in->block->head))
+        out->refusal = "the job waited for processors inside its layers: their times are not theirs alone";
     enum gt_status status = out->refusal ? GT_OK : gt_regress(in->batches, in->batch_count, regression, err);
     if (status == GT_E_STATE) {
         out->refusal = "fewer than two units ran";

@@ -29,7 +29,8 @@
  * Method "regression" (energy/regress.h): the same closure, but closure.units goes to the units by their time *and* power. Each
  * unit's power is the mean of all units plus its deviation by the regression, none below 0; its bounds are 95 % intervals of
  * the deviation, with those of the total. It is used where the batches' equations allow it (gt_regress_refusal), which needs
- * counters whose refreshes were followed; else the method is "time".
+ * counters whose refreshes were followed, and a job that did not wait for processors inside inferences; else the method is
+ * "time".
  *
  * Floating point inside, integers of µJ out; the closure and the units sum exactly. Thread-safe.
  */

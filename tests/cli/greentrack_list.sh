@@ -1,4 +1,4 @@
-# A store made from the replay source, with totals known to the microjoule; ids and times are cut out.
+# A store made from the replay source, with counts known to the microjoule (what came before the job began is not the run's); ids and times are cut out.
 . "$(dirname "${BASH_SOURCE[0]}")/../e2e/lib_tracker.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/../e2e/lib_query.sh"
 cat >script <<'END'
@@ -17,8 +17,8 @@ greentrack list --format json | query '.runs[] as $run |
     ["role", "state", "exit_status", "exit_signal", "tags", "provenance", "source", "boundary", "command", "model", "children"] |
     map({(.): (. as $k | $run | key($k))}) | add'
 greentrack list --format csv | sed 's/\r$//' | head -n 1
-greentrack show last --format json | query '[.energy.uj, .energy.kind, key("closure")],
-    (.domains[] | [.name, .uj, .additive, .first_raw, .last_raw, .wraps])'
+greentrack show last --format json | query '[(.energy.uj | . > 200000 and . <= 251000), .energy.kind, key("closure")],
+    (.domains[] | [.name, .counted_uj, .additive, .first_raw, .last_raw, .wraps])'
 greentrack list | sed -E 's/^[0-9a-f]{12} /ID           /; s/[0-9-]{10} [0-9:]{8}Z/DATE                /; s/ +[0-9.]+ (m?s) / T /; s/[0-9.]+ [mµn]?J/E/g; s/ +/ /g'
 greentrack annotate last --model net --family f --phi 2 --inferences 50 --tags noted
 printf '0 1 1\n1 2 3\n2 0 0\n3 9 9\n' >answers

@@ -11,12 +11,15 @@ is() { [ "$(query "$1" <"$TMP/shown")" = true ] || fail "$2"; }
 
 raplsim_start idle_mw=10000 dram=1
 export GREENTRACK_ENERGY_SOURCE=powercap
-"$O/greentrack" run -q -- "$LAYERED" 8 a:400:60000,b:500:5000,c:300:60000,d:700:5000 >"$TMP/job" || fail "run"
-shown
-# A machine so busy that the sampler gets no processor for most refreshes follows none: then it must say so.
+for _ in 1 2 3; do
+    "$O/greentrack" run -q -- "$LAYERED" 8 a:400:60000,b:500:5000,c:300:60000,d:700:5000 >"$TMP/job" || fail "run"
+    shown
+    [ "$(query .energy.method <"$TMP/shown")" = time ] || break
+done
+# On a machine so busy that the sampler, or the job, has to wait for processors, nothing is told apart: then it must say so.
 if [ "$(query .energy.method <"$TMP/shown")" = time ]; then
     is '.energy.refusal | length > 0' "units by time, and no word why"
-    echo "the machine is too busy to follow refreshes: $(query .energy.refusal <"$TMP/shown")"
+    echo "the machine is too busy: $(query .energy.refusal <"$TMP/shown")"
     exit 77
 fi
 is '.energy | .method == "regression" and .refreshes > 1000 and .refresh_sigma_ns > 0 and .refresh_sigma_ns < 25000' "the method's own figures"
