@@ -201,12 +201,41 @@ static void reset_ring(struct gt_ring *ring)
     gt_ring_keep_items(ring, items); /* a total of the process does not end with the thread */
 }
 
+/* What ran inside of others on a thread that is gone, or has moved on, is summed: a table for each would have no end. */
+static void keep_nested(struct gt_blocks *b, const struct gt_ring *ring)
+{
+    struct gt_trace_total row;
+    for (uint32_t i = 0; i <= ring->table_rows; i++) {
+        uint32_t at = 0;
+        if (!gt_ring_table_nested(ring, i, &row))
+            continue;
+        while (at < b->nested_count && b->nested[at].slot != row.slot)
+            at++;
+        if (at == GT_NESTED)
+            continue;
+        if (at == b->nested_count)
+            b->nested[b->nested_count++] = (struct gt_trace_total){.slot = row.slot};
+        b->nested[at].ns += row.ns;
+    }
+}
+
+static void write_nested(struct gt_sampler *s)
+{
+    struct gt_trace_events head = {.thread = UINT64_MAX, .count = s->blocks.nested_count}; /* no thread's key */
+    if (head.count > 0)
+        gt_trace_write_packed(&s->writer, GT_TRACE_TABLE, &head, sizeof head, s->blocks.nested,
+                              head.count * sizeof *s->blocks.nested);
+}
+
 /* The last of a ring whose thread is gone or has moved on. */
 static void retire(struct gt_sampler *s, struct gt_ring *ring, uint64_t *written)
 {
     drain_ring(s, ring);
-    if (!s->blocks.on) /* threads that come and go must not make the trace grow without end; blocks hold all they did */
+    /* Threads that come and go must not make a bounded trace grow without end; its blocks hold all they did. */
+    if (!s->blocks.on || *written != 0) /* or it is in the trace already, from before */
         write_table(s, ring, written);
+    else
+        keep_nested(&s->blocks, ring);
     gt_trace_write_flush(&s->writer);
     s->dropped_rows += atomic_load(&ring->dropped);
     *written = 0;
@@ -241,6 +270,8 @@ void gt_ringset_tables(struct gt_sampler *s)
     for (int i = 0; i < GT_SMALL_RINGS; i++)
         if (atomic_load(&gt_state.small_state[i]) == GT_SMALL_USED)
             write_table(s, small_ring(i), &set->small_written[i]);
+    if (s->blocks.on)
+        write_nested(s);
 }
 
 void gt_ringset_items(struct gt_sampler *s)

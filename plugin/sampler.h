@@ -61,8 +61,12 @@ struct gt_meter {
     } cpu;
 };
 
+enum { GT_NESTED = 64 }; /* regions and units that others ran inside of, of threads that are gone; more are not kept */
+
 struct gt_blocks {
     bool on;
+    struct gt_trace_total nested[GT_NESTED]; /* NESTED rows of retired rings: blocks do not hold them */
+    uint32_t nested_count;
     bool regions;         /* the fold holds regions in the place of inferences */
     struct gt_fold *fold; /* in `memory` */
     void *memory;         /* owned mapping */

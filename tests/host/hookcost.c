@@ -109,5 +109,6 @@ int main(int argc, char **argv)
     qsort(ns, (size_t)bursts, sizeof *ns, compare);
     printf("unit_ns %.1f units %ld rss_kib %ld then %ld shared_kib %ld then %ld\n", (double)ns[bursts / 2], bursts * per_burst,
            early_kib, late_kib, early_shared, late_shared);
+    free(ns);
     return 0;
 }

@@ -225,7 +225,7 @@ static void a_full_disk_is_a_recorded_loss(void **state)
 static void a_grown_file_has_room_ahead_until_it_ends(void **state)
 {
     struct stat st;
-    uint64_t lost, n = 0;
+    uint64_t lost = 0, n = 0;
     (void)state;
     create();
     for (; n < 20; n++)
