@@ -158,12 +158,12 @@ static void sample(struct gt_sampler *s)
         give_up(s, "disabled", "/proc/self/task cannot be read");
         return;
     }
-    gt_overhead_try(s);
     gt_ringset_open(s);
     gt_ringset_tend(s, false);
     if (!gt_state.config.in_run)
         gt_meter_open(s);
-    gt_blocks_tend(s); /* before the first row: the spool may be full already */
+    gt_blocks_tend(s);  /* before the first row: the spool may be full already */
+    gt_overhead_try(s); /* threads have rings by now */
     run(s);
     uint64_t epoch = s->epoch;
     atomic_compare_exchange_strong(gt_state.word, &epoch, GT_WORD_OFF);

@@ -43,7 +43,9 @@ wait $pid
 [ -n "$SANITIZER" ] || [ $changed -lt 2 ] || [ "$late" -le $((early + 512)) ] || fail "the address space grew from $early to $late KiB"
 [ "$(traces)" = 1 ] && [ "$(find "$GREENTRACK_SPOOL" -type f | wc -l)" = 1 ] || fail "files: $(ls -A "$GREENTRACK_SPOOL")"
 [ "$(told blocks)" -ge 2 ] && [ "$(told blocks)" -le 130 ] || fail "$(told blocks) blocks"
-[ "$(told events)" = 0 ] && [ "$(told items)" = $times ] || fail "$(told events) rows, $(told items) items"
+# The inference under way while the sampler started is in the blocks alone: its thread had no ring yet.
+[ "$(told events)" = 0 ] && [ "$(told items)" -ge $((times - 1)) ] && [ "$(told items)" -le $times ] ||
+    fail "$(told events) rows, $(told items) items"
 
 # The spool's cap.
 clear_spool
