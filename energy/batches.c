@@ -90,6 +90,16 @@ enum gt_status gt_batches_take(struct gt_batches *b, struct gt_fold *fold, struc
     return GT_OK;
 }
 
+/* More was said to have run inside a unit than it took (a damaged trace): none of its time is its own. */
+static void clamp_times(void *payload)
+{
+    struct gt_block_head *head = payload;
+    struct gt_block_unit *units = (void *)((char *)payload + gt_block_bytes(head->domain_count, 0, 0));
+    for (uint32_t i = 0; i < head->unit_count; i++)
+        if (units[i].ns > INT64_MAX)
+            units[i].ns = 0;
+}
+
 enum gt_status gt_batches_merge(const struct gt_batches *b, void **payload, size_t *bytes, struct gt_block *block,
                                 struct gt_err *err)
 {
@@ -109,6 +119,8 @@ enum gt_status gt_batches_merge(const struct gt_batches *b, void **payload, size
         *payload = next;
         *block = joined;
     }
+    if (status == GT_OK)
+        clamp_times(*payload);
     return status;
 }
 

@@ -528,7 +528,8 @@ void gt_fold_add_missing(struct gt_fold *f, uint32_t slot, uint64_t calls, uint6
 void gt_fold_take_nested(struct gt_fold *f, uint32_t slot, uint64_t ns)
 {
     struct gt_block_unit *sum = &f->units[gt_fold_unit_index(f, slot)].sum;
-    sum->ns -= ns < sum->ns ? ns : sum->ns;
+    sum->ns -= ns; /* below 0, modulo 2^64, where most of it is in blocks that were taken before: their sum is right */
+    f->sum.nested_ns += ns;
 }
 
 void gt_fold_take_gaps(struct gt_fold *f, struct gt_gap_list *gaps)

@@ -92,6 +92,7 @@ struct gt_block_head {
      * the job's share of it, and itself. The window's are the parts of slots inside it. */
     uint64_t slot_job_uj, slot_job_ns, slot_uj, slot_ns;
     uint64_t window_slot_job_uj, window_slot_job_ns, window_slot_uj, window_slot_ns;
+    uint64_t nested_ns; /* taken off units whose rows, and so the equations, have it as well (gt_fold_take_nested) */
 };
 
 enum { GT_BLOCK_SPAN_BEGIN, GT_BLOCK_SPAN_END };
@@ -216,7 +217,10 @@ void gt_fold_add_region(struct gt_fold *fold, uint64_t thread, const struct gt_t
 void gt_fold_extend_window(struct gt_fold *fold, uint64_t t_begin_ns, uint64_t t_end_ns);
 /* What the exact TABLE of the threads holds beyond the rows: it enters calls, items and ns (and `missing_*`). */
 void gt_fold_add_missing(struct gt_fold *fold, uint32_t slot, uint64_t calls, uint64_t items, uint64_t ns);
-/* Of the ns fed for that slot, so many were other units' that ran inside: they are told there, and taken off here. */
+/*
+ * Of the ns fed for that slot, so many were other units' that ran inside: they are told there, and taken off here. The rows may
+ * be in blocks that were taken before, so that a block's `ns` alone may be below 0, modulo 2^64: merge all (gt_batches_merge).
+ */
 void gt_fold_take_nested(struct gt_fold *fold, uint32_t slot, uint64_t ns);
 /*
  * A block of a process: its units and pairs (slots shifted by `slot_base`), its inference window, what it covered. With

@@ -481,6 +481,9 @@ const char *gt_regress_refusal(const struct gt_block *batches, size_t count)
     for (size_t b = 0; b < count; b++)
         if (batches[b].head->intervals != batches[b].head->edge_intervals)
             return "the counter's refreshes were not followed all the time";
+    for (size_t b = 0; b < count; b++)
+        if (batches[b].head->nested_ns > 0)
+            return "regions or layers ran inside one another: their times in the counter's intervals are not theirs alone";
     if (intervals == 0)
         return "the counter's refreshes were not followed";
     if (intervals < GT_REGRESS_INTERVALS || used < GT_REGRESS_BATCHES)

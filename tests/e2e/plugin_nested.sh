@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A region is told its own time: what ran inside it, regions or inferences, is told there alone, and shared out once.
+# A region is told its own time, in short runs and long ones: what ran inside it, regions or inferences, is told there alone, and shared out once.
 set -u
 . "$(dirname "$0")/lib_plain.sh"
 . "$(dirname "$0")/lib_query.sh"
@@ -22,6 +22,9 @@ for mb in 64 0; do
         [ "$got" = "[200,true]" ] && break
     done
     [ "$got" = "[200,true]" ] || fail "around inferences, $mb MB, try $try: $got: $(show .layers)"
+    # Longer than a batch of ingest, so that most of the region's time is in batches that are done when tables tell what ran inside.
+    LD_PRELOAD=$PLUGIN "$O/tests/host/nest" infer 8000 || fail "infer"
+    [ "$(show '[.layers[] | {(.name): .}] | add | [.around.calls, .around.share < 0.2]')" = "[8000,true]" ] || fail "a long run, $mb MB: $(show .layers)"
     [ $mb = 0 ] || [ "$(show ".closure.framework_uj > 0")" = true ] || fail "around inferences, $mb MB: no framework"
 done
 

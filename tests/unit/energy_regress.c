@@ -117,6 +117,48 @@ static void test_refusals(void **state)
     }
 }
 
+/* Of a region with others inside, the rows have the others' time as well. */
+static void test_nested_units_are_refused(void **state)
+{
+    (void)state;
+    struct gt_fold *fold;
+    static struct gt_batches batches;
+    struct gt_err err = {0};
+    void *memory = begin(&fold, &batches);
+    feed(fold, &batches, 5000, 100);
+    assert_null(gt_regress_refusal(batches.blocks, batches.count));
+    gt_fold_take_nested(fold, 1, 1000);
+    assert_int_equal(gt_batches_take(&batches, fold, &err), GT_OK);
+    assert_non_null(strstr(gt_regress_refusal(batches.blocks, batches.count), "inside one another"));
+    gt_batches_free(&batches);
+    free(memory);
+}
+
+/* What ran inside is told at the end, when most of the unit's time is in batches that are done. */
+static void test_nested_time_of_earlier_batches(void **state)
+{
+    (void)state;
+    struct gt_fold *fold;
+    static struct gt_batches batches;
+    struct gt_block whole;
+    struct gt_err err = {0};
+    void *memory = begin(&fold, &batches), *payload = NULL;
+    size_t bytes;
+    feed(fold, &batches, 5000, 100);
+    assert_int_equal(gt_batches_merge(&batches, &payload, &bytes, &whole, &err), GT_OK);
+    uint64_t before = gt_block_find_unit(&whole, 1)->ns;
+    free(payload);
+    gt_fold_take_nested(fold, 1, before / 2);
+    gt_fold_take_nested(fold, 2, UINT64_C(1) << 50);
+    assert_int_equal(gt_batches_take(&batches, fold, &err), GT_OK);
+    assert_int_equal(gt_batches_merge(&batches, &payload, &bytes, &whole, &err), GT_OK);
+    assert_int_equal(gt_block_find_unit(&whole, 1)->ns, before - before / 2);
+    assert_int_equal(gt_block_find_unit(&whole, 2)->ns, 0);
+    free(payload);
+    gt_batches_free(&batches);
+    free(memory);
+}
+
 /* However long a run is, there are never more than GT_BATCHES, and together they are the whole run. */
 static void test_batches_stay_few(void **state)
 {
@@ -213,8 +255,13 @@ static void test_dense(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_exact), cmocka_unit_test(test_refusals), cmocka_unit_test(test_batches_stay_few),
-        cmocka_unit_test(test_bytes), cmocka_unit_test(test_dense),
+        cmocka_unit_test(test_exact),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_nested_units_are_refused),
+        cmocka_unit_test(test_nested_time_of_earlier_batches),
+        cmocka_unit_test(test_batches_stay_few),
+        cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_dense),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
