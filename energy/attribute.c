@@ -1,5 +1,7 @@
 #include "energy/attribute.h"
 
+#include "energy/attribute_span.h"
+#include "energy/attribute_units.h"
 #include "energy/model.h"
 #include "energy/unwrap.h"
 
@@ -11,51 +13,6 @@ static const double STAT_TICK_NS = 1e7;
 
 /* Above this share of unattributed energy a run is flagged (DESIGN, truth rule 2). */
 static const double UNATTRIBUTED_FLAG = 0.05;
-
-/* A figure with its bounds, 0 <= lo <= v <= hi. */
-struct span {
-    double v, lo, hi;
-};
-
-static struct span span_of(double v, double lo, double hi)
-{
-    struct span s = {v > 0 ? v : 0, lo > 0 ? lo : 0, hi > 0 ? hi : 0};
-    s.lo = s.lo < s.v ? s.lo : s.v;
-    s.hi = s.hi > s.v ? s.hi : s.v;
-    return s;
-}
-
-static double clamp(double value, double most)
-{
-    return value < 0 || isnan(value) ? 0 : value < most ? value : most;
-}
-
-static struct span times(struct span a, struct span b)
-{
-    return span_of(a.v * b.v, a.lo * b.lo, a.hi * b.hi);
-}
-
-static struct span plus(struct span a, struct span b)
-{
-    return span_of(a.v + b.v, a.lo + b.lo, a.hi + b.hi);
-}
-
-/* a - b, not below 0. */
-static struct span minus(struct span a, struct span b)
-{
-    return span_of(a.v - b.v, a.lo - b.hi, a.hi - b.lo);
-}
-
-static struct span scaled(struct span a, double factor)
-{
-    return span_of(a.v * factor, a.lo * factor, a.hi * factor);
-}
-
-/* 1 - a, for shares. */
-static struct span rest_of(struct span a)
-{
-    return span_of(1 - a.v, 1 - a.hi, 1 - a.lo);
-}
 
 const char *gt_bounds_word(enum gt_bounds bounds)
 {
@@ -368,33 +325,7 @@ static struct parts split(const struct gt_attribute_input *in, const struct stre
     return (struct parts){0};
 }
 
-/* --- integers that sum exactly
- * ------------------------------------------------------------------------------------------------- */
-
-static int64_t to_uj(double value)
-{
-    return value >= 9e18 ? INT64_C(9000000000000000000) : (int64_t)(value + 0.5);
-}
-
-/*
- * Cumulative rounding: each part gets round(sum so far) - round(sum before), so that parts are non-negative, within 1 µJ of
- * their value, and sum to the rounded total.
- */
-static struct gt_uj take_part(double *sum, struct span part)
-{
-    double before = *sum;
-    *sum += part.v;
-    struct gt_uj out = {.uj = to_uj(*sum) - to_uj(before), .lo_uj = to_uj(part.lo), .hi_uj = to_uj(part.hi)};
-    out.lo_uj = out.lo_uj < out.uj ? out.lo_uj : out.uj;
-    out.hi_uj = out.hi_uj > out.uj ? out.hi_uj : out.uj;
-    return out;
-}
-
-static struct gt_uj rounded(struct span value)
-{
-    double sum = 0;
-    return take_part(&sum, value);
-}
+/* --- the closure ------------------------------------------------------------------------------------------------------- */
 
 static void close_books(struct gt_closure *c, const struct parts *p, struct span units, struct span framework,
                         struct span between)
@@ -421,140 +352,12 @@ static void close_books(struct gt_closure *c, const struct parts *p, struct span
 /* --- rows
  * ---------------------------------------------------------------------------------------------------------------------- */
 
-static uint64_t unit_ns(const struct gt_block *block)
-{
-    uint64_t ns = 0;
-    for (uint32_t i = 0; i < block->head->unit_count; i++)
-        if (!(block->units[i].slot & GT_TRACE_SLOT_INFER))
-            ns += block->units[i].ns;
-    return ns;
-}
-
 static bool saw_units(const struct gt_block *block)
 {
     for (uint32_t i = 0; i < block->head->unit_count; i++)
         if (!(block->units[i].slot & GT_TRACE_SLOT_INFER) && block->units[i].calls > 0)
             return true;
     return false;
-}
-
-/* The 97.5 % quantile of the normal distribution. */
-static const double Z95 = 1.959964;
-
-/* A figure of units whose share of all units' energy is `share`, with that standard deviation of its own, µJ. */
-static struct span with_total(struct span total, double share, double sd_uj, enum gt_bounds kind)
-{
-    double v = share * total.v, own = Z95 * sd_uj, low = share * (total.v - total.lo), high = share * (total.hi - total.v);
-    if (kind == GT_BOUNDS_CI95)
-        return span_of(v, v - hypot(own, low), v + hypot(own, high));
-    return span_of(v, v - own - low, v + own + high);
-}
-
-static const struct gt_regress_unit *regressed(const struct gt_regression *r, uint32_t slot)
-{
-    size_t low = 0, high = r->unit_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (r->units[middle].slot < slot)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < r->unit_count && r->units[low].slot == slot ? &r->units[low] : NULL;
-}
-
-/* ns × W is 1e-3 µJ. What a unit used by its own power, before everything is scaled to the total. */
-static double by_power(double ns, double mean_w, const struct gt_regress_unit *r)
-{
-    double w = mean_w + (r ? r->deviation_w : 0);
-    return w > 0 ? 1e-3 * ns * w : 0;
-}
-
-/* The energy of units first ... last of one group, and its interval. */
-static void fill_group(const struct gt_regression *r, struct span energy, enum gt_bounds kind, double all_ns, double all_uj,
-                       struct gt_unit_energy *rows, int first, int last)
-{
-    double mean_w = 1e3 * energy.v / all_ns, ns = 0, uj = 0, sum = 0;
-    const struct gt_regress_unit *one = regressed(r, rows[first].slot);
-    for (int i = first; i <= last; i++) {
-        ns += (double)rows[i].ns;
-        uj += by_power((double)rows[i].ns, mean_w, regressed(r, rows[i].slot));
-    }
-    struct gt_uj group = take_part(&sum, with_total(energy, uj / all_uj, 1e-3 * ns * one->group_sd_w, kind));
-    for (int i = first; i <= last; i++) {
-        rows[i].group = first;
-        rows[i].group_slot = rows[first].slot;
-        rows[i].group_energy = group;
-    }
-}
-
-/* Rows are in order of slots, as the regression's units are: a group is a stretch of them. */
-static void fill_groups(const struct gt_regression *r, struct span energy, double all_ns, double all_uj,
-                        struct gt_attribution *out, struct gt_unit_energy *rows)
-{
-    for (int first = 0, last; first < out->unit_count; first = last + 1) {
-        const struct gt_regress_unit *one = regressed(r, rows[first].slot), *other;
-        last = first;
-        if (!one || one->group < 0)
-            continue;
-        while (last + 1 < out->unit_count && (other = regressed(r, rows[last + 1].slot)) && other->group == one->group)
-            last++;
-        fill_group(r, energy, out->kind, all_ns, all_uj, rows, first, last);
-    }
-}
-
-/* `r`: NULL splits by time. */
-static void fill_units(const struct gt_block *block, const struct gt_regression *r, struct span energy,
-                       struct gt_attribution *out, struct gt_unit_energy *rows)
-{
-    double all = (double)unit_ns(block), sum = 0, all_uj = 0, mean_w = all > 0 ? 1e3 * energy.v / all : 0;
-    for (uint32_t i = 0; r && i < block->head->unit_count; i++)
-        if (!(block->units[i].slot & GT_TRACE_SLOT_INFER))
-            all_uj += by_power((double)block->units[i].ns, mean_w, regressed(r, block->units[i].slot));
-    for (uint32_t i = 0; i < block->head->unit_count; i++) {
-        const struct gt_block_unit *unit = &block->units[i];
-        if (unit->slot & GT_TRACE_SLOT_INFER)
-            continue;
-        double share = all > 0 ? (double)unit->ns / all : 0, calls = (double)unit->calls;
-        struct span own = scaled(energy, share);
-        struct gt_unit_energy *row = &rows[out->unit_count++];
-        *row = (struct gt_unit_energy){.slot = unit->slot,
-                                       .calls = unit->calls,
-                                       .ns = unit->ns,
-                                       .share = share,
-                                       .resolution = GT_RESOLUTION_TIME,
-                                       .group = -1,
-                                       .group_slot = UINT32_MAX};
-        if (r && all_uj > 0) {
-            const struct gt_regress_unit *u = regressed(r, unit->slot);
-            double ns = (double)unit->ns, sd_w = u ? u->sd_w : r->spread_w;
-            own = with_total(energy, by_power(ns, mean_w, u) / all_uj, 1e-3 * ns * sd_w, out->kind);
-            row->resolution = u ? u->resolution : GT_RESOLUTION_BELOW;
-            row->share = energy.v > 0 ? own.v / energy.v : share;
-        }
-        row->power_w = unit->ns > 0 ? 1e3 * own.v / (double)unit->ns : NAN;
-        row->energy = take_part(&sum, own);
-        row->ns_per_call = calls > 0 ? (double)unit->ns / calls : 0;
-        row->uj_per_call = calls > 0 ? own.v / calls : 0;
-        row->lo_uj = calls > 0 ? own.lo / calls : 0;
-        row->hi_uj = calls > 0 ? own.hi / calls : 0;
-    }
-    /* Rounding of the last partial sum may differ from the closure's by 1 µJ: the largest row takes it. */
-    int largest = 0;
-    int64_t left = out->closure.units.uj;
-    for (int i = 0; i < out->unit_count; i++) {
-        left -= rows[i].energy.uj;
-        if (rows[i].energy.uj > rows[largest].energy.uj)
-            largest = i;
-    }
-    if (out->unit_count > 0) {
-        rows[largest].energy.uj += left;
-        rows[largest].energy.hi_uj += left > 0 ? left : 0;
-        rows[largest].energy.lo_uj =
-            rows[largest].energy.lo_uj < rows[largest].energy.uj ? rows[largest].energy.lo_uj : rows[largest].energy.uj;
-    }
-    if (r && all_uj > 0)
-        fill_groups(r, energy, all, all_uj, out, rows);
 }
 
 static void fill_infers(const struct gt_block *block, struct span dynamic, struct span attributed, struct gt_attribution *out,
@@ -598,7 +401,7 @@ static void attribute_window(const struct gt_attribute_input *in, const struct g
     struct parts p = split(in, &window);
     uint64_t missing;
     double infer = (double)infer_ns(block, &missing), covered = window.ns > 0 ? covered_ns(block) / window.ns : 0;
-    double in_units = infer > 0 ? clamp((double)unit_ns(block) / infer, 1) : 0;
+    double in_units = infer > 0 ? clamp((double)gt_attribute_unit_ns(block) / infer, 1) : 0;
     struct span inside = inside_share(block), dynamic_inside = times(p.dynamic, inside);
     struct span unit_energy = scaled(dynamic_inside, in_units);
     out->units_known = saw_units(block);
@@ -610,7 +413,7 @@ static void attribute_window(const struct gt_attribute_input *in, const struct g
     out->window_cpu_ns = (uint64_t)job_cpu(in, &window).v;
     close_books(&out->closure, &p, unit_energy, scaled(dynamic_inside, 1 - in_units), times(p.dynamic, rest_of(inside)));
     if (units)
-        fill_units(block, regression, unit_energy, out, units);
+        gt_attribute_units(block, regression, unit_energy, out, units);
     if (infers)
         fill_infers(block, dynamic_inside, attribute_inferences(&p, inside, dynamic_inside, covered, out->idle_known), out,
                     infers);
