@@ -28,7 +28,7 @@ enum gt_status gt_library_open(void **handle, const char *variable, const char *
                                const struct gt_library_symbol *symbols, void *functions, struct gt_err *err);
 void gt_library_close(void *handle); /* NULL: nothing */
 
-/* Descriptors below GT_LIBRARY_FDS that are open: a bit each. */
+/* Descriptors below GT_LIBRARY_FDS that are open: a bit each. None without /proc. */
 enum { GT_LIBRARY_FDS = 1024 };
 struct gt_library_fds {
     uint64_t bits[GT_LIBRARY_FDS / 64];
