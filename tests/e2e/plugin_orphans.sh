@@ -22,6 +22,8 @@ trap 'rm -f "/dev/shm/greentrack-$$-not-a-ring"; clear_spool' EXIT
 : >"/dev/shm/greentrack-$$-not-a-ring"
 ingest "$TMP/other"
 [ "$(rings_of "$id")" -gt 0 ] || fail "rings of another spool were removed"
+# One that it was making when it was killed says of nobody whose it is: that is told by its age.
+touch -d '2 minutes ago' "/dev/shm/greentrack-$id-"*
 ingest "$home"
 [ "$(rings_of "$id")" = 0 ] || fail "orphans are left"
 [ -e "/dev/shm/greentrack-$$-not-a-ring" ] || fail "a file that is no ring was removed"
