@@ -522,22 +522,20 @@ static enum gt_status allocate(struct fit *f)
 static void set_correction(struct fit *f)
 {
     size_t n = f->n;
-    double *x = f->p, *y = f->mean, *without = f->cov, largest = 0;
+    double *x = f->p, *y = f->mean, *error = f->cov, largest = 0;
     f->correction = 0;
     load_all(f);
-    memcpy(without, f->a, n * n * sizeof *without);
+    memcpy(error, f->a, n * n * sizeof *error);
     bool solved = solve(f, find_lambda(f, 0));
     f->correction = 1;
     load_all(f);
+    for (size_t i = 0; i < n * n; i++)
+        error[i] -= f->a[i]; /* V */
     for (size_t i = 0; i < n; i++)
         x[i] = 1 + 0.1 * (double)(i % 7);
     for (int k = 0; solved && k < POWER_STEPS; k++) { /* power iteration for the largest eigenvalue of M⁻¹ V */
         double norm = 0;
-        for (size_t i = 0; i < n; i++) {
-            y[i] = 0;
-            for (size_t j = 0; j < n; j++)
-                y[i] += (without[i * n + j] - f->a[i * n + j]) * x[j];
-        }
+        multiply(error, x, n, y);
         gt_dense_solve(f->factor, n, y);
         for (size_t i = 0; i < n; i++)
             norm += y[i] * y[i];
