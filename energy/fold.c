@@ -205,6 +205,17 @@ static bool is_inference(const struct gt_fold *f, uint32_t unit)
     return (f->units[unit].sum.slot & GT_TRACE_SLOT_INFER) != 0;
 }
 
+/* NO_INDEX: all are in use. */
+static int32_t take_entry(struct gt_fold *f)
+{
+    int32_t at = f->free_entry;
+    if (at != NO_INDEX)
+        f->free_entry = f->entries[at].next;
+    else if (f->fresh_entry < f->config.entries)
+        at = (int32_t)f->fresh_entry++;
+    return at;
+}
+
 static struct fold_entry *find_entry(struct gt_fold *f, uint64_t number, uint32_t unit)
 {
     struct fold_unit *u = &f->units[unit];
@@ -215,10 +226,9 @@ static struct fold_entry *find_entry(struct gt_fold *f, uint64_t number, uint32_
     while (at != NO_INDEX && f->entries[at].unit != unit)
         at = f->entries[at].next;
     if (at == NO_INDEX) {
-        at = f->free_entry;
+        at = take_entry(f);
         if (at == NO_INDEX)
             return NULL;
-        f->free_entry = f->entries[at].next;
         f->entries[at] = (struct fold_entry){.unit = unit, .next = v->entries};
         v->entries = at;
     }

@@ -57,6 +57,7 @@ static size_t walk(struct gt_fold *f, char *base, const struct gt_fold_config *c
     f->pair_mask = power_of_two(2 * c->pairs) - 1;
     for (f->pair_stride = 4; (uint64_t)f->pair_stride * f->pair_stride * 4 <= f->pair_mask; f->pair_stride *= 2)
         continue;
+    /* From here on nothing is read before it is written: what a short run does not need is not touched. */
     f->pairs = take(base, &at, (size_t)f->pair_mask + 1, sizeof *f->pairs);
     f->intervals = take(base, &at, c->intervals, sizeof *f->intervals);
     f->entries = take(base, &at, c->entries, sizeof *f->entries);
@@ -87,11 +88,10 @@ enum gt_status gt_fold_init(void *memory, size_t bytes, const struct gt_fold_con
         return GT_E_ARG;
     if (bytes < need)
         return GT_E_NOMEM;
-    struct gt_fold *f = memory;
-    memset(memory, 0, need);
-    f->config = *config;
-    f->domains = (uint32_t)desc->domain_count;
-    walk(f, memory, config, f->domains);
+    struct gt_fold *f = memory, places = {.config = *config, .domains = (uint32_t)desc->domain_count};
+    walk(&places, memory, config, places.domains);
+    memset(memory, 0, (size_t)((char *)places.pairs - (char *)memory));
+    *f = places;
     for (uint32_t i = 0; i < f->domains; i++) {
         gt_unwrap_init(&f->unwrap[i], &desc->domains[i]);
         f->additive[i] = desc->domains[i].additive;
@@ -100,8 +100,7 @@ enum gt_status gt_fold_init(void *memory, size_t bytes, const struct gt_fold_con
         f->package[i] = desc->domains[i].package;
     }
     memset(f->pairs, 0xff, ((size_t)f->pair_mask + 1) * sizeof *f->pairs);
-    for (uint32_t i = 0; i < config->entries; i++)
-        f->entries[i].next = i + 1 < config->entries ? (int32_t)i + 1 : NO_INDEX;
+    f->free_entry = NO_INDEX;
     f->sum.blocks = 1;
     *fold = f;
     return GT_OK;

@@ -102,7 +102,8 @@ struct gt_fold {
     struct fold_interval previous; /* the last closed one, for lag products; its entries are still its own */
     bool has_previous;
     struct fold_entry *entries;
-    int32_t free_entry;
+    int32_t free_entry;   /* list of those that were given back */
+    uint32_t fresh_entry; /* the first of those that were never used */
     struct fold_tail *tail;
     uint32_t tail_count;
 };
