@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# alone
 # Layers of unequal power on a simulated machine: greentrack run follows the counter's refreshes and tells their powers apart; by time alone
 # they would all have the same. Hooks off: nothing is followed, and nothing claimed.
 set -u
