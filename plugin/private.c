@@ -1,4 +1,5 @@
 /* What makes the sampler invisible to its host: descriptors, current folder, affinity, and never being the last thread. */
+#include "energy/scan.h"
 #include "plugin/interpose.h"
 #include "plugin/sampler.h"
 #include "plugin/state.h"
@@ -67,14 +68,10 @@ int gt_private_open_tasks(void)
 /* A main thread that has left stays as a zombie until the last one goes. proc(5): the state follows the last ')'. */
 static bool is_leader_gone(int task_fd)
 {
-    char name[16], text[256], *at = name + sizeof name;
-    unsigned pid = (unsigned)gt_state.pid;
-    for (*--at = 0; pid != 0; pid /= 10)
-        *--at = (char)('0' + pid % 10);
-    int dir = openat(task_fd, at, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int fd = dir >= 0 ? openat(dir, "stat", O_RDONLY | O_CLOEXEC) : -1;
-    if (dir >= 0)
-        close(dir);
+    char path[32] = "", text[256];
+    gt_scan_append_u64(path, sizeof path, (uint64_t)gt_state.pid);
+    gt_scan_append(path, sizeof path, "/stat");
+    int fd = openat(task_fd, path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return false;
     ssize_t n = read(fd, text, sizeof text - 1);

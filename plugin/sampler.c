@@ -15,7 +15,7 @@
  * Beside a faster clock for the energy, CPU time (read from /proc/stat, and wanted on slots of 100 ms) and the question whether
  * the host has gone keep the default pace: together they take 20 us.
  */
-#define SLOW_NS UINT64_C(10000000)
+#define SLOW_NS UINT64_C(25000000)
 
 enum { SECOND = 1000000000, FIRST_NS = 500000, EARLY_NS = 2000000, EARLY_WAKES = 50, DRAIN_NS = 100000000 };
 
