@@ -118,6 +118,9 @@ static void read_unit_events(struct gt_config *config)
     config->unit_term_count = count < 0 ? 0 : (uint32_t)count;
 }
 
+/* In a run the counters are read from outside; what is left to do here is to empty rings, and a faster pace gains nothing. */
+#define RUN_INTERVAL_NS UINT64_C(10000000)
+
 void gt_config_read(struct gt_config *config)
 {
     const uint64_t mb = 1000000;
@@ -132,6 +135,8 @@ void gt_config_read(struct gt_config *config)
     check_phi(config);
     read_unit_events(config);
     config->interval_ns = env_number(config, "GREENTRACK_INTERVAL_US", 10000, 500, 10000000) * 1000;
+    if (config->in_run && config->interval_ns < RUN_INTERVAL_NS)
+        config->interval_ns = RUN_INTERVAL_NS;
     config->block_ns = env_number(config, "GREENTRACK_BLOCK_MS", 60000, 10, 3600000) * 1000000;
     config->trace_bytes = env_number(config, "GREENTRACK_TRACE_MB", 64, 0, 1000000) * mb;
     config->spool_bytes = env_number(config, "GREENTRACK_SPOOL_MB", 1024, 0, 100000000) * mb;

@@ -2,15 +2,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
-#include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -23,8 +20,7 @@ struct job {
     struct gt_job_result *result;
     pid_t child;
     bool ended;
-    int signals, timer; /* descriptors */
-    sigset_t old_mask;
+    sigset_t awaited, old_mask;
     struct sigaction old_chld, old_pipe;
 };
 
@@ -36,19 +32,16 @@ uint64_t gt_job_now_ns(void)
 }
 
 /* SIGCHLD may have been ignored by whoever started us: waiting would fail. SIGPIPE must not end the measurement. */
-static enum gt_status take_signals(struct job *job, struct gt_err *err)
+static void take_signals(struct job *job)
 {
-    sigset_t mask;
-    sigemptyset(&mask);
-    sigaddset(&mask, SIGCHLD);
+    sigemptyset(&job->awaited);
+    sigaddset(&job->awaited, SIGCHLD);
     for (size_t i = 0; i < sizeof forwarded / sizeof *forwarded; i++)
-        sigaddset(&mask, forwarded[i]);
+        sigaddset(&job->awaited, forwarded[i]);
     struct sigaction plain = {.sa_handler = SIG_DFL}, ignore = {.sa_handler = SIG_IGN};
     sigaction(SIGCHLD, &plain, &job->old_chld);
     sigaction(SIGPIPE, &ignore, &job->old_pipe);
-    sigprocmask(SIG_BLOCK, &mask, &job->old_mask);
-    job->signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
-    return job->signals < 0 ? gt_err_set_errno(err, errno, "signalfd") : GT_OK;
+    sigprocmask(SIG_BLOCK, &job->awaited, &job->old_mask);
 }
 
 static void restore_signals(const struct job *job)
@@ -56,22 +49,6 @@ static void restore_signals(const struct job *job)
     sigaction(SIGCHLD, &job->old_chld, NULL);
     sigaction(SIGPIPE, &job->old_pipe, NULL);
     sigprocmask(SIG_SETMASK, &job->old_mask, NULL);
-}
-
-/* A time that has come lets it expire at once; 0 would stop it. */
-static bool set_timer(const struct job *job, uint64_t at_ns)
-{
-    at_ns = at_ns ? at_ns : 1;
-    struct itimerspec timer = {.it_value = {(time_t)(at_ns / 1000000000), (long)(at_ns % 1000000000)}};
-    return timerfd_settime(job->timer, TFD_TIMER_ABSTIME, &timer, NULL) == 0;
-}
-
-static enum gt_status start_timer(struct job *job, struct gt_err *err)
-{
-    job->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    if (job->timer < 0 || !set_timer(job, gt_job_now_ns() + job->spec->interval_ns))
-        return gt_err_set_errno(err, errno, "timerfd");
-    return GT_OK;
 }
 
 /* Between the two: the child says that it has entered, the parent that it has read, the child why it could not execute. */
@@ -220,62 +197,57 @@ static void reap(struct job *job)
  * A signal that the kernel sent (si_code > 0) came from the terminal and went to the whole process group, the job included;
  * only a hangup goes to the session's leader alone.
  */
-static void forward(const struct job *job, const struct signalfd_siginfo *info)
+static void forward(const struct job *job, const siginfo_t *info)
 {
-    int number = (int)info->ssi_signo;
-    bool to_group = info->ssi_code == SI_KERNEL && !(number == SIGHUP && getsid(0) == getpid());
-    bool from_job = info->ssi_code == SI_USER && (pid_t)info->ssi_pid == job->child;
+    int number = info->si_signo;
+    bool to_group = info->si_code == SI_KERNEL && !(number == SIGHUP && getsid(0) == getpid());
+    bool from_job = info->si_code == SI_USER && info->si_pid == job->child;
     if (!to_group && !from_job)
         kill(job->child, number);
 }
 
-static void handle_signals(struct job *job)
+/* Until a signal or the time for a sample: one system call, where a timer beside a poll takes three. False: it is time. */
+static bool wait_signal(const struct job *job, uint64_t at_ns, siginfo_t *info)
 {
-    struct signalfd_siginfo info;
-    while (!job->ended && read(job->signals, &info, sizeof info) == (ssize_t)sizeof info) {
-        if (info.ssi_signo == SIGCHLD)
-            reap(job);
-        else
-            forward(job, &info);
-    }
+    uint64_t now = gt_job_now_ns(), left = at_ns > now ? at_ns - now : 0;
+    struct timespec timeout = {(time_t)(left / 1000000000), (long)(left % 1000000000)};
+    return sigtimedwait(&job->awaited, info, &timeout) > 0;
 }
 
-static void watch(struct job *job)
+static void watch(struct job *job, uint64_t first_ns)
 {
-    struct pollfd fds[] = {{job->signals, POLLIN, 0}, {job->timer, POLLIN, 0}};
-    uint64_t expirations;
+    uint64_t next = first_ns, now;
+    siginfo_t info;
     while (!job->ended) {
-        if (poll(fds, 2, -1) < 0)
-            continue;
-        if (fds[1].revents && read(job->timer, &expirations, sizeof expirations) > 0)
-            set_timer(job, job->spec->sample(job->spec->context, gt_job_now_ns()));
-        if (fds[0].revents)
-            handle_signals(job);
+        if (wait_signal(job, next, &info)) {
+            if (info.si_signo == SIGCHLD)
+                reap(job);
+            else
+                forward(job, &info);
+        }
+        now = gt_job_now_ns();
+        if (!job->ended && now >= next)
+            next = job->spec->sample(job->spec->context, now);
     }
 }
 
 enum gt_status gt_job_run(const struct gt_job_spec *spec, struct gt_job_result *result, struct gt_err *err)
 {
-    struct job job = {.spec = spec, .result = result, .signals = -1, .timer = -1};
+    struct job job = {.spec = spec, .result = result};
     *result = (struct gt_job_result){0};
-    enum gt_status status = take_signals(&job, err);
-    if (status == GT_OK)
-        status = start_timer(&job, err);
-    if (status == GT_OK)
-        status = launch(&job, err);
+    take_signals(&job);
+    enum gt_status status = launch(&job, err);
     if (status != GT_OK)
         goto out;
     if (result->exec_errno) {
         waitpid(job.child, &result->wait_status, 0);
         goto out;
     }
-    watch(&job);
+    prctl(PR_SET_TIMERSLACK, 1000UL, 0UL, 0UL, 0UL); /* after the fork: the job would inherit it */
+    watch(&job, result->begin_ns + spec->interval_ns);
+    prctl(PR_SET_TIMERSLACK, 0UL, 0UL, 0UL, 0UL); /* back to what this process was started with */
     result->end_ns = gt_job_now_ns();
 out:
-    if (job.signals >= 0)
-        close(job.signals);
-    if (job.timer >= 0)
-        close(job.timer);
     restore_signals(&job);
     return status;
 }

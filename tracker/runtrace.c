@@ -32,7 +32,7 @@ enum {
 #define COARSE_NS UINT64_C(60000000000)
 #define OVERHEAD_NS UINT64_C(10000000000)
 /* Least time between two readings of CPU time: it takes 50 us, and is wanted on slots of 100 ms. */
-#define CPU_NS UINT64_C(10000000)
+#define CPU_NS UINT64_C(25000000)
 #define COARSE_POWER_NS UINT64_C(500000000)
 
 const char *gt_runtrace_source(const char *text)
@@ -374,8 +374,12 @@ static void write_overhead(struct gt_runtrace *trace, uint64_t now_ns, bool last
 
 uint64_t gt_runtrace_next(struct gt_runtrace *trace)
 {
-    uint64_t tick = trace->reading && trace->follow.source ? gt_follow_next(&trace->follow) : UINT64_MAX;
-    return tick < trace->next_row_ns ? tick : trace->next_row_ns;
+    if (!trace->reading || !trace->follow.source)
+        return trace->next_row_ns;
+    uint64_t tick = gt_follow_next(&trace->follow), row = trace->next_row_ns;
+    if (gt_follow_is_locked(&trace->follow) && !trace->gap_begin_ns && row < trace->next_cpu_ns)
+        row = trace->next_cpu_ns; /* the refreshes bring the energy: no wake-up is needed for a row of its own */
+    return tick < row ? tick : row;
 }
 
 /* The trace is as large as it may be: a reading per minute is all that still comes, at times of reading. */
