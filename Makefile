@@ -31,7 +31,7 @@ hash := \#
 HAVE_DNNL := $(shell echo '$(hash)include <oneapi/dnnl/dnnl.h>' | $(CC) $(CPPFLAGS) -E -x c - >/dev/null 2>&1 && echo yes)
 
 MODULES := core energy sqlite reports
-RUNTIME_SRC := $(call src,runtime)
+RUNTIME_SRC := $(call src,runtime) $(call src,runtime/fast)
 RUNTIME_OBJ := $(call obj,$(RUNTIME_SRC)) $(O)/gen/onnx.pb-c.o $(O)/gen/shipped.o
 SHIPPED := $(sort $(wildcard models/*/*.onnx))
 PLUGIN_OBJ := $(call obj,$(filter-out plugin/nop.c,$(call src,plugin)))
@@ -181,6 +181,12 @@ $(O)/%.o: %.c $(O)/flags
 
 # The reference kernels are plain C: it is the compiler that makes them vector code.
 $(O)/runtime/kernels_%.o: CFLAGS += -O3
+# The others are written for one instruction set each.
+$(O)/runtime/fast/%.o: CFLAGS += -O3 -ffp-contract=off
+ifneq (,$(findstring x86_64,$(shell $(CC) -dumpmachine)))
+$(O)/runtime/fast/avx512.o: CFLAGS += -mavx512f -mavx512dq -mfma
+$(O)/runtime/fast/avx2.o: CFLAGS += -mavx2 -mfma
+endif
 
 $(O)/gen/onnx.pb-c.c: /usr/include/onnx/onnx.proto
 	@mkdir -p $(@D)

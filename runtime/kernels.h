@@ -28,23 +28,50 @@ struct gtcnn_activation {
     float a, b; /* clip: least, most; hard sigmoid: alpha, beta */
 };
 
-/* Output channels of one panel of packed weights, and pixels that are computed at once with it. */
-enum { GTCNN_PANEL = 8, GTCNN_PIXELS = 4 };
+/* The most output channels that a panel of packed weights may have; each table has its own number of them. */
+enum { GTCNN_PANEL_MOST = 16 };
+
+/* Memory that a kernel may use while it computes one part: `step` floats of its own for each, 64-byte aligned. */
+struct gtcnn_scratch {
+    float *base;
+    int64_t step;
+};
 
 /*
  * Convolution, x [n][h][w][groups * in] -> y [n][oh][ow][groups * out]; a matrix product is one of 1 x 1 with h = w = 1.
- * weights: per group and panel of GTCNN_PANEL output channels [kh][kw][in][GTCNN_PANEL], zero-padded; bias: groups * out.
+ * weights: per group and panel of so many output channels [kh][kw][in][panel], bias: per group and panel [panel], both padded
+ * with zeros to whole panels. y = act(sum + bias + residual).
  */
 struct gtcnn_conv {
     const float *x, *weights, *bias; /* bias never NULL */
+    const float *residual;           /* what is added before the activation, where y is; NULL: nothing */
     float *y;
-    const float *zeros; /* `in` zeros: what lies outside the map */
+    const float *zeros;     /* `in` zeros: what lies outside the map */
+    int64_t weights_step;   /* floats from an image's weights to the next one's; 0: all have the same */
     int64_t n, h, w, in, oh, ow, out, groups;
     int64_t kernel[2], stride[2], dilation[2], pad[2]; /* height, width; pad: top, left */
     struct gtcnn_activation activation;
+    struct gtcnn_scratch scratch;
+    float *sums;   /* depthwise, beside y: sums over the pixels of each band of rows [n][bands][groups]; NULL: none */
+    int64_t bands; /* of rows of y, as even as can be; at least 1 */
 };
 
-/* A depthwise convolution has in = out = 1 and its channels as groups; its weights are [kh][kw][groups]. */
+/*
+ * A depthwise convolution has in = out = 1 and its channels as groups; its weights are [kh][kw][groups], with room for a panel
+ * more behind them.
+ */
+
+/* A convolution and the depthwise one that alone reads it: what is between them is never stored as a whole. expand.y: unused. */
+struct gtcnn_expand {
+    struct gtcnn_conv expand, depthwise; /* depthwise.x: unused */
+};
+
+/* Weights of a pointwise convolution times a gate by input channel: y[image][panel][k][:] = weights[panel][k][:] * gate[image][k] */
+struct gtcnn_gate {
+    const float *weights, *gate;
+    float *y;
+    int64_t n, panels, k;
+};
 
 /* Pooling over windows. */
 struct gtcnn_pooling {
@@ -55,11 +82,11 @@ struct gtcnn_pooling {
     bool max, count_padding;
 };
 
-/* Mean over all pixels of a map: x [n][pixels][channels] -> y [n][channels]. */
+/* Mean over all pixels of a map: x [n][pixels][channels] -> y [n][channels], sums divided by `divisor`. */
 struct gtcnn_mean {
     const float *x;
     float *y;
-    int64_t n, pixels, channels;
+    int64_t n, pixels, channels, divisor;
 };
 
 enum gtcnn_elementwise {
@@ -92,8 +119,13 @@ struct gtcnn_along {
     int64_t over[GTCNN_MAX_RANK], over_x[GTCNN_MAX_RANK], over_y[GTCNN_MAX_RANK];
 };
 
+#define GTCNN_BUILD(NAME) "compiler " __VERSION__ ", kernels " NAME
+
 struct gtcnn_kernels {
-    const char *name; /* "fp32 reference" */
+    const char *name;  /* "fp32 reference" */
+    const char *isa;   /* as GTCNN_ISA names it */
+    const char *build; /* compiler and kernels, for who compares runs */
+    int64_t panel;     /* output channels of a panel of weights: 1 ... GTCNN_PANEL_MOST */
     void (*conv)(const struct gtcnn_conv *args, uint32_t part, uint32_t parts);
     void (*depthwise)(const struct gtcnn_conv *args, uint32_t part, uint32_t parts);
     void (*pooling)(const struct gtcnn_pooling *args, uint32_t part, uint32_t parts);
@@ -101,12 +133,24 @@ struct gtcnn_kernels {
     void (*elements)(const struct gtcnn_elements *args, uint32_t part, uint32_t parts);
     void (*reduce_mean)(const struct gtcnn_along *args, uint32_t part, uint32_t parts);
     void (*softmax)(const struct gtcnn_along *args, uint32_t part, uint32_t parts);
+    /* NULL in a table that executes layer by layer; then no convolution has a residual, sums or weights by image either. */
+    void (*expand)(const struct gtcnn_expand *args, uint32_t part, uint32_t parts);
+    void (*gate)(const struct gtcnn_gate *args, uint32_t part, uint32_t parts);
+    /* Floats of scratch for one part; NULL: none. `expand` NULL: of the depthwise convolution alone. */
+    int64_t (*conv_scratch)(const struct gtcnn_conv *args);
+    int64_t (*depthwise_scratch)(const struct gtcnn_conv *expand, const struct gtcnn_conv *depthwise);
+    /* Into how many bands of rows a depthwise convolution is cut; by its shape alone. NULL: 1. */
+    int64_t (*bands)(const struct gtcnn_conv *depthwise);
 };
 
 /* Plain C, the reference. */
 extern const struct gtcnn_kernels gtcnn_kernels_ref;
+#if defined(__x86_64__)
+extern const struct gtcnn_kernels gtcnn_kernels_avx2, gtcnn_kernels_avx512;
+#endif
 
 /* The reference's parts, one file each. */
+enum { GTCNN_REF_PANEL = 8 };
 void gtcnn_ref_conv(const struct gtcnn_conv *args, uint32_t part, uint32_t parts);
 void gtcnn_ref_depthwise(const struct gtcnn_conv *args, uint32_t part, uint32_t parts);
 void gtcnn_ref_pooling(const struct gtcnn_pooling *args, uint32_t part, uint32_t parts);

@@ -5,6 +5,9 @@
 
 const struct gtcnn_kernels gtcnn_kernels_ref = {
     .name = "fp32 reference",
+    .isa = "c",
+    .build = GTCNN_BUILD("fp32 reference"),
+    .panel = GTCNN_REF_PANEL,
     .conv = gtcnn_ref_conv,
     .depthwise = gtcnn_ref_depthwise,
     .pooling = gtcnn_ref_pooling,

@@ -87,6 +87,6 @@ void gtcnn_ref_mean(const struct gtcnn_mean *a, uint32_t part, uint32_t parts)
             for (int64_t c = 0; c < n; c++)
                 acc[c] += x[p * a->channels + c];
         for (int64_t c = 0; c < n; c++)
-            a->y[image * a->channels + first + c] = (float)(acc[c] / (double)a->pixels);
+            a->y[image * a->channels + first + c] = (float)(acc[c] / (double)a->divisor);
     }
 }

@@ -3,6 +3,7 @@
 
 #include "runtime/escape.h"
 #include "runtime/families.h"
+#include "runtime/isa.h"
 #include "runtime/shipped.h"
 
 #include <errno.h>
@@ -49,7 +50,10 @@ static enum gtcnn_status load_graph(struct gtcnn_model *model, const char *name,
 static enum gtcnn_status make_plan(struct gtcnn_model *model, struct gtcnn_err *err)
 {
     struct gtcnn_plan *plan = NULL;
-    enum gtcnn_status status = gtcnn_plan_new(model->graph, model->keep, &gtcnn_kernels_ref, &plan, err);
+    struct gtcnn_plan_options options = {.threads = model->info.threads};
+    enum gtcnn_status status = gtcnn_isa_choose(&options.kernels, err);
+    if (!status)
+        status = gtcnn_plan_new(model->graph, model->keep, &options, &plan, err);
     if (!status)
         status = gtcnn_model_take_plan(model, plan, err);
     if (status)
@@ -89,9 +93,9 @@ enum gtcnn_status gtcnn_model_open(const char *name_or_path, const struct gtcnn_
     if (!status && !(model->keep = calloc(model->graph->tensor_count + 1, sizeof *model->keep)))
         status = gtcnn_err_set(err, GTCNN_E_NOMEM, "out of memory");
     if (!status)
-        status = make_plan(model, err);
-    if (!status)
         status = start_pool(model, chosen.threads, err);
+    if (!status)
+        status = make_plan(model, err);
     if (status)
         gtcnn_model_close(model);
     else

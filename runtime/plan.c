@@ -25,7 +25,8 @@ struct gtcnn_call *gtcnn_plan_add_call(struct gtcnn_plan *plan, enum gtcnn_call_
         return NULL;
     plan->calls = calls;
     struct gtcnn_call *call = &calls[plan->call_count++];
-    *call = (struct gtcnn_call){.kind = kind, .y = {.buffer = -1}, .x = {{.buffer = -1}, {.buffer = -1}, {.buffer = -1}}};
+    *call = (struct gtcnn_call){
+        .kind = kind, .y = {.buffer = -1}, .x = {{.buffer = -1}, {.buffer = -1}, {.buffer = -1}}, .sums = {.buffer = -1}};
     return call;
 }
 
@@ -110,6 +111,7 @@ static void find_lifetimes(struct gtcnn_plan *plan, const bool *keep)
         for (uint32_t c = 0; c < plan->steps[s].count; c++) {
             const struct gtcnn_call *call = &plan->calls[plan->steps[s].first + c];
             extend(plan, &call->y, s);
+            extend(plan, &call->sums, s);
             for (int o = 0; o < 3; o++)
                 extend(plan, &call->x[o], s);
         }
@@ -198,6 +200,17 @@ static void link_elements(const struct gtcnn_plan *plan, struct gtcnn_call *call
     gtcnn_layout_simplify(args);
 }
 
+static void link_conv(const struct gtcnn_plan *plan, const struct gtcnn_call *call, struct gtcnn_conv *conv)
+{
+    const float *weights = gtcnn_plan_data(plan, &call->x[2]);
+    conv->x = gtcnn_plan_data(plan, &call->x[0]);
+    conv->y = gtcnn_plan_data(plan, &call->y);
+    conv->residual = gtcnn_plan_data(plan, &call->x[1]);
+    conv->weights = weights ? weights : conv->weights;
+    conv->zeros = plan->zeros;
+    conv->sums = gtcnn_plan_data(plan, &call->sums);
+}
+
 static void link_call(const struct gtcnn_plan *plan, struct gtcnn_call *call)
 {
     float *y = gtcnn_plan_data(plan, &call->y);
@@ -205,9 +218,15 @@ static void link_call(const struct gtcnn_plan *plan, struct gtcnn_call *call)
     switch (call->kind) {
     case GTCNN_CALL_CONV:
     case GTCNN_CALL_DEPTHWISE:
-        call->args.conv.x = x;
-        call->args.conv.y = y;
-        call->args.conv.zeros = plan->zeros;
+        link_conv(plan, call, &call->args.conv);
+        break;
+    case GTCNN_CALL_EXPAND:
+        call->args.expand.expand.x = x;
+        link_conv(plan, call, &call->args.expand.depthwise);
+        break;
+    case GTCNN_CALL_GATE:
+        call->args.gate.gate = x;
+        call->args.gate.y = y;
         break;
     case GTCNN_CALL_POOLING:
         call->args.pooling.x = x;
@@ -228,15 +247,60 @@ static void link_call(const struct gtcnn_plan *plan, struct gtcnn_call *call)
     }
 }
 
-enum gtcnn_status gtcnn_plan_new(const struct gtcnn_graph *graph, const bool *keep, const struct gtcnn_kernels *kernels,
+/* --- memory for kernels */
+
+static struct gtcnn_scratch *scratch_of(const struct gtcnn_kernels *k, struct gtcnn_call *call, int64_t *floats)
+{
+    struct gtcnn_conv *conv = &call->args.conv;
+    *floats = 0;
+    switch (call->kind) {
+    case GTCNN_CALL_CONV:
+        *floats = k->conv_scratch ? k->conv_scratch(conv) : 0;
+        return &conv->scratch;
+    case GTCNN_CALL_DEPTHWISE:
+        *floats = k->depthwise_scratch ? k->depthwise_scratch(NULL, conv) : 0;
+        return &conv->scratch;
+    case GTCNN_CALL_EXPAND:
+        *floats = k->depthwise_scratch(&call->args.expand.expand, &call->args.expand.depthwise);
+        return &call->args.expand.depthwise.scratch;
+    default:
+        return NULL;
+    }
+}
+
+/* One piece for all calls, since they follow each other; of it each part has its own. */
+static enum gtcnn_status allocate_workspace(struct gtcnn_plan *plan, uint32_t threads, struct gtcnn_err *err)
+{
+    int64_t most = 0, floats;
+    for (uint32_t c = 0; c < plan->call_count; c++) {
+        uint32_t parts = plan->calls[c].parts < threads ? plan->calls[c].parts : threads;
+        struct gtcnn_scratch *scratch = scratch_of(plan->kernels, &plan->calls[c], &floats);
+        if (!scratch)
+            continue;
+        scratch->step = (floats + ALIGN - 1) / ALIGN * ALIGN;
+        most = scratch->step * parts > most ? scratch->step * parts : most;
+    }
+    plan->workspace = aligned_alloc(64, (size_t)most * sizeof(float) + 64);
+    if (!plan->workspace)
+        return gtcnn_err_set(err, GTCNN_E_NOMEM, "no memory for %lld floats of workspace", (long long)most);
+    for (uint32_t c = 0; c < plan->call_count; c++) {
+        struct gtcnn_scratch *scratch = scratch_of(plan->kernels, &plan->calls[c], &floats);
+        if (scratch)
+            scratch->base = plan->workspace;
+    }
+    return GTCNN_OK;
+}
+
+enum gtcnn_status gtcnn_plan_new(const struct gtcnn_graph *graph, const bool *keep, const struct gtcnn_plan_options *options,
                                  struct gtcnn_plan **out, struct gtcnn_err *err)
 {
     struct gtcnn_plan *plan = calloc(1, sizeof *plan);
-    enum gtcnn_status status = plan ? gtcnn_fuse(graph, keep, &plan->fusion) : GTCNN_E_NOMEM;
+    bool wide = !options->by_layer && options->kernels->expand;
+    enum gtcnn_status status = plan ? gtcnn_fuse(graph, keep, wide, &plan->fusion) : GTCNN_E_NOMEM;
     if (status)
         goto out;
     plan->graph = graph;
-    plan->kernels = kernels;
+    plan->kernels = options->kernels;
     plan->arrays = calloc(graph->tensor_count + 1, sizeof *plan->arrays);
     plan->steps = calloc(plan->fusion.group_count + 1, sizeof *plan->steps);
     status = plan->arrays && plan->steps ? GTCNN_OK : GTCNN_E_NOMEM;
@@ -256,6 +320,8 @@ enum gtcnn_status gtcnn_plan_new(const struct gtcnn_graph *graph, const bool *ke
         link_call(plan, &plan->calls[c]);
     for (uint32_t c = 0; c < plan->call_count && !status; c++)
         plan->calls[c].parts = gtcnn_plan_split(&plan->calls[c]);
+    if (!status)
+        status = allocate_workspace(plan, options->threads, err);
 out:
     if (status == GTCNN_E_NOMEM)
         gtcnn_err_set(err, status, "out of memory while planning the model");
@@ -279,6 +345,7 @@ void gtcnn_plan_free(struct gtcnn_plan *plan)
     free(plan->calls);
     free(plan->buffers);
     free(plan->scratch);
+    free(plan->workspace);
     free(plan);
 }
 
@@ -300,6 +367,12 @@ static void run_call(const void *argument, uint32_t part, uint32_t parts)
         break;
     case GTCNN_CALL_DEPTHWISE:
         k->depthwise(&call->args.conv, part, parts);
+        break;
+    case GTCNN_CALL_EXPAND:
+        k->expand(&call->args.expand, part, parts);
+        break;
+    case GTCNN_CALL_GATE:
+        k->gate(&call->args.gate, part, parts);
         break;
     case GTCNN_CALL_POOLING:
         k->pooling(&call->args.pooling, part, parts);

@@ -18,6 +18,8 @@
 enum gtcnn_call_kind {
     GTCNN_CALL_CONV,
     GTCNN_CALL_DEPTHWISE,
+    GTCNN_CALL_EXPAND,
+    GTCNN_CALL_GATE,
     GTCNN_CALL_POOLING,
     GTCNN_CALL_MEAN,
     GTCNN_CALL_ELEMENTS,
@@ -30,12 +32,15 @@ struct gtcnn_call {
     enum gtcnn_call_kind kind;
     union {
         struct gtcnn_conv conv;
+        struct gtcnn_expand expand;
+        struct gtcnn_gate gate;
         struct gtcnn_pooling pooling;
         struct gtcnn_mean mean;
         struct gtcnn_elements elements;
         struct gtcnn_along along;
     } args;
-    struct gtcnn_ref y, x[3];
+    struct gtcnn_ref y, x[3]; /* a convolution's: input, residual, weights where they are computed */
+    struct gtcnn_ref sums;    /* of a depthwise convolution's bands */
     uint32_t parts; /* into how many it is cut where there are as many threads; by its shapes alone (plan_split.c) */
 };
 
@@ -66,13 +71,20 @@ struct gtcnn_plan {
     uint32_t owned_count, owned_room;
     const float *zeros; /* as many as the deepest convolution reads at once; among `owned` */
     float *scratch;     /* 64-byte aligned */
+    float *workspace;   /* what kernels may use while they compute a part; likewise */
+};
+
+struct gtcnn_plan_options {
+    const struct gtcnn_kernels *kernels;
+    uint32_t threads; /* parts that may be computed at the same time */
+    bool by_layer;    /* no groups of more than one product */
 };
 
 /*
  * `keep`: per tensor, still readable after an inference. *plan is owned by the caller. GTCNN_E_UNSUPPORTED names node and
  * operator; GTCNN_E_LIMIT: more memory than the machine has; GTCNN_E_NOMEM.
  */
-enum gtcnn_status gtcnn_plan_new(const struct gtcnn_graph *graph, const bool *keep, const struct gtcnn_kernels *kernels,
+enum gtcnn_status gtcnn_plan_new(const struct gtcnn_graph *graph, const bool *keep, const struct gtcnn_plan_options *options,
                                  struct gtcnn_plan **plan, struct gtcnn_err *err);
 void gtcnn_plan_free(struct gtcnn_plan *plan); /* NULL is allowed */
 

@@ -9,7 +9,8 @@
 struct lowering {
     struct gtcnn_plan *plan;
     const struct gtcnn_group *group;
-    const struct gtcnn_node *node; /* the principal one */
+    const struct gtcnn_product *product; /* what is lowered: the group's first or second */
+    const struct gtcnn_node *node;       /* its own */
     struct gtcnn_array out;        /* what a rule fills in */
     struct gtcnn_err *err;
 };
@@ -112,29 +113,41 @@ static enum gtcnn_status stage(const struct lowering *l, uint32_t i, layout_fn *
 
 static const float *folded(const struct lowering *l, uint32_t i)
 {
-    const struct gtcnn_node *bn = &l->plan->graph->nodes[l->group->batchnorm];
+    const struct gtcnn_node *bn = &l->plan->graph->nodes[l->product->batchnorm];
     return l->plan->arrays[l->plan->fusion.alias[bn->inputs[i]]].at.constant;
 }
 
 static void fold_batchnorm(const struct lowering *l, struct gtcnn_packing *packing)
 {
-    if (l->group->batchnorm < 0)
+    if (l->product->batchnorm < 0)
         return;
     packing->gamma = folded(l, 1);
     packing->beta = folded(l, 2);
     packing->mean = folded(l, 3);
     packing->variance = folded(l, 4);
-    packing->epsilon = l->plan->graph->nodes[l->group->batchnorm].attr.epsilon;
+    packing->epsilon = l->plan->graph->nodes[l->product->batchnorm].attr.epsilon;
+}
+
+static bool is_depthwise(const struct gtcnn_conv *args)
+{
+    return args->in == 1 && args->out == 1 && args->groups > 1;
+}
+
+/* Weights, epilogue and bands. */
+static enum gtcnn_status complete_conv(const struct lowering *l, struct gtcnn_conv *args, struct gtcnn_packing *packing)
+{
+    fold_batchnorm(l, packing);
+    args->activation = l->product->activation;
+    args->bands = is_depthwise(args) && l->plan->kernels->bands ? l->plan->kernels->bands(args) : 1;
+    return gtcnn_plan_pack(l->plan, packing, args) ? no_memory(l) : GTCNN_OK;
 }
 
 static enum gtcnn_status add_conv(struct lowering *l, const struct gtcnn_array *x, struct gtcnn_conv *args,
                                   struct gtcnn_packing *packing)
 {
-    fold_batchnorm(l, packing);
-    args->activation = l->group->activation;
-    enum gtcnn_status status = gtcnn_plan_pack(l->plan, packing, args);
-    bool depthwise = args->in == 1 && args->out == 1 && args->groups > 1;
-    struct gtcnn_call *call = status ? NULL : gtcnn_plan_add_call(l->plan, depthwise ? GTCNN_CALL_DEPTHWISE : GTCNN_CALL_CONV);
+    enum gtcnn_call_kind kind = is_depthwise(args) ? GTCNN_CALL_DEPTHWISE : GTCNN_CALL_CONV;
+    enum gtcnn_status status = complete_conv(l, args, packing);
+    struct gtcnn_call *call = status ? NULL : gtcnn_plan_add_call(l->plan, kind);
     if (!call)
         return no_memory(l);
     call->args.conv = *args;
@@ -156,38 +169,253 @@ static void flatten_pointwise(struct gtcnn_conv *args)
     args->h = args->oh = 1;
 }
 
-static enum gtcnn_status lower_conv(struct lowering *l)
+/* What is known of a convolution from its node and shapes. */
+static enum gtcnn_status describe_conv(const struct lowering *l, const struct gtcnn_shape *x, const struct gtcnn_shape *y,
+                                       struct gtcnn_conv *args, struct gtcnn_packing *packing)
 {
     const float *weights = constant(l, 1);
     if (!weights || (has_input(l, 2) && !constant(l, 2)))
         return unsupported(l, "weights and bias must be initialisers; export the model with constants folded");
+    const struct gtcnn_attr *attr = &l->node->attr;
+    const int64_t *in = x->dim, *out = y->dim;
+    *args = (struct gtcnn_conv){.n = in[0], .h = in[2], .w = in[3], .oh = out[2], .ow = out[3], .groups = attr->group};
+    args->in = in[1] / args->groups;
+    args->out = out[1] / args->groups;
+    for (int i = 0; i < 2; i++) {
+        args->kernel[i] = attr->kernel[i];
+        args->stride[i] = attr->stride[i];
+        args->dilation[i] = attr->dilation[i];
+        args->pad[i] = attr->pad[i];
+    }
+    int64_t taps = args->kernel[0] * args->kernel[1];
+    *packing = (struct gtcnn_packing){.weights = weights,
+                                      .out_stride = args->in * taps,
+                                      .in_stride = taps,
+                                      .bias = constant(l, 2),
+                                      .bias_stride = 1,
+                                      .weight_scale = 1,
+                                      .bias_scale = 1};
+    return GTCNN_OK;
+}
+
+static enum gtcnn_status lower_block(struct lowering *l);
+static struct gtcnn_array broadcast(const struct gtcnn_array *array, const struct gtcnn_shape *shape);
+
+static bool is_block(const struct gtcnn_group *group)
+{
+    return group->second.node >= 0 || group->gate >= 0 || group->residual >= 0 || group->pool >= 0;
+}
+
+static enum gtcnn_status lower_conv(struct lowering *l)
+{
     struct gtcnn_array x;
+    struct gtcnn_conv args;
+    struct gtcnn_packing packing;
+    if (is_block(l->group))
+        return lower_block(l);
     enum gtcnn_status status = stage(l, 0, gtcnn_layout_memory, &x);
     if (!status)
         status = new_output(l, gtcnn_layout_memory);
+    if (!status)
+        status = describe_conv(l, &x.shape, &l->out.shape, &args, &packing);
     if (status)
         return status;
-    const struct gtcnn_attr *attr = &l->node->attr;
-    const int64_t *in = x.shape.dim, *out = l->out.shape.dim;
-    struct gtcnn_conv args = {.n = in[0], .h = in[2], .w = in[3], .oh = out[2], .ow = out[3], .groups = attr->group};
-    args.in = in[1] / args.groups;
-    args.out = out[1] / args.groups;
-    for (int i = 0; i < 2; i++) {
-        args.kernel[i] = attr->kernel[i];
-        args.stride[i] = attr->stride[i];
-        args.dilation[i] = attr->dilation[i];
-        args.pad[i] = attr->pad[i];
-    }
     flatten_pointwise(&args);
-    int64_t taps = args.kernel[0] * args.kernel[1];
-    struct gtcnn_packing packing = {.weights = weights,
-                                    .out_stride = args.in * taps,
-                                    .in_stride = taps,
-                                    .bias = constant(l, 2),
-                                    .bias_stride = 1,
-                                    .weight_scale = 1,
-                                    .bias_scale = 1};
     return add_conv(l, &x, &args, &packing);
+}
+
+/* --- blocks: what fuse_wide.c puts together */
+
+static struct gtcnn_call *last_call(const struct lowering *l)
+{
+    return &l->plan->calls[l->plan->call_count - 1];
+}
+
+/* From here on the group's other product is lowered. */
+static void go_on(struct lowering *l)
+{
+    l->product = &l->group->second;
+    l->node = &l->plan->graph->nodes[l->product->node];
+}
+
+/* The mean over the output's pixels, from the sums that the call before makes. */
+static enum gtcnn_status add_pool(const struct lowering *l, const struct gtcnn_conv *depthwise)
+{
+    struct gtcnn_array sums = {0}, *pooled = &l->plan->arrays[l->group->pool];
+    sums.shape = (struct gtcnn_shape){2, {depthwise->n * depthwise->bands, depthwise->groups}};
+    enum gtcnn_status status = new_array(l, &sums.shape, gtcnn_layout_row_major, &sums);
+    if (!status)
+        status = new_array(l, &l->plan->graph->tensors[l->group->pool].shape, gtcnn_layout_memory, pooled);
+    struct gtcnn_call *call = status ? NULL : gtcnn_plan_add_call(l->plan, GTCNN_CALL_MEAN);
+    if (!call)
+        return no_memory(l);
+    call[-1].sums = sums.at;
+    call->args.mean = (struct gtcnn_mean){.n = depthwise->n,
+                                          .pixels = depthwise->bands,
+                                          .channels = depthwise->groups,
+                                          .divisor = depthwise->oh * depthwise->ow};
+    call->x[0] = sums.at;
+    call->y = pooled->at;
+    return GTCNN_OK;
+}
+
+/* An expansion and the depthwise convolution behind it. */
+static enum gtcnn_status lower_expand(struct lowering *l)
+{
+    struct gtcnn_array x;
+    struct gtcnn_expand args;
+    struct gtcnn_packing packing;
+    const struct gtcnn_shape *between = &l->plan->graph->tensors[l->group->first.output].shape;
+    enum gtcnn_status status = stage(l, 0, gtcnn_layout_memory, &x);
+    if (!status)
+        status = new_output(l, gtcnn_layout_memory);
+    if (!status)
+        status = describe_conv(l, &x.shape, between, &args.expand, &packing);
+    if (!status)
+        status = complete_conv(l, &args.expand, &packing);
+    go_on(l);
+    if (!status)
+        status = describe_conv(l, between, &l->out.shape, &args.depthwise, &packing);
+    if (!status)
+        status = complete_conv(l, &args.depthwise, &packing);
+    struct gtcnn_call *call = status ? NULL : gtcnn_plan_add_call(l->plan, GTCNN_CALL_EXPAND);
+    if (!call)
+        return status ? status : no_memory(l);
+    call->args.expand = args;
+    call->x[0] = x.at;
+    call->y = l->out.at;
+    return l->group->pool >= 0 ? add_pool(l, &args.depthwise) : GTCNN_OK;
+}
+
+static enum gtcnn_status lower_depthwise(struct lowering *l)
+{
+    struct gtcnn_array x;
+    struct gtcnn_conv args;
+    struct gtcnn_packing packing;
+    enum gtcnn_status status = stage(l, 0, gtcnn_layout_memory, &x);
+    if (!status)
+        status = new_output(l, gtcnn_layout_memory);
+    if (!status)
+        status = describe_conv(l, &x.shape, &l->out.shape, &args, &packing);
+    if (!status)
+        status = add_conv(l, &x, &args, &packing);
+    return status ? status : add_pool(l, &last_call(l)->args.conv);
+}
+
+/* Squeeze and excitation: two products, the first one's output being read by the second alone. */
+static enum gtcnn_status lower_excite(struct lowering *l)
+{
+    struct gtcnn_array x, out;
+    struct gtcnn_conv args;
+    struct gtcnn_packing packing;
+    enum gtcnn_status status = stage(l, 0, gtcnn_layout_memory, &x);
+    for (int i = 0; i < 2 && !status; i++) {
+        status = new_array(l, &l->plan->graph->tensors[l->product->output].shape, gtcnn_layout_memory, &out);
+        l->out = out;
+        if (!status)
+            status = describe_conv(l, &x.shape, &out.shape, &args, &packing);
+        if (!status) {
+            args.w = args.ow = args.n; /* a batch is so many rows */
+            args.n = 1;
+            status = add_conv(l, &x, &args, &packing);
+        }
+        x = out;
+        if (i == 0)
+            go_on(l);
+    }
+    return status;
+}
+
+/* The input, gated: as a copy, where the map has fewer pixels than the projection has outputs. */
+static enum gtcnn_status gate_input(const struct lowering *l, const struct gtcnn_array *gate, struct gtcnn_array *x)
+{
+    struct gtcnn_array gated, wide = broadcast(gate, &x->shape);
+    enum gtcnn_status status = new_array(l, &x->shape, gtcnn_layout_memory, &gated);
+    struct gtcnn_call *call = status ? NULL : add_elements(l, GTCNN_ELEMENT_MUL, &gated);
+    if (!call)
+        return no_memory(l);
+    set_operand(call, 0, x);
+    set_operand(call, 1, &wide);
+    *x = gated;
+    return GTCNN_OK;
+}
+
+/* Else the weights of each image. The call that computes them comes before the convolution's. */
+static enum gtcnn_status gate_weights(const struct lowering *l, const struct gtcnn_array *gate, struct gtcnn_conv *args,
+                                      struct gtcnn_ref *weights)
+{
+    int64_t width = l->plan->kernels->panel, panels = (args->out + width - 1) / width;
+    struct gtcnn_shape shape = {2, {args->n, panels * args->in * width}};
+    struct gtcnn_array gated;
+    enum gtcnn_status status = new_array(l, &shape, gtcnn_layout_row_major, &gated);
+    struct gtcnn_call *call = status ? NULL : gtcnn_plan_add_call(l->plan, GTCNN_CALL_GATE);
+    if (!call)
+        return no_memory(l);
+    call->args.gate = (struct gtcnn_gate){.weights = args->weights, .n = args->n, .panels = panels, .k = args->in};
+    call->x[0] = gate->at;
+    call->y = gated.at;
+    args->weights_step = shape.dim[1];
+    *weights = gated.at;
+    return GTCNN_OK;
+}
+
+static const struct gtcnn_array *array_of(const struct lowering *l, int tensor)
+{
+    return &l->plan->arrays[l->plan->fusion.alias[tensor]];
+}
+
+/* As the kernels have maps: itself, or a copy. */
+static enum gtcnn_status stage_array(const struct lowering *l, const struct gtcnn_array *from, struct gtcnn_array *to)
+{
+    *to = *from;
+    if (gtcnn_layout_is_memory(from))
+        return GTCNN_OK;
+    enum gtcnn_status status = new_array(l, &from->shape, gtcnn_layout_memory, to);
+    return status ? status : copy(l, from, to);
+}
+
+static enum gtcnn_status lower_projection(struct lowering *l)
+{
+    bool gated = l->group->gate >= 0, residual = l->group->residual >= 0;
+    struct gtcnn_array x, gate, added = {.at = {.buffer = -1}};
+    struct gtcnn_ref weights = {.buffer = -1};
+    struct gtcnn_conv args;
+    struct gtcnn_packing packing;
+    enum gtcnn_status status = stage_array(l, gated ? array_of(l, l->group->gated) : input(l, 0), &x);
+    if (!status && residual)
+        status = stage_array(l, array_of(l, l->group->residual), &added);
+    if (!status && gated)
+        status = stage_array(l, array_of(l, l->group->gate), &gate);
+    if (!status)
+        status = new_output(l, gtcnn_layout_memory);
+    if (!status)
+        status = describe_conv(l, &x.shape, &l->out.shape, &args, &packing);
+    if (!status)
+        status = complete_conv(l, &args, &packing);
+    if (!status && gated && args.oh * args.ow > args.out)
+        status = gate_weights(l, &gate, &args, &weights);
+    else if (!status && gated)
+        status = gate_input(l, &gate, &x);
+    struct gtcnn_call *call = status ? NULL : gtcnn_plan_add_call(l->plan, GTCNN_CALL_CONV);
+    if (!call)
+        return status ? status : no_memory(l);
+    call->args.conv = args;
+    call->x[0] = x.at;
+    call->x[1] = added.at;
+    call->x[2] = weights;
+    call->y = l->out.at;
+    return GTCNN_OK;
+}
+
+static enum gtcnn_status lower_block(struct lowering *l)
+{
+    const struct gtcnn_group *group = l->group;
+    if (group->gate >= 0 || group->residual >= 0)
+        return lower_projection(l);
+    if (group->second.node < 0)
+        return lower_depthwise(l);
+    bool depthwise = l->plan->graph->nodes[group->second.node].attr.group > 1;
+    return depthwise ? lower_expand(l) : lower_excite(l);
 }
 
 /* rows x in times in x out, as a convolution of `rows` pixels. */
@@ -307,7 +535,7 @@ static enum gtcnn_status lower_unary(struct lowering *l)
     if (!call)
         return status ? status : no_memory(l);
     set_operand(call, 0, input(l, 0));
-    call->args.elements.activation = l->group->activation;
+    call->args.elements.activation = l->product->activation;
     return GTCNN_OK;
 }
 
@@ -417,7 +645,7 @@ static enum gtcnn_status lower_spatial_mean(struct lowering *l)
     if (!call)
         return status ? status : no_memory(l);
     const int64_t *in = x.shape.dim;
-    call->args.mean = (struct gtcnn_mean){.n = in[0], .pixels = in[2] * in[3], .channels = in[1]};
+    call->args.mean = (struct gtcnn_mean){.n = in[0], .pixels = in[2] * in[3], .channels = in[1], .divisor = in[2] * in[3]};
     call->x[0] = x.at;
     call->y = l->out.at;
     return GTCNN_OK;
@@ -573,7 +801,8 @@ static lower_fn *const rules[GTCNN_OP_COUNT] = {
 
 enum gtcnn_status gtcnn_plan_lower(struct gtcnn_plan *plan, const struct gtcnn_group *group, struct gtcnn_err *err)
 {
-    struct lowering l = {.plan = plan, .group = group, .node = &plan->graph->nodes[group->nodes[0]], .err = err};
+    struct lowering l = {
+        .plan = plan, .group = group, .product = &group->first, .node = &plan->graph->nodes[group->first.node], .err = err};
     if (!rules[l.node->op])
         return unsupported(&l, "cannot be executed");
     enum gtcnn_status status = rules[l.node->op](&l);

@@ -15,30 +15,37 @@ static double bias_of(const struct gtcnn_packing *p, int64_t o)
     return p->gamma ? (bias - p->mean[o]) * scale_of(p, o) + p->beta[o] : bias;
 }
 
-static void pack_channel(const struct gtcnn_packing *p, const struct gtcnn_conv *a, int64_t group, int64_t o, float *panel)
+static void pack_channel(const struct gtcnn_packing *p, const struct gtcnn_conv *a, int64_t group, int64_t o, int64_t width,
+                         float *panel)
 {
     int64_t taps = a->kernel[0] * a->kernel[1], channel = group * a->out + o;
     double scale = scale_of(p, channel) * (double)p->weight_scale;
     const float *from = p->weights + channel * p->out_stride;
     for (int64_t i = 0; i < a->in; i++)
         for (int64_t t = 0; t < taps; t++)
-            panel[(t * a->in + i) * GTCNN_PANEL + o % GTCNN_PANEL] = (float)(scale * from[i * p->in_stride + t]);
+            panel[(t * a->in + i) * width + o % width] = (float)(scale * from[i * p->in_stride + t]);
+}
+
+/* Panels of all groups, one after the other. */
+static int64_t panels_of(const struct gtcnn_plan *plan, const struct gtcnn_conv *a)
+{
+    return (a->out + plan->kernels->panel - 1) / plan->kernels->panel;
 }
 
 static float *pack_panels(struct gtcnn_plan *plan, const struct gtcnn_packing *p, const struct gtcnn_conv *a)
 {
-    int64_t panels = (a->out + GTCNN_PANEL - 1) / GTCNN_PANEL, size = a->kernel[0] * a->kernel[1] * a->in * GTCNN_PANEL;
+    int64_t width = plan->kernels->panel, panels = panels_of(plan, a), size = a->kernel[0] * a->kernel[1] * a->in * width;
     float *packed = gtcnn_plan_add_constant(plan, a->groups * panels * size);
     for (int64_t g = 0; packed && g < a->groups; g++)
         for (int64_t o = 0; o < a->out; o++)
-            pack_channel(p, a, g, o, packed + (g * panels + o / GTCNN_PANEL) * size);
+            pack_channel(p, a, g, o, width, packed + (g * panels + o / width) * size);
     return packed;
 }
 
 static float *pack_depthwise(struct gtcnn_plan *plan, const struct gtcnn_packing *p, const struct gtcnn_conv *a)
 {
     int64_t taps = a->kernel[0] * a->kernel[1];
-    float *packed = gtcnn_plan_add_constant(plan, taps * a->groups);
+    float *packed = gtcnn_plan_add_constant(plan, taps * a->groups + plan->kernels->panel);
     for (int64_t c = 0; packed && c < a->groups; c++)
         for (int64_t t = 0; t < taps; t++)
             packed[t * a->groups + c] = (float)(scale_of(p, c) * (double)p->weights[c * taps + t]);
@@ -48,12 +55,14 @@ static float *pack_depthwise(struct gtcnn_plan *plan, const struct gtcnn_packing
 enum gtcnn_status gtcnn_plan_pack(struct gtcnn_plan *plan, const struct gtcnn_packing *p, struct gtcnn_conv *a)
 {
     bool depthwise = a->in == 1 && a->out == 1 && a->groups > 1;
-    float *bias = gtcnn_plan_add_constant(plan, a->out * a->groups);
+    int64_t width = plan->kernels->panel, padded = depthwise ? a->out : panels_of(plan, a) * width;
+    float *bias = gtcnn_plan_add_constant(plan, padded * a->groups + width);
     float *packed = depthwise ? pack_depthwise(plan, p, a) : pack_panels(plan, p, a);
     if (!bias || !packed)
         return GTCNN_E_NOMEM;
-    for (int64_t o = 0; o < a->out * a->groups; o++)
-        bias[o] = (float)bias_of(p, o);
+    for (int64_t g = 0; g < a->groups; g++)
+        for (int64_t o = 0; o < a->out; o++)
+            bias[g * padded + o] = (float)bias_of(p, g * a->out + o);
     a->weights = packed;
     a->bias = bias;
     return GTCNN_OK;

@@ -46,9 +46,10 @@ static void describe_unit(const struct tables *t, const struct gtcnn_plan *plan,
         unit->macs += layer->macs;
         unit->params += layer->params;
     }
-    unit->name = members[0]->name;
-    unit->op = members[0]->op;
-    unit->input = members[0]->input;
+    const struct gtcnn_layer *principal = &t->layers[t->layer_of[group->first.node]];
+    unit->name = principal->name;
+    unit->op = principal->op;
+    unit->input = principal->input;
     unit->output = plan->graph->tensors[group->output].shape;
 }
 
@@ -94,7 +95,7 @@ static void describe_model(struct gtcnn_model *model)
     info->opset = graph->opset;
     info->ir_version = graph->ir_version;
     info->version = GT_VERSION;
-    info->build = "compiler " __VERSION__ ", kernels fp32 reference";
+    info->build = model->plan->kernels->build;
     for (uint32_t u = 0; u < info->unit_count; u++) {
         model->units[u].model_uid = info->uid;
         model->units[u].model = info;

@@ -390,7 +390,7 @@ static inline float *direct_run(const struct gtcnn_graph *g, const bool *keep, u
     struct gtcnn_plan *plan = NULL;
     struct gtcnn_err err = {0};
     bool *none = calloc(g->tensor_count, sizeof *none);
-    if (gtcnn_plan_new(g, keep ? keep : none, &gtcnn_kernels_ref, &plan, &err))
+    if (gtcnn_plan_new(g, keep ? keep : none, &(struct gtcnn_plan_options){.kernels = &gtcnn_kernels_ref, .threads = 1}, &plan, &err))
         fail_msg("%s", err.text);
     free(none);
     for (uint32_t c = 0; c < plan->call_count; c++)

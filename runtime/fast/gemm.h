@@ -1,0 +1,123 @@
+/*
+ * f32-gemm-{2..14}x{1,2,3}: a tile of `rows` pixels by one, two or three panels of VL output channels.
+ *
+ * Layout: pixels [rows][a_bytes apart], their channels dense; a panel is [k][VL] (packed when the model is planned), the next
+ * one b_bytes further on. The sums stay in registers over all of k; per step of it every pixel's channel is loaded once, as a
+ * broadcast, and used for each panel. The budget of registers stands beside the tiles' list (vec_*.h).
+ *
+ * Seven rows share one base register: rows 1 to 6 are base + {1, 2, 4} * stride, + {1, 2} * 3 strides and + 5 strides, which are
+ * addresses that an instruction of x86 computes by itself.
+ */
+#ifndef GTCNN_FAST_GEMM_H
+#define GTCNN_FAST_GEMM_H
+
+#include <stddef.h>
+
+struct gemm {
+    const float *a;
+    size_t a_bytes;
+    const float *b;
+    size_t b_bytes;
+    int64_t k;
+    const float *bias; /* a vector per panel */
+    float *tile;       /* out: [rows][panels][VL] */
+};
+
+typedef void gemm_fn(const struct gemm *g);
+
+/* Row i of the seven behind `base`, in bytes; i is constant. */
+VEC_INLINE vec gemm_broadcast(const char *base, size_t one, size_t three, size_t five, int i)
+{
+    const char *at = i == 0   ? base
+                     : i == 1 ? base + one
+                     : i == 2 ? base + 2 * one
+                     : i == 3 ? base + three
+                     : i == 4 ? base + 4 * one
+                     : i == 5 ? base + five
+                              : base + 2 * three;
+    return vec_set(*(const float *)(const void *)at);
+}
+
+VEC_INLINE void gemm_tile(const struct gemm *g, const int rows, const int panels)
+{
+    vec sum[ROWS_1][3];
+    const char *low = (const char *)g->a, *high = low + 7 * g->a_bytes, *b = (const char *)g->b;
+    size_t one = g->a_bytes, three = 3 * one, five = 5 * one, next = g->b_bytes;
+    UNROLL for (int p = 0; p < panels; p++) {
+        vec bias = vec_load(g->bias + p * VL);
+        UNROLL for (int r = 0; r < rows; r++)
+            sum[r][p] = bias;
+    }
+    for (int64_t k = g->k; k > 0; k--) {
+        /* Or the compiler keeps a pointer for each row, more than there are registers. */
+        __asm__("" : "+r"(low), "+r"(high), "+r"(one), "+r"(three), "+r"(five));
+        vec w[3];
+        UNROLL for (int p = 0; p < panels; p++)
+            w[p] = vec_load((const float *)(const void *)(b + (size_t)p * next));
+        UNROLL for (int r = 0; r < rows; r++) {
+            vec x = gemm_broadcast(r < 7 ? low : high, one, three, five, r % 7);
+            UNROLL for (int p = 0; p < panels; p++)
+                sum[r][p] = vec_fma(x, w[p], sum[r][p]);
+        }
+        low += sizeof(float);
+        high += sizeof(float);
+        b += VL * sizeof(float);
+    }
+    UNROLL for (int r = 0; r < rows; r++)
+        UNROLL for (int p = 0; p < panels; p++)
+            vec_store(g->tile + (r * panels + p) * VL, sum[r][p]);
+}
+
+/*
+ * One pixel: a matrix by a vector. One sum per panel would wait for itself, so there are four for each, of every fourth channel;
+ * they are added when all are there.
+ */
+VEC_INLINE void gemm_row(const struct gemm *g, const int panels)
+{
+    enum { CHAINS = 4 };
+    vec sum[3][CHAINS];
+    const float *b[3] = {g->b, NULL, NULL};
+    UNROLL for (int p = 0; p < panels; p++) {
+        b[p] = (const float *)(const void *)((const char *)g->b + (size_t)p * g->b_bytes);
+        UNROLL for (int c = 0; c < CHAINS; c++)
+            sum[p][c] = c == 0 ? vec_load(g->bias + p * VL) : vec_set(0);
+    }
+    int64_t k = 0;
+    for (; k + CHAINS <= g->k; k += CHAINS)
+        UNROLL for (int c = 0; c < CHAINS; c++)
+            UNROLL for (int p = 0; p < panels; p++)
+                sum[p][c] = vec_fma(vec_set(g->a[k + c]), vec_load(b[p] + (k + c) * VL), sum[p][c]);
+    for (; k < g->k; k++)
+        UNROLL for (int p = 0; p < panels; p++)
+            sum[p][0] = vec_fma(vec_set(g->a[k]), vec_load(b[p] + k * VL), sum[p][0]);
+    UNROLL for (int p = 0; p < panels; p++)
+        vec_store(g->tile + p * VL, vec_add(vec_add(sum[p][0], sum[p][1]), vec_add(sum[p][2], sum[p][3])));
+}
+
+#define DEFINE(R, P)                                                                                                           \
+    static void gemm_##R##x##P(const struct gemm *g)                                                                           \
+    {                                                                                                                          \
+        gemm_tile(g, R, P);                                                                                                    \
+    }
+GEMM_TILES_1(DEFINE)
+GEMM_TILES_2(DEFINE)
+GEMM_TILES_3(DEFINE)
+#undef DEFINE
+#define DEFINE(P)                                                                                                              \
+    static void gemm_1x##P(const struct gemm *g)                                                                               \
+    {                                                                                                                          \
+        gemm_row(g, P);                                                                                                        \
+    }
+DEFINE(1) DEFINE(2) DEFINE(3)
+#undef DEFINE
+
+#define ENTRY(R, P) gemm_##R##x##P,
+static gemm_fn *const gemm_1[] = {NULL, gemm_1x1, GEMM_TILES_1(ENTRY)};
+static gemm_fn *const gemm_2[] = {NULL, gemm_1x2, GEMM_TILES_2(ENTRY)};
+static gemm_fn *const gemm_3[] = {NULL, gemm_1x3, GEMM_TILES_3(ENTRY)};
+#undef ENTRY
+/* By panels, then rows; and the most rows. */
+static gemm_fn *const *const gemm_of[] = {NULL, gemm_1, gemm_2, gemm_3};
+static const int gemm_rows[] = {0, ROWS_1, ROWS_2, ROWS_3};
+
+#endif

@@ -1,0 +1,221 @@
+/*
+ * f32-depthwise and f32-expand: depthwise convolutions, and those together with the dense convolution before them.
+ *
+ * Work is cut into blocks of two vectors of channels by bands of output rows. Of its block an item makes one input row after the
+ * other - computed by the dense convolution, or copied - into a ring that holds as many rows as the window is high, zeros left
+ * and right of the map included, and computes an output row as soon as its input is there. So what is between the two
+ * convolutions stays in the first cache, and is never stored as a whole. A map that is small as a whole is made at once: its
+ * pixels fill tiles better than its rows.
+ *
+ * Ring: [slots][width][2 * VL]; a row of zeros behind it.
+ */
+#ifndef GTCNN_FAST_MBCONV_H
+#define GTCNN_FAST_MBCONV_H
+
+#include "runtime/fast/depthwise.h"
+#include "runtime/fast/gather.h"
+#include "runtime/fast/product.h"
+
+/* Channels of a block. Floats of a ring that a whole map may fill (40 KiB). Items that a layer should have at least. */
+enum { BLOCK = 2 * VL, RING_WHOLE = 10240, DEPTHWISE_ITEMS = 8, WINDOW_MOST = 64 };
+
+struct mbconv {
+    const struct gtcnn_conv *expand, *depthwise; /* expand NULL: the input is there */
+    int64_t blocks, span, width, slots;
+};
+
+static struct mbconv mbconv_of(const struct gtcnn_conv *expand, const struct gtcnn_conv *d)
+{
+    struct mbconv m = {.expand = expand, .depthwise = d, .blocks = (d->groups + BLOCK - 1) / BLOCK};
+    int64_t read = (d->ow - 1) * d->stride[1] + (d->kernel[1] - 1) * d->dilation[1] + 1, stored = d->pad[1] + d->w;
+    m.span = (d->kernel[0] - 1) * d->dilation[0] + 1;
+    m.width = read > stored ? read : stored;
+    m.slots = d->h * m.width * BLOCK <= RING_WHOLE ? d->h : m.span < d->h ? m.span : d->h;
+    return m;
+}
+
+static int64_t f32_depthwise_bands(const struct gtcnn_conv *d)
+{
+    int64_t columns = d->n * ((d->groups + BLOCK - 1) / BLOCK), wanted = (DEPTHWISE_ITEMS + columns - 1) / columns;
+    int64_t most = d->oh / (4 * d->kernel[0]); /* the rows that neighbours both make are a small part */
+    return most < 1 ? 1 : wanted < most ? wanted : most;
+}
+
+static int64_t f32_depthwise_scratch(const struct gtcnn_conv *expand, const struct gtcnn_conv *depthwise)
+{
+    struct mbconv m = mbconv_of(expand, depthwise);
+    int64_t ring = (m.slots + 1) * m.width * BLOCK;
+    bool gathers = expand && !gather_is_needless(expand);
+    return ring + (gathers ? (m.slots == depthwise->h ? depthwise->h : 1) * depthwise->w * gather_k(expand) + VL : 0);
+}
+
+/* One item: a block of channels of one image. */
+struct strip {
+    const struct mbconv *m;
+    int64_t image, channel; /* the first one */
+    int panels;             /* vectors of it: 1 or 2 */
+    float *ring, *zeros, *gathered;
+    int64_t made; /* the next row that the ring lacks */
+};
+
+static float *strip_pixel(const struct strip *s, int64_t row, int64_t column)
+{
+    return s->ring + (row % s->m->slots * s->m->width + s->m->depthwise->pad[1] + column) * BLOCK;
+}
+
+static void strip_copy(const struct strip *s, int64_t row)
+{
+    const struct gtcnn_conv *d = s->m->depthwise;
+    const float *x = d->x + ((s->image * d->h + row) * d->w) * d->groups + s->channel;
+    int64_t n = d->groups - s->channel;
+    float *to = strip_pixel(s, row, 0);
+    for (int64_t column = 0; column < d->w; column++, x += d->groups, to += BLOCK)
+        for (int p = 0; p < s->panels; p++)
+            vec_store(to + p * VL, vec_load_first(x + p * VL, n - p * VL < VL ? n - p * VL : VL));
+}
+
+/* Rows `row` ... `row + count - 1` of the dense convolution's output. */
+static void strip_compute(const struct strip *s, int64_t row, int64_t count)
+{
+    const struct gtcnn_conv *e = s->m->expand;
+    _Alignas(64) float tile[ROWS_2 * BLOCK];
+    int64_t k = gather_k(e), panel = s->channel / VL, pixels = count * e->ow, start = (s->image * e->oh + row) * e->ow;
+    struct product p = {.a = e->x + start * e->in,
+                        .a_step = e->in,
+                        .rows = pixels,
+                        .k = k,
+                        .w = e->weights + panel * k * VL,
+                        .bias = e->bias + panel * VL,
+                        .activation = &e->activation};
+    if (!gather_is_needless(e)) {
+        gather(e, 0, start, pixels, s->gathered);
+        p.a = s->gathered;
+        p.a_step = k;
+    }
+    int64_t tiles = (pixels + gemm_rows[s->panels] - 1) / gemm_rows[s->panels], first, column = 0;
+    float *to = strip_pixel(s, row, 0);
+    for (int64_t i = 0; i < tiles; i++) {
+        int64_t rows = product_tile(pixels, i, tiles, &first);
+        product_sums(&p, first, rows, s->panels, tile);
+        activate(p.activation, tile, rows * s->panels);
+        for (int64_t r = 0; r < rows; r++) {
+            for (int v = 0; v < s->panels; v++)
+                vec_store(to + v * VL, vec_load(tile + (r * s->panels + v) * VL));
+            to += BLOCK;
+            if (++column == e->ow) {
+                column = 0;
+                to = strip_pixel(s, ++row, 0);
+            }
+        }
+    }
+}
+
+/* Makes rows up to `until` - 1. */
+static void strip_make(struct strip *s, int64_t until)
+{
+    const struct gtcnn_conv *d = s->m->depthwise;
+    until = until < d->h ? until : d->h;
+    if (s->m->expand && s->made < until && s->m->slots == d->h) {
+        strip_compute(s, s->made, until - s->made);
+        s->made = until;
+    }
+    for (; s->made < until; s->made++)
+        if (s->m->expand)
+            strip_compute(s, s->made, 1);
+        else
+            strip_copy(s, s->made);
+}
+
+/* One vector of channels of an output row; the sum over its pixels. */
+static vec strip_row(const struct strip *s, int64_t oh, int v)
+{
+    const struct gtcnn_conv *d = s->m->depthwise;
+    depthwise_fn *const *fast = depthwise_of(d->kernel, d->stride, d->dilation);
+    _Alignas(64) float tile[COLUMNS * VL];
+    const float *rows[WINDOW_MOST];
+    int64_t channel = s->channel + v * VL, n = d->groups - channel < VL ? d->groups - channel : VL, first;
+    int64_t tiles = (d->ow + COLUMNS - 1) / COLUMNS;
+    struct depthwise call = {.rows = rows,
+                             .x_step = BLOCK,
+                             .w = d->weights + channel,
+                             .w_step = d->groups,
+                             .bias = vec_load(d->bias + channel),
+                             .tile = tile,
+                             .kernel = {d->kernel[0], d->kernel[1]},
+                             .stride = d->stride[1],
+                             .dilation = d->dilation[1]};
+    float *y = d->y + ((s->image * d->oh + oh) * d->ow) * d->groups + channel;
+    vec sum = vec_set(0);
+    for (int64_t i = 0; i < tiles; i++) {
+        int64_t count = product_tile(d->ow, i, tiles, &first);
+        for (int64_t kh = 0; kh < d->kernel[0]; kh++) {
+            int64_t row = oh * d->stride[0] - d->pad[0] + kh * d->dilation[0];
+            bool outside = row < 0 || row >= d->h;
+            rows[kh] = (outside ? s->zeros : s->ring + row % s->m->slots * s->m->width * BLOCK) + first * d->stride[1] * BLOCK + v * VL;
+        }
+        if (fast)
+            fast[count](&call);
+        else
+            depthwise_any(&call, count);
+        activate(&d->activation, tile, count);
+        for (int64_t o = 0; o < count; o++) {
+            vec value = vec_load(tile + o * VL);
+            sum = vec_add(sum, value);
+            vec_store_first(y + (first + o) * d->groups, value, n);
+        }
+    }
+    return sum;
+}
+
+static void strip_band(struct strip *s, int64_t band)
+{
+    const struct gtcnn_conv *d = s->m->depthwise;
+    int64_t begin, rows = product_tile(d->oh, band, d->bands, &begin), top = begin * d->stride[0] - d->pad[0];
+    vec sum[2] = {vec_set(0), vec_set(0)};
+    s->made = top < 0 ? 0 : top;
+    if (s->m->slots == d->h && s->m->expand) /* whole maps have one band */
+        s->made = 0;
+    for (int64_t oh = begin; oh < begin + rows; oh++) {
+        strip_make(s, s->m->slots == d->h ? d->h : oh * d->stride[0] - d->pad[0] + s->m->span);
+        for (int v = 0; v < s->panels; v++)
+            sum[v] = vec_add(sum[v], strip_row(s, oh, v));
+    }
+    for (int v = 0; d->sums && v < s->panels; v++) {
+        int64_t channel = s->channel + v * VL, n = d->groups - channel < VL ? d->groups - channel : VL;
+        vec_store_first(d->sums + (s->image * d->bands + band) * d->groups + channel, sum[v], n);
+    }
+}
+
+static void mbconv_run(const struct gtcnn_conv *expand, const struct gtcnn_conv *d, uint32_t part, uint32_t parts)
+{
+    struct mbconv m = mbconv_of(expand, d);
+    float *ring = d->scratch.base + part * d->scratch.step;
+    int64_t floats = (m.slots + 1) * m.width * BLOCK;
+    uint64_t begin, end;
+    gtcnn_pool_slice((uint64_t)(d->n * m.blocks * d->bands), part, parts, &begin, &end);
+    if (begin < end)
+        memset(ring, 0, (size_t)floats * sizeof *ring); /* margins, and the row of zeros, stay so */
+    for (int64_t i = (int64_t)begin; i < (int64_t)end; i++) {
+        int64_t channel = i / d->bands % m.blocks * BLOCK;
+        struct strip s = {.m = &m,
+                          .image = i / d->bands / m.blocks,
+                          .channel = channel,
+                          .panels = d->groups - channel > VL ? 2 : 1,
+                          .ring = ring,
+                          .zeros = ring + m.slots * m.width * BLOCK,
+                          .gathered = ring + floats};
+        strip_band(&s, i % d->bands);
+    }
+}
+
+static void f32_depthwise(const struct gtcnn_conv *a, uint32_t part, uint32_t parts)
+{
+    mbconv_run(NULL, a, part, parts);
+}
+
+static void f32_expand(const struct gtcnn_expand *a, uint32_t part, uint32_t parts)
+{
+    mbconv_run(&a->expand, &a->depthwise, part, parts);
+}
+
+#endif

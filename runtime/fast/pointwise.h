@@ -1,0 +1,42 @@
+/* f32-gate and f32-mean: passes that touch each value once. */
+#ifndef GTCNN_FAST_POINTWISE_H
+#define GTCNN_FAST_POINTWISE_H
+
+static void f32_gate(const struct gtcnn_gate *a, uint32_t part, uint32_t parts)
+{
+    uint64_t begin, end;
+    gtcnn_pool_slice((uint64_t)(a->n * a->panels), part, parts, &begin, &end);
+    for (int64_t i = (int64_t)begin; i < (int64_t)end; i++) {
+        const float *gate = a->gate + i / a->panels * a->k, *w = a->weights + i % a->panels * a->k * VL;
+        float *y = a->y + i * a->k * VL;
+        for (int64_t k = 0; k < a->k; k++)
+            vec_store(y + k * VL, vec_mul(vec_load(w + k * VL), vec_set(gate[k])));
+    }
+}
+
+/* Four sums, of every fourth pixel, added in the end. */
+static vec mean_sum(const float *x, int64_t pixels, int64_t step, int64_t n)
+{
+    vec sum[4] = {vec_set(0), vec_set(0), vec_set(0), vec_set(0)};
+    int64_t p = 0;
+    for (; p + 4 <= pixels; p += 4)
+        UNROLL for (int c = 0; c < 4; c++)
+            sum[c] = vec_add(sum[c], vec_load_first(x + (p + c) * step, n));
+    for (; p < pixels; p++)
+        sum[0] = vec_add(sum[0], vec_load_first(x + p * step, n));
+    return vec_add(vec_add(sum[0], sum[1]), vec_add(sum[2], sum[3]));
+}
+
+static void f32_mean(const struct gtcnn_mean *a, uint32_t part, uint32_t parts)
+{
+    int64_t blocks = (a->channels + VL - 1) / VL;
+    uint64_t begin, end;
+    gtcnn_pool_slice((uint64_t)(a->n * blocks), part, parts, &begin, &end);
+    for (int64_t i = (int64_t)begin; i < (int64_t)end; i++) {
+        int64_t first = i % blocks * VL, image = i / blocks, n = a->channels - first < VL ? a->channels - first : VL;
+        vec sum = mean_sum(a->x + image * a->pixels * a->channels + first, a->pixels, a->channels, n);
+        vec_store_first(a->y + image * a->channels + first, vec_mul(sum, vec_set(1 / (float)a->divisor)), n);
+    }
+}
+
+#endif

@@ -1,0 +1,82 @@
+/*
+ * A matrix product in tiles: rows (pixels) by panels of output channels. Rows are cut into tiles of nearly the same height, so
+ * that no small one is left over: 49 rows are 13 + 12 + 12 + 12.
+ */
+#ifndef GTCNN_FAST_PRODUCT_H
+#define GTCNN_FAST_PRODUCT_H
+
+#include "runtime/fast/activate.h"
+#include "runtime/fast/gemm.h"
+
+struct product {
+    const float *a; /* [rows], a_step floats apart; k dense ones are read of each */
+    int64_t a_step, rows, k;
+    const float *w, *bias; /* of the first panel: [panel][k][VL], [panel][VL] */
+    const struct gtcnn_activation *activation;
+};
+
+/* Rows of tile `i` of `tiles`, from *first on. */
+static int64_t product_tile(int64_t rows, int64_t i, int64_t tiles, int64_t *first)
+{
+    int64_t least = rows / tiles, more = rows % tiles;
+    *first = i * least + (i < more ? i : more);
+    return least + (i < more);
+}
+
+/* Panels that are computed together where `left` are left: threes and twos. */
+static int product_panels(int64_t left)
+{
+    return left == 4 || left == 2 ? 2 : left >= 3 ? 3 : (int)left;
+}
+
+/* The sums of `rows` rows from `first` on and `panels` panels, biased, in `tile` [rows][panels][VL]. */
+static void product_sums(const struct product *p, int64_t first, int64_t rows, int panels, float *tile)
+{
+    struct gemm g = {.a = p->a + first * p->a_step,
+                     .a_bytes = (size_t)p->a_step * sizeof(float),
+                     .b = p->w,
+                     .b_bytes = (size_t)(p->k * VL) * sizeof(float),
+                     .k = p->k,
+                     .bias = p->bias,
+                     .tile = tile};
+    gemm_of[panels][rows](&g);
+}
+
+/* Where results go: `channels` of each row are wanted of the panels at hand. */
+struct product_target {
+    float *y;
+    const float *residual; /* NULL: none; laid out as y */
+    int64_t y_step, channels;
+};
+
+static void product_store(const struct product_target *to, const struct gtcnn_activation *activation, int64_t first, int64_t rows,
+                          int panels, float *tile)
+{
+    if (to->residual)
+        for (int64_t r = 0; r < rows; r++)
+            for (int64_t c = 0; c < to->channels; c += VL) {
+                float *at = tile + r * panels * VL + c;
+                int64_t n = to->channels - c < VL ? to->channels - c : VL;
+                vec_store(at, vec_add(vec_load(at), vec_load_first(to->residual + (first + r) * to->y_step + c, n)));
+            }
+    activate(activation, tile, rows * panels);
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t c = 0; c < to->channels; c += VL) {
+            int64_t n = to->channels - c < VL ? to->channels - c : VL;
+            vec_store_first(to->y + (first + r) * to->y_step + c, vec_load(tile + r * panels * VL + c), n);
+        }
+}
+
+/* All rows by `panels` panels. */
+static void product_run(const struct product *p, int panels, const struct product_target *to)
+{
+    _Alignas(64) float tile[ROWS_1 * 3 * VL];
+    int64_t tiles = (p->rows + gemm_rows[panels] - 1) / gemm_rows[panels], first;
+    for (int64_t i = 0; i < tiles; i++) {
+        int64_t rows = product_tile(p->rows, i, tiles, &first);
+        product_sums(p, first, rows, panels, tile);
+        product_store(to, p->activation, first, rows, panels, tile);
+    }
+}
+
+#endif
