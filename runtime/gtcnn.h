@@ -135,6 +135,10 @@ GTCNN_API const struct gtcnn_model_info *gtcnn_model_info(const struct gtcnn_mod
  */
 GTCNN_API enum gtcnn_status gtcnn_infer(struct gtcnn_model *model, const float *input, float *output, uint32_t items);
 
+/* The same, and the nanoseconds that each unit took: `unit_ns` has room for info->unit_count of them. */
+GTCNN_API enum gtcnn_status gtcnn_infer_timed(struct gtcnn_model *model, const float *input, float *output, uint32_t items,
+                                              uint64_t *unit_ns);
+
 /* Executes one unit on the model's threads. Called by gtcnn_infer, once per unit and batch, on the caller's thread. */
 GTCNN_API void gtcnn_unit_execute(const struct gtcnn_unit *unit, void *context);
 

@@ -1,8 +1,17 @@
 /* One batch: the input into memory's order, the units one after the other, the output back into the file's order. */
 #include "runtime/model.h"
 
-__attribute__((noinline)) enum gtcnn_status gtcnn_infer(struct gtcnn_model *model, const float *input, float *output,
-                                                        uint32_t items)
+#include <time.h>
+
+static uint64_t now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* `unit_ns` NULL: the clock is not read. */
+static enum gtcnn_status infer(struct gtcnn_model *model, const float *input, float *output, uint32_t items, uint64_t *unit_ns)
 {
     if (!model || !input || !output || items == 0 || items > model->info.batch)
         return GTCNN_E_ARG;
@@ -14,9 +23,25 @@ __attribute__((noinline)) enum gtcnn_status gtcnn_infer(struct gtcnn_model *mode
     model->used = true;
     gtcnn_layout_row_major(&in->shape, stride);
     gtcnn_layout_copy(&in->shape, gtcnn_plan_data(plan, &in->at), in->stride, input, stride);
-    for (uint32_t u = 0; u < model->info.unit_count; u++)
+    for (uint32_t u = 0; u < model->info.unit_count; u++) {
+        uint64_t begin = unit_ns ? now_ns() : 0;
         gtcnn_unit_execute(&model->units[u], &execution);
+        if (unit_ns)
+            unit_ns[u] = now_ns() - begin;
+    }
     gtcnn_layout_row_major(&out->shape, stride);
     gtcnn_layout_copy(&out->shape, output, stride, gtcnn_plan_data(plan, &out->at), out->stride);
     return GTCNN_OK;
+}
+
+__attribute__((noinline)) enum gtcnn_status gtcnn_infer(struct gtcnn_model *model, const float *input, float *output,
+                                                        uint32_t items)
+{
+    return infer(model, input, output, items, NULL);
+}
+
+enum gtcnn_status gtcnn_infer_timed(struct gtcnn_model *model, const float *input, float *output, uint32_t items,
+                                    uint64_t *unit_ns)
+{
+    return unit_ns ? infer(model, input, output, items, unit_ns) : GTCNN_E_ARG;
 }

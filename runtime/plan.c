@@ -273,16 +273,16 @@ static enum gtcnn_status allocate_workspace(struct gtcnn_plan *plan, uint32_t th
 {
     int64_t most = 0, floats;
     for (uint32_t c = 0; c < plan->call_count; c++) {
-        uint32_t parts = plan->calls[c].parts < threads ? plan->calls[c].parts : threads;
         struct gtcnn_scratch *scratch = scratch_of(plan->kernels, &plan->calls[c], &floats);
         if (!scratch)
             continue;
         scratch->step = (floats + ALIGN - 1) / ALIGN * ALIGN;
-        most = scratch->step * parts > most ? scratch->step * parts : most;
+        most = scratch->step > most ? scratch->step : most;
     }
-    plan->workspace = aligned_alloc(64, (size_t)most * sizeof(float) + 64);
+    size_t bytes = (size_t)most * threads * sizeof(float) + 64;
+    plan->workspace = aligned_alloc(64, bytes);
     if (!plan->workspace)
-        return gtcnn_err_set(err, GTCNN_E_NOMEM, "no memory for %lld floats of workspace", (long long)most);
+        return gtcnn_err_set(err, GTCNN_E_NOMEM, "no memory for %zu bytes of workspace", bytes);
     for (uint32_t c = 0; c < plan->call_count; c++) {
         struct gtcnn_scratch *scratch = scratch_of(plan->kernels, &plan->calls[c], &floats);
         if (scratch)

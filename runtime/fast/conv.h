@@ -24,9 +24,9 @@ struct conv_plan {
 static struct conv_plan conv_plan_of(const struct gtcnn_conv *a)
 {
     struct conv_plan p = {.images = a->weights_step ? a->n : 1, .panels = (a->out + VL - 1) / VL, .direct = gather_is_needless(a)};
-    for (int64_t left = p.panels; left > 0; left -= product_panels(left))
-        p.tiles++;
     p.pixels = a->oh * a->ow * (a->weights_step ? 1 : a->n);
+    for (int64_t left = p.panels; left > 0; left -= product_panels(left, p.pixels))
+        p.tiles++;
     int64_t by_cache = (p.pixels * gather_k(a) + CONV_BLOCK - 1) / CONV_BLOCK, columns = p.images * a->groups * p.tiles;
     int64_t by_items = columns < CONV_ITEMS ? (CONV_ITEMS + columns - 1) / columns : 1, most = (p.pixels + ROWS_2 - 1) / ROWS_2;
     p.blocks = by_cache > by_items ? by_cache : by_items;
@@ -61,7 +61,7 @@ static void conv_block(const struct gtcnn_conv *a, const struct conv_plan *p, in
     const float *x = conv_rows(a, p, group, first, rows, scratch, &step);
     struct product product = {.a = x, .a_step = step, .rows = rows, .k = k, .activation = &a->activation};
     for (int64_t tile = 0, panel = 0; panel < p->panels; tile++) {
-        int panels = product_panels(p->panels - panel);
+        int panels = product_panels(p->panels - panel, p->pixels);
         int64_t channel = panel * VL, at = first * width + group * a->out + channel, left = a->out - channel;
         product.w = a->weights + image * a->weights_step + (group * p->panels + panel) * k * VL;
         product.bias = a->bias + (group * p->panels + panel) * VL;

@@ -1,5 +1,5 @@
 /*
- * f32-gemm-{2..14}x{1,2,3}: a tile of `rows` pixels by one, two or three panels of VL output channels.
+ * f32-gemm-{2..14}x{1,2,3}, f32-gemm-1x{1..8}: a tile of `rows` pixels by a few panels of VL output channels.
  *
  * Layout: pixels [rows][a_bytes apart], their channels dense; a panel is [k][VL] (packed when the model is planned), the next
  * one b_bytes further on. The sums stay in registers over all of k; per step of it every pixel's channel is loaded once, as a
@@ -12,6 +12,8 @@
 #define GTCNN_FAST_GEMM_H
 
 #include <stddef.h>
+
+enum { PANELS_MOST = 8 };
 
 struct gemm {
     const float *a;
@@ -69,29 +71,22 @@ VEC_INLINE void gemm_tile(const struct gemm *g, const int rows, const int panels
 }
 
 /*
- * One pixel: a matrix by a vector. One sum per panel would wait for itself, so there are four for each, of every fourth channel;
- * they are added when all are there.
+ * One pixel, a matrix by a vector: panels take the place of rows, since a sum waits for itself. In the order of k, as above: a
+ * row's results do not depend on how many there are beside it.
  */
 VEC_INLINE void gemm_row(const struct gemm *g, const int panels)
 {
-    enum { CHAINS = 4 };
-    vec sum[3][CHAINS];
-    const float *b[3] = {g->b, NULL, NULL};
-    UNROLL for (int p = 0; p < panels; p++) {
-        b[p] = (const float *)(const void *)((const char *)g->b + (size_t)p * g->b_bytes);
-        UNROLL for (int c = 0; c < CHAINS; c++)
-            sum[p][c] = c == 0 ? vec_load(g->bias + p * VL) : vec_set(0);
-    }
-    int64_t k = 0;
-    for (; k + CHAINS <= g->k; k += CHAINS)
-        UNROLL for (int c = 0; c < CHAINS; c++)
-            UNROLL for (int p = 0; p < panels; p++)
-                sum[p][c] = vec_fma(vec_set(g->a[k + c]), vec_load(b[p] + (k + c) * VL), sum[p][c]);
-    for (; k < g->k; k++)
-        UNROLL for (int p = 0; p < panels; p++)
-            sum[p][0] = vec_fma(vec_set(g->a[k]), vec_load(b[p] + k * VL), sum[p][0]);
+    vec sum[PANELS_MOST];
+    const char *b = (const char *)g->b;
     UNROLL for (int p = 0; p < panels; p++)
-        vec_store(g->tile + p * VL, vec_add(vec_add(sum[p][0], sum[p][1]), vec_add(sum[p][2], sum[p][3])));
+        sum[p] = vec_load(g->bias + p * VL);
+    for (int64_t k = 0; k < g->k; k++, b += VL * sizeof(float)) {
+        vec x = vec_set(g->a[k]);
+        UNROLL for (int p = 0; p < panels; p++)
+            sum[p] = vec_fma(x, vec_load((const float *)(const void *)(b + (size_t)p * g->b_bytes)), sum[p]);
+    }
+    UNROLL for (int p = 0; p < panels; p++)
+        vec_store(g->tile + p * VL, sum[p]);
 }
 
 #define DEFINE(R, P)                                                                                                           \
@@ -108,7 +103,7 @@ GEMM_TILES_3(DEFINE)
     {                                                                                                                          \
         gemm_row(g, P);                                                                                                        \
     }
-DEFINE(1) DEFINE(2) DEFINE(3)
+DEFINE(1) DEFINE(2) DEFINE(3) DEFINE(4) DEFINE(5) DEFINE(6) DEFINE(7) DEFINE(8)
 #undef DEFINE
 
 #define ENTRY(R, P) gemm_##R##x##P,
@@ -116,8 +111,11 @@ static gemm_fn *const gemm_1[] = {NULL, gemm_1x1, GEMM_TILES_1(ENTRY)};
 static gemm_fn *const gemm_2[] = {NULL, gemm_1x2, GEMM_TILES_2(ENTRY)};
 static gemm_fn *const gemm_3[] = {NULL, gemm_1x3, GEMM_TILES_3(ENTRY)};
 #undef ENTRY
+#define ENTRY(P) static gemm_fn *const gemm_##P[] = {NULL, gemm_1x##P};
+ENTRY(4) ENTRY(5) ENTRY(6) ENTRY(7) ENTRY(8)
+#undef ENTRY
 /* By panels, then rows; and the most rows. */
-static gemm_fn *const *const gemm_of[] = {NULL, gemm_1, gemm_2, gemm_3};
-static const int gemm_rows[] = {0, ROWS_1, ROWS_2, ROWS_3};
+static gemm_fn *const *const gemm_of[] = {NULL, gemm_1, gemm_2, gemm_3, gemm_4, gemm_5, gemm_6, gemm_7, gemm_8};
+static const int gemm_rows[] = {0, ROWS_1, ROWS_2, ROWS_3, 1, 1, 1, 1, 1};
 
 #endif

@@ -36,7 +36,7 @@ static struct mbconv mbconv_of(const struct gtcnn_conv *expand, const struct gtc
 
 static int64_t f32_depthwise_bands(const struct gtcnn_conv *d)
 {
-    int64_t columns = d->n * ((d->groups + BLOCK - 1) / BLOCK), wanted = (DEPTHWISE_ITEMS + columns - 1) / columns;
+    int64_t columns = (d->groups + BLOCK - 1) / BLOCK, wanted = (DEPTHWISE_ITEMS + columns - 1) / columns;
     int64_t most = d->oh / (4 * d->kernel[0]); /* the rows that neighbours both make are a small part */
     return most < 1 ? 1 : wanted < most ? wanted : most;
 }
@@ -173,7 +173,7 @@ static void strip_band(struct strip *s, int64_t band)
     int64_t begin, rows = product_tile(d->oh, band, d->bands, &begin), top = begin * d->stride[0] - d->pad[0];
     vec sum[2] = {vec_set(0), vec_set(0)};
     s->made = top < 0 ? 0 : top;
-    if (s->m->slots == d->h && s->m->expand) /* whole maps have one band */
+    if (s->m->slots == d->h && s->m->expand) /* at once, whatever the band */
         s->made = 0;
     for (int64_t oh = begin; oh < begin + rows; oh++) {
         strip_make(s, s->m->slots == d->h ? d->h : oh * d->stride[0] - d->pad[0] + s->m->span);

@@ -15,6 +15,9 @@ struct product {
     const struct gtcnn_activation *activation;
 };
 
+/* Vectors of a tile at most: 14 x 2, 9 x 3 or 1 x 8, and the like. */
+enum { TILE_MOST = 28 };
+
 /* Rows of tile `i` of `tiles`, from *first on. */
 static int64_t product_tile(int64_t rows, int64_t i, int64_t tiles, int64_t *first)
 {
@@ -23,9 +26,11 @@ static int64_t product_tile(int64_t rows, int64_t i, int64_t tiles, int64_t *fir
     return least + (i < more);
 }
 
-/* Panels that are computed together where `left` are left: threes and twos. */
-static int product_panels(int64_t left)
+/* Panels that are computed together where `left` are left: threes and twos, more of a single row. */
+static int product_panels(int64_t left, int64_t rows)
 {
+    if (rows == 1)
+        return left < PANELS_MOST ? (int)left : PANELS_MOST;
     return left == 4 || left == 2 ? 2 : left >= 3 ? 3 : (int)left;
 }
 
@@ -70,7 +75,7 @@ static void product_store(const struct product_target *to, const struct gtcnn_ac
 /* All rows by `panels` panels. */
 static void product_run(const struct product *p, int panels, const struct product_target *to)
 {
-    _Alignas(64) float tile[ROWS_1 * 3 * VL];
+    _Alignas(64) float tile[TILE_MOST * VL];
     int64_t tiles = (p->rows + gemm_rows[panels] - 1) / gemm_rows[panels], first;
     for (int64_t i = 0; i < tiles; i++) {
         int64_t rows = product_tile(p->rows, i, tiles, &first);

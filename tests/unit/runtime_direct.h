@@ -6,6 +6,7 @@
 #ifndef TESTS_RUNTIME_DIRECT_H
 #define TESTS_RUNTIME_DIRECT_H
 
+#include "runtime/isa.h"
 #include "runtime/model.h"
 
 #include <float.h>
@@ -14,6 +15,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 /* cmocka wants the above first */
@@ -382,20 +384,20 @@ static inline float *direct_noise(int64_t n)
     return x;
 }
 
-/* Runs the plan on `threads` threads, every call cut into as many parts, small as it may be. The output, in the file's order,
+/* Runs the plan on so many threads, every call cut into as many parts, small as it may be. The output, in the file's order,
  * is the caller's. *plan is kept when wanted. */
-static inline float *direct_run(const struct gtcnn_graph *g, const bool *keep, uint32_t threads, const float *input,
-                                struct gtcnn_plan **kept)
+static inline float *direct_run(const struct gtcnn_graph *g, const bool *keep, const struct gtcnn_plan_options *options,
+                                const float *input, struct gtcnn_plan **kept)
 {
     struct gtcnn_plan *plan = NULL;
     struct gtcnn_err err = {0};
     bool *none = calloc(g->tensor_count, sizeof *none);
-    if (gtcnn_plan_new(g, keep ? keep : none, &(struct gtcnn_plan_options){.kernels = &gtcnn_kernels_ref, .threads = 1}, &plan, &err))
+    if (gtcnn_plan_new(g, keep ? keep : none, options, &plan, &err))
         fail_msg("%s", err.text);
     free(none);
     for (uint32_t c = 0; c < plan->call_count; c++)
-        plan->calls[c].parts = threads;
-    struct gtcnn_pool *pool = gtcnn_pool_new(threads);
+        plan->calls[c].parts = options->threads;
+    struct gtcnn_pool *pool = gtcnn_pool_new(options->threads);
     const struct gtcnn_array *in = &plan->arrays[g->input], *out = &plan->arrays[plan->fusion.alias[g->output]];
     int64_t stride[GTCNN_MAX_RANK];
     float *output = calloc((size_t)direct_count(&out->shape), sizeof *output);
@@ -426,24 +428,37 @@ static inline void direct_assert_near(const float *y, const double *wanted, int6
         fail_msg("%s: error %g of %g", what, worst, most);
 }
 
-/* Runs the graph, its shapes inferred, on 1, 2 and 3 threads, and holds all three against the direct computation, bit for bit
- * alike. Frees graph and input. */
-static inline void direct_check_input(struct gtcnn_graph *g, float *input, const char *what)
+/* On 1, 2 and 3 threads, which must compute the same bit for bit. */
+static inline void direct_check_kernels(const struct gtcnn_graph *g, const struct gtcnn_kernels *kernels, bool by_layer,
+                                        const float *input, const double *wanted, const char *what)
 {
     float *first = NULL;
-    double **wanted = direct_compute(g, input);
     int64_t n = direct_count(&g->tensors[g->output].shape);
+    char text[256];
+    snprintf(text, sizeof text, "%s, %s%s", what, kernels->name, by_layer ? ", layer by layer" : "");
     for (uint32_t threads = 1; threads <= 3; threads++) {
-        float *y = direct_run(g, NULL, threads, input, NULL);
-        direct_assert_near(y, wanted[g->output], n, what);
+        struct gtcnn_plan_options options = {.kernels = kernels, .threads = threads, .by_layer = by_layer};
+        float *y = direct_run(g, NULL, &options, input, NULL);
+        direct_assert_near(y, wanted, n, text);
         if (first && memcmp(first, y, (size_t)n * sizeof *y) != 0)
-            fail_msg("%s: %u threads compute something else than one", what, threads);
+            fail_msg("%s: %u threads compute something else than one", text, threads);
         if (first)
             free(y);
         else
             first = y;
     }
     free(first);
+}
+
+/* Runs the graph, its shapes inferred, by all kernels that this processor has, in blocks and layer by layer, and holds each
+ * against the direct computation. Frees graph and input. */
+static inline void direct_check_input(struct gtcnn_graph *g, float *input, const char *what)
+{
+    double **wanted = direct_compute(g, input);
+    const struct gtcnn_kernels *kernels;
+    for (uint32_t i = 0; (kernels = gtcnn_isa_at(i)); i++)
+        for (int by_layer = 0; by_layer < (kernels->expand ? 2 : 1); by_layer++)
+            direct_check_kernels(g, kernels, by_layer, input, wanted[g->output], what);
     free(input);
     direct_free(g, wanted);
     gtcnn_graph_free(g);

@@ -172,11 +172,14 @@ static void activations(void **state)
 static void one_with_nan(struct gtcnn_graph *g, const float *input, uint32_t nan, const char *what)
 {
     direct_infer(g, 0, what);
-    float *y = direct_run(g, NULL, 1, input, NULL);
-    for (uint32_t i = 0; i < (uint32_t)direct_count(&g->tensors[g->output].shape); i++)
-        if (!isnan(y[i]) != !(nan >> i & 1))
-            fail_msg("%s: element %u is %g", what, i, (double)y[i]);
-    free(y);
+    struct gtcnn_plan_options options = {.threads = 1};
+    for (uint32_t k = 0; (options.kernels = gtcnn_isa_at(k)); k++) {
+        float *y = direct_run(g, NULL, &options, input, NULL);
+        for (uint32_t i = 0; i < (uint32_t)direct_count(&g->tensors[g->output].shape); i++)
+            if (!isnan(y[i]) != !(nan >> i & 1))
+                fail_msg("%s, %s: element %u is %g", what, options.kernels->name, i, (double)y[i]);
+        free(y);
+    }
     gtcnn_graph_free(g);
 }
 

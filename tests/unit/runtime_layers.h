@@ -16,6 +16,15 @@ static inline struct gtcnn_plan *layers_plan(struct gtcnn_graph *g, const bool *
     return plan;
 }
 
+/* A unit has the name of its principal layer. */
+static inline bool layers_names_a_member(const struct gtcnn_unit *unit)
+{
+    for (uint32_t m = 0; m < unit->member_count; m++)
+        if (strcmp(unit->name, unit->members[m]->name) == 0)
+            return true;
+    return false;
+}
+
 static inline int layers_conv(struct gtcnn_graph *g, int x, int in, int out, int kernel)
 {
     struct gtcnn_shape ws = direct_shape4(out, in, kernel, kernel), bs = {1, {out}};
