@@ -47,6 +47,9 @@ bool gtcnn_layout_is_memory(const struct gtcnn_array *array)
     return gtcnn_layout_equal(&array->shape, array->stride, stride);
 }
 
+/* Elements that are hardly worth a call of their own. */
+enum { SHORT_ROW = 8 };
+
 static void swap_dimensions(struct gtcnn_elements *e, uint32_t a, uint32_t b)
 {
     int64_t *rows[5] = {e->dim, e->y_stride, e->stride[0], e->stride[1], e->stride[2]};
@@ -99,6 +102,9 @@ void gtcnn_layout_simplify(struct gtcnn_elements *e)
         }
     }
     e->rank = last + 1;
+    /* Rows of three colours: the kernel goes along the pixels instead. */
+    if (last > 0 && e->dim[last] < SHORT_ROW && e->dim[last - 1] > e->dim[last] && e->activation.act == GTCNN_ACT_NONE)
+        swap_dimensions(e, last - 1, last);
 }
 
 void gtcnn_layout_copy(const struct gtcnn_shape *shape, float *to, const int64_t *to_stride, const float *from,

@@ -27,7 +27,7 @@ static void activate(const struct gtcnn_activation *activation, float *tile, int
         EACH(vec_sigmoid(v))
         break;
     case GTCNN_ACT_SILU:
-        EACH(vec_mul(v, vec_sigmoid(v)))
+        EACH(vec_silu(v))
         break;
     case GTCNN_ACT_HARDSIGMOID:
         EACH(vec_at_most(one, vec_at_least(zero, vec_fma(a, v, b))))

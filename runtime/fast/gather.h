@@ -51,14 +51,21 @@ static float *gather_line(const struct gtcnn_conv *a, const float *line, int64_t
 /* `count` output pixels from `first` on (of the whole batch), of one group. */
 static void gather(const struct gtcnn_conv *a, int64_t group, int64_t first, int64_t count, float *to)
 {
-    int64_t pixel = a->in * a->groups;
-    for (int64_t i = first; i < first + count; i++) {
-        int64_t ow = i % a->ow, oh = i / a->ow % a->oh, image = i / a->ow / a->oh;
-        const float *map = a->x + image * a->h * a->w * pixel + group * a->in;
+    int64_t pixel = a->in * a->groups, ow = first % a->ow, oh = first / a->ow % a->oh, image = first / a->ow / a->oh;
+    const float *map = a->x + image * a->h * a->w * pixel + group * a->in;
+    for (int64_t i = 0; i < count; i++) {
+        int64_t top = oh * a->stride[0] - a->pad[0], left = ow * a->stride[1] - a->pad[1];
         for (int64_t kh = 0; kh < a->kernel[0]; kh++) {
-            int64_t row = oh * a->stride[0] - a->pad[0] + kh * a->dilation[0];
-            to = gather_line(a, row < 0 || row >= a->h ? NULL : map + row * a->w * pixel, ow * a->stride[1] - a->pad[1], to);
+            int64_t row = top + kh * a->dilation[0];
+            to = gather_line(a, row < 0 || row >= a->h ? NULL : map + row * a->w * pixel, left, to);
         }
+        if (++ow < a->ow)
+            continue;
+        ow = 0;
+        if (++oh < a->oh)
+            continue;
+        oh = 0;
+        map += a->h * a->w * pixel;
     }
 }
 

@@ -23,6 +23,11 @@ struct gemm {
     int64_t k;
     const float *bias; /* a vector per panel */
     float *tile;       /* out: [rows][panels][VL] */
+    /*
+     * What will be read next, fetched into the second-level cache meanwhile, a line of each per step of k: input and weights of a
+     * layer come from farther away the first time.
+     */
+    const float *ahead[2];
 };
 
 typedef void gemm_fn(const struct gemm *g);
@@ -44,6 +49,7 @@ VEC_INLINE void gemm_tile(const struct gemm *g, const int rows, const int panels
 {
     vec sum[ROWS_1][3];
     const char *low = (const char *)g->a, *high = low + 7 * g->a_bytes, *b = (const char *)g->b;
+    const char *ahead_a = (const char *)g->ahead[0], *ahead_b = (const char *)g->ahead[1];
     size_t one = g->a_bytes, three = 3 * one, five = 5 * one, next = g->b_bytes;
     UNROLL for (int p = 0; p < panels; p++) {
         vec bias = vec_load(g->bias + p * VL);
@@ -61,6 +67,10 @@ VEC_INLINE void gemm_tile(const struct gemm *g, const int rows, const int panels
             UNROLL for (int p = 0; p < panels; p++)
                 sum[r][p] = vec_fma(x, w[p], sum[r][p]);
         }
+        _mm_prefetch(ahead_a, _MM_HINT_T1);
+        _mm_prefetch(ahead_b, _MM_HINT_T1);
+        ahead_a += 64;
+        ahead_b += 64;
         low += sizeof(float);
         high += sizeof(float);
         b += VL * sizeof(float);

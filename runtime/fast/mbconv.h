@@ -96,7 +96,7 @@ static void strip_compute(const struct strip *s, int64_t row, int64_t count)
     float *to = strip_pixel(s, row, 0);
     for (int64_t i = 0; i < tiles; i++) {
         int64_t rows = product_tile(pixels, i, tiles, &first);
-        product_sums(&p, first, rows, s->panels, tile);
+        product_sums(&p, first, rows, i, s->panels, tile);
         activate(p.activation, tile, rows * s->panels);
         for (int64_t r = 0; r < rows; r++) {
             for (int v = 0; v < s->panels; v++)
@@ -146,6 +146,8 @@ static vec strip_row(const struct strip *s, int64_t oh, int v)
                              .dilation = d->dilation[1]};
     float *y = d->y + ((s->image * d->oh + oh) * d->ow) * d->groups + channel;
     vec sum = vec_set(0);
+    for (int64_t o = 0; o < d->ow; o++) /* where the next row's results go; every second line lies alone */
+        __builtin_prefetch(y + (d->ow + o) * d->groups, 1);
     for (int64_t i = 0; i < tiles; i++) {
         int64_t count = product_tile(d->ow, i, tiles, &first);
         for (int64_t kh = 0; kh < d->kernel[0]; kh++) {

@@ -1,4 +1,4 @@
-/* f32-gate and f32-mean: passes that touch each value once. */
+/* f32-gate, f32-mean and f32-elements: passes that touch each value once. */
 #ifndef GTCNN_FAST_POINTWISE_H
 #define GTCNN_FAST_POINTWISE_H
 
@@ -36,6 +36,36 @@ static void f32_mean(const struct gtcnn_mean *a, uint32_t part, uint32_t parts)
         int64_t first = i % blocks * VL, image = i / blocks, n = a->channels - first < VL ? a->channels - first : VL;
         vec sum = mean_sum(a->x + image * a->pixels * a->channels + first, a->pixels, a->channels, n);
         vec_store_first(a->y + image * a->channels + first, vec_mul(sum, vec_set(1 / (float)a->divisor)), n);
+    }
+}
+
+/* Sums and products along dense rows; all else is the reference's. */
+static void f32_elements(const struct gtcnn_elements *e, uint32_t part, uint32_t parts)
+{
+    uint32_t last = e->rank - 1;
+    bool dense = e->y_stride[last] == 1 && e->stride[0][last] == 1 && e->stride[1][last] == 1;
+    if (!dense || (e->op != GTCNN_ELEMENT_ADD && e->op != GTCNN_ELEMENT_MUL) || e->activation.act != GTCNN_ACT_NONE) {
+        gtcnn_ref_elements(e, part, parts);
+        return;
+    }
+    int64_t rows = 1, n = e->dim[last];
+    for (uint32_t d = 0; d < last; d++)
+        rows *= e->dim[d];
+    uint64_t begin, end;
+    gtcnn_pool_slice((uint64_t)rows, part, parts, &begin, &end);
+    for (int64_t row = (int64_t)begin; row < (int64_t)end; row++) {
+        int64_t at[3] = {0, 0, 0}, index = row;
+        for (uint32_t d = last; d-- > 0; index /= e->dim[d]) {
+            int64_t i = index % e->dim[d];
+            at[0] += i * e->y_stride[d];
+            at[1] += i * e->stride[0][d];
+            at[2] += i * e->stride[1][d];
+        }
+        for (int64_t i = 0; i < n; i += VL) {
+            int64_t lanes = n - i < VL ? n - i : VL;
+            vec a = vec_load_first(e->operand[0] + at[1] + i, lanes), b = vec_load_first(e->operand[1] + at[2] + i, lanes);
+            vec_store_first(e->y + at[0] + i, e->op == GTCNN_ELEMENT_ADD ? vec_add(a, b) : vec_mul(a, b), lanes);
+        }
     }
 }
 

@@ -34,8 +34,11 @@ static int product_panels(int64_t left, int64_t rows)
     return left == 4 || left == 2 ? 2 : left >= 3 ? 3 : (int)left;
 }
 
-/* The sums of `rows` rows from `first` on and `panels` panels, biased, in `tile` [rows][panels][VL]. */
-static void product_sums(const struct product *p, int64_t first, int64_t rows, int panels, float *tile)
+/*
+ * The sums of `rows` rows from `first` on and `panels` panels, biased, in `tile` [rows][panels][VL]. It is tile `i` of its panels:
+ * behind these there are more weights, of which each tile fetches a piece.
+ */
+static void product_sums(const struct product *p, int64_t first, int64_t rows, int64_t i, int panels, float *tile)
 {
     struct gemm g = {.a = p->a + first * p->a_step,
                      .a_bytes = (size_t)p->a_step * sizeof(float),
@@ -43,7 +46,8 @@ static void product_sums(const struct product *p, int64_t first, int64_t rows, i
                      .b_bytes = (size_t)(p->k * VL) * sizeof(float),
                      .k = p->k,
                      .bias = p->bias,
-                     .tile = tile};
+                     .tile = tile,
+                     .ahead = {p->a + (first + rows) * p->a_step, p->w + (panels + i) * p->k * VL}};
     gemm_of[panels][rows](&g);
 }
 
@@ -79,7 +83,7 @@ static void product_run(const struct product *p, int panels, const struct produc
     int64_t tiles = (p->rows + gemm_rows[panels] - 1) / gemm_rows[panels], first;
     for (int64_t i = 0; i < tiles; i++) {
         int64_t rows = product_tile(p->rows, i, tiles, &first);
-        product_sums(p, first, rows, panels, tile);
+        product_sums(p, first, rows, i, panels, tile);
         product_store(to, p->activation, first, rows, panels, tile);
     }
 }

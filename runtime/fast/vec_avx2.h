@@ -104,4 +104,10 @@ VEC_INLINE vec vec_sigmoid(vec x)
     return _mm256_mul_ps(r, _mm256_fnmadd_ps(d, r, vec_set(2)));
 }
 
+/* x / (1 + e^-x). */
+VEC_INLINE vec vec_silu(vec x)
+{
+    return vec_mul(x, vec_sigmoid(x));
+}
+
 #endif
