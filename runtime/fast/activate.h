@@ -1,41 +1,54 @@
-/* Activations over a tile of results: `n` vectors that lie side by side. NaN stays NaN, as ONNX has it. */
+/*
+ * Activations, on the way from a tile of sums to where the results belong: `n` vectors that lie side by side go to places `step`
+ * floats apart, of each the first `lanes` ones. NaN stays NaN, as ONNX has it.
+ */
 #ifndef GTCNN_FAST_ACTIVATE_H
 #define GTCNN_FAST_ACTIVATE_H
 
 #include "runtime/kernels.h"
 
-/* y = f(v) for each vector v of the tile. */
+struct target {
+    float *y;
+    int64_t step, lanes; /* 1 ... VL */
+};
+
+/* y = f(v) for each vector v of the tile, and the sum of all y. */
 #define EACH(EXPRESSION)                                                                                                       \
     for (int64_t i = 0; i < n; i++) {                                                                                          \
-        vec v = vec_load(tile + i * VL);                                                                                       \
-        vec_store(tile + i * VL, EXPRESSION);                                                                                  \
-    }
+        vec v = vec_load(tile + i * VL), y = EXPRESSION;                                                                       \
+        sum = vec_add(sum, y);                                                                                                 \
+        vec_store_first(to->y + i * to->step, y, to->lanes);                                                                   \
+    }                                                                                                                          \
+    break;
 
-static void activate(const struct gtcnn_activation *activation, float *tile, int64_t n)
+VEC_INLINE vec activate_lanes(const struct gtcnn_activation *activation, const float *tile, int64_t n, const struct target *to)
 {
     const vec zero = vec_set(0), one = vec_set(1), a = vec_set(activation->a), b = vec_set(activation->b);
+    vec sum = zero;
     switch (activation->act) {
     case GTCNN_ACT_NONE:
-        break;
+        EACH(v)
     case GTCNN_ACT_CLIP:
         EACH(vec_at_most(b, vec_at_least(a, v)))
-        break;
     case GTCNN_ACT_RELU:
         EACH(vec_at_least(zero, v))
-        break;
     case GTCNN_ACT_SIGMOID:
         EACH(vec_sigmoid(v))
-        break;
     case GTCNN_ACT_SILU:
         EACH(vec_silu(v))
-        break;
     case GTCNN_ACT_HARDSIGMOID:
         EACH(vec_at_most(one, vec_at_least(zero, vec_fma(a, v, b))))
-        break;
     case GTCNN_ACT_HARDSWISH:
         EACH(vec_mul(v, vec_at_most(one, vec_at_least(zero, vec_fma(a, v, b)))))
-        break;
     }
+    return sum;
+}
+
+/* The sum over all vectors of what was stored. */
+static vec activate(const struct gtcnn_activation *activation, const float *tile, int64_t n, const struct target *to)
+{
+    const struct target whole = {to->y, to->step, VL};
+    return to->lanes == VL ? activate_lanes(activation, tile, n, &whole) : activate_lanes(activation, tile, n, to);
 }
 
 #endif

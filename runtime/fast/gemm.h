@@ -22,7 +22,8 @@ struct gemm {
     size_t b_bytes;
     int64_t k;
     const float *bias; /* a vector per panel */
-    float *tile;       /* out: [rows][panels][VL] */
+    float *tile;       /* out: [rows], tile_step floats apart, of [panels][VL] */
+    int64_t tile_step;
     /*
      * What will be read next, fetched into the second-level cache meanwhile, a line of each per step of k: input and weights of a
      * layer come from farther away the first time.
@@ -77,7 +78,7 @@ VEC_INLINE void gemm_tile(const struct gemm *g, const int rows, const int panels
     }
     UNROLL for (int r = 0; r < rows; r++)
         UNROLL for (int p = 0; p < panels; p++)
-            vec_store(g->tile + (r * panels + p) * VL, sum[r][p]);
+            vec_store(g->tile + r * g->tile_step + p * VL, sum[r][p]);
 }
 
 /*

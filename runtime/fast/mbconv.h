@@ -74,6 +74,21 @@ static void strip_copy(const struct strip *s, int64_t row)
             vec_store(to + p * VL, vec_load_first(x + p * VL, n - p * VL < VL ? n - p * VL : VL));
 }
 
+/* A tile of the dense convolution's pixels, from `pixel` of the map on, into the ring: a row of the map at a time. */
+static void strip_put(const struct strip *s, const struct gtcnn_activation *activation, int64_t pixel, int64_t count,
+                      const float *tile)
+{
+    int64_t w = s->m->depthwise->w, row = pixel / w, column = pixel % w, step = s->panels == 2 ? VL : BLOCK;
+    while (count > 0) {
+        int64_t n = count < w - column ? count : w - column;
+        activate(activation, tile, n * s->panels, &(struct target){strip_pixel(s, row, column), step, VL});
+        tile += n * s->panels * VL;
+        count -= n;
+        row++;
+        column = 0;
+    }
+}
+
 /* Rows `row` ... `row + count - 1` of the dense convolution's output. */
 static void strip_compute(const struct strip *s, int64_t row, int64_t count)
 {
@@ -92,21 +107,11 @@ static void strip_compute(const struct strip *s, int64_t row, int64_t count)
         p.a = s->gathered;
         p.a_step = k;
     }
-    int64_t tiles = (pixels + gemm_rows[s->panels] - 1) / gemm_rows[s->panels], first, column = 0;
-    float *to = strip_pixel(s, row, 0);
+    int64_t tiles = (pixels + gemm_rows[s->panels] - 1) / gemm_rows[s->panels], first;
     for (int64_t i = 0; i < tiles; i++) {
         int64_t rows = product_tile(pixels, i, tiles, &first);
-        product_sums(&p, first, rows, i, s->panels, tile);
-        activate(p.activation, tile, rows * s->panels);
-        for (int64_t r = 0; r < rows; r++) {
-            for (int v = 0; v < s->panels; v++)
-                vec_store(to + v * VL, vec_load(tile + (r * s->panels + v) * VL));
-            to += BLOCK;
-            if (++column == e->ow) {
-                column = 0;
-                to = strip_pixel(s, ++row, 0);
-            }
-        }
+        product_sums(&p, first, rows, i, s->panels, tile, s->panels * VL);
+        strip_put(s, p.activation, row * e->ow + first, rows, tile);
     }
 }
 
@@ -159,12 +164,7 @@ static vec strip_row(const struct strip *s, int64_t oh, int v)
             fast[count](&call);
         else
             depthwise_any(&call, count);
-        activate(&d->activation, tile, count);
-        for (int64_t o = 0; o < count; o++) {
-            vec value = vec_load(tile + o * VL);
-            sum = vec_add(sum, value);
-            vec_store_first(y + (first + o) * d->groups, value, n);
-        }
+        sum = vec_add(sum, activate(&d->activation, tile, count, &(struct target){y + first * d->groups, d->groups, n}));
     }
     return sum;
 }

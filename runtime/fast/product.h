@@ -35,10 +35,10 @@ static int product_panels(int64_t left, int64_t rows)
 }
 
 /*
- * The sums of `rows` rows from `first` on and `panels` panels, biased, in `tile` [rows][panels][VL]. It is tile `i` of its panels:
- * behind these there are more weights, of which each tile fetches a piece.
+ * The sums of `rows` rows from `first` on and `panels` panels, biased, in `tile`, rows `step` floats apart. It is tile `i` of its
+ * panels: behind these there are more weights, of which each tile fetches a piece.
  */
-static void product_sums(const struct product *p, int64_t first, int64_t rows, int64_t i, int panels, float *tile)
+static void product_sums(const struct product *p, int64_t first, int64_t rows, int64_t i, int panels, float *tile, int64_t step)
 {
     struct gemm g = {.a = p->a + first * p->a_step,
                      .a_bytes = (size_t)p->a_step * sizeof(float),
@@ -47,6 +47,7 @@ static void product_sums(const struct product *p, int64_t first, int64_t rows, i
                      .k = p->k,
                      .bias = p->bias,
                      .tile = tile,
+                     .tile_step = step,
                      .ahead = {p->a + (first + rows) * p->a_step, p->w + (panels + i) * p->k * VL}};
     gemm_of[panels][rows](&g);
 }
@@ -58,22 +59,27 @@ struct product_target {
     int64_t y_step, channels;
 };
 
-static void product_store(const struct product_target *to, const struct gtcnn_activation *activation, int64_t first, int64_t rows,
-                          int panels, float *tile)
+static void product_add(const struct product_target *to, int64_t first, int64_t rows, int panels, float *tile)
 {
-    if (to->residual)
-        for (int64_t r = 0; r < rows; r++)
-            for (int64_t c = 0; c < to->channels; c += VL) {
-                float *at = tile + r * panels * VL + c;
-                int64_t n = to->channels - c < VL ? to->channels - c : VL;
-                vec_store(at, vec_add(vec_load(at), vec_load_first(to->residual + (first + r) * to->y_step + c, n)));
-            }
-    activate(activation, tile, rows * panels);
     for (int64_t r = 0; r < rows; r++)
         for (int64_t c = 0; c < to->channels; c += VL) {
+            float *at = tile + r * panels * VL + c;
             int64_t n = to->channels - c < VL ? to->channels - c : VL;
-            vec_store_first(to->y + (first + r) * to->y_step + c, vec_load(tile + r * panels * VL + c), n);
+            vec_store(at, vec_add(vec_load(at), vec_load_first(to->residual + (first + r) * to->y_step + c, n)));
         }
+}
+
+static void product_store(const struct product_target *to, const struct gtcnn_activation *activation, int64_t first, int64_t rows,
+                          int panels, const float *tile)
+{
+    int64_t whole = to->channels / VL, rest = to->channels % VL;
+    for (int64_t r = 0; r < rows; r++) {
+        struct target target = {to->y + (first + r) * to->y_step, VL, VL};
+        activate(activation, tile + r * panels * VL, whole, &target);
+        target = (struct target){target.y + whole * VL, VL, rest};
+        if (rest)
+            activate(activation, tile + (r * panels + whole) * VL, 1, &target);
+    }
 }
 
 /* All rows by `panels` panels. */
@@ -81,9 +87,16 @@ static void product_run(const struct product *p, int panels, const struct produc
 {
     _Alignas(64) float tile[TILE_MOST * VL];
     int64_t tiles = (p->rows + gemm_rows[panels] - 1) / gemm_rows[panels], first;
+    bool direct = !to->residual && p->activation->act == GTCNN_ACT_NONE && to->channels == panels * VL;
     for (int64_t i = 0; i < tiles; i++) {
         int64_t rows = product_tile(p->rows, i, tiles, &first);
-        product_sums(p, first, rows, i, panels, tile);
+        if (direct) {
+            product_sums(p, first, rows, i, panels, to->y + first * to->y_step, to->y_step);
+            continue;
+        }
+        product_sums(p, first, rows, i, panels, tile, panels * VL);
+        if (to->residual)
+            product_add(to, first, rows, panels, tile);
         product_store(to, p->activation, first, rows, panels, tile);
     }
 }
