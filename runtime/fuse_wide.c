@@ -44,15 +44,15 @@ static bool is_dense(const struct gtcnn_fuser *f, const struct gtcnn_node *node)
 static bool is_depthwise(const struct gtcnn_fuser *f, const struct gtcnn_node *node)
 {
     int64_t channels = node->op == GTCNN_OP_CONV ? input_shape(f, node)->dim[1] : 0;
-    return channels > 1 && node->attr.group == channels && shape_of(f, node->output)->dim[1] == channels && has_constants(f, node) &&
-           node->attr.kernel[0] <= WINDOW_MOST;
+    return channels > 1 && node->attr.group == channels && shape_of(f, node->output)->dim[1] == channels &&
+           has_constants(f, node) && node->attr.kernel[0] <= WINDOW_MOST;
 }
 
 static bool is_pointwise(const struct gtcnn_fuser *f, const struct gtcnn_node *node)
 {
     const struct gtcnn_attr *a = &node->attr;
-    return is_dense(f, node) && a->kernel[0] == 1 && a->kernel[1] == 1 && a->stride[0] == 1 && a->stride[1] == 1 && a->pad[0] == 0 &&
-           a->pad[1] == 0 && a->pad[2] == 0 && a->pad[3] == 0;
+    return is_dense(f, node) && a->kernel[0] == 1 && a->kernel[1] == 1 && a->stride[0] == 1 && a->stride[1] == 1 &&
+           a->pad[0] == 0 && a->pad[1] == 0 && a->pad[2] == 0 && a->pad[3] == 0;
 }
 
 static bool is_one_pixel(const struct gtcnn_shape *shape)

@@ -6,6 +6,7 @@
 const struct gtcnn_kernels gtcnn_kernels_ref = {
     .name = "fp32 reference",
     .isa = "c",
+    .precision = "fp32",
     .build = GTCNN_BUILD("fp32 reference"),
     .panel = GTCNN_REF_PANEL,
     .conv = gtcnn_ref_conv,

@@ -51,7 +51,7 @@ static enum gtcnn_status make_plan(struct gtcnn_model *model, struct gtcnn_err *
 {
     struct gtcnn_plan *plan = NULL;
     struct gtcnn_plan_options options = {.threads = model->info.threads};
-    enum gtcnn_status status = gtcnn_isa_choose(&options.kernels, err);
+    enum gtcnn_status status = gtcnn_isa_choose(getenv("GTCNN_PRECISION_TMP") ? "bf16" : "fp32", &options.kernels, err);
     if (!status)
         status = gtcnn_plan_new(model->graph, model->keep, &options, &plan, err);
     if (!status)

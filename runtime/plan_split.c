@@ -42,6 +42,8 @@ static double work_of(const struct gtcnn_call *call)
         return work_of_conv(&call->args.expand.expand, 1) + work_of_conv(&call->args.expand.depthwise, TAP);
     case GTCNN_CALL_GATE:
         return (double)call->args.gate.n * (double)call->args.gate.panels * (double)call->args.gate.k * GTCNN_PANEL_MOST;
+    case GTCNN_CALL_SCALE:
+        return (double)call->args.scale.n * (double)call->args.scale.pixels * (double)call->args.scale.channels * ELEMENT;
     case GTCNN_CALL_POOLING:
         return (double)pooling->n * (double)pooling->oh * (double)pooling->ow * (double)pooling->channels *
                product(pooling->kernel, 2) * TAP;

@@ -84,7 +84,7 @@ static void describe_model(struct gtcnn_model *model)
     info->phi = graph->phi;
     info->weights = graph->weights;
     info->path = model->path;
-    info->precision = "fp32";
+    info->precision = model->plan->kernels->precision;
     info->layers = model->layers;
     info->units = model->units;
     info->unit_count = model->plan->step_count;

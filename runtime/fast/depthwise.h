@@ -26,16 +26,16 @@ VEC_INLINE void depthwise_tile(const struct depthwise *d, const int kernel, cons
 {
     vec sum[COLUMNS];
     const float *w = d->w;
-    UNROLL for (int o = 0; o < outputs; o++)
-        sum[o] = d->bias;
+    UNROLL for (int o = 0; o < outputs; o++) sum[o] = d->bias;
     for (int kh = 0; kh < kernel; kh++) {
         const float *x = d->rows[kh];
         vec tap[5];
-        UNROLL for (int kw = 0; kw < kernel; kw++)
-            tap[kw] = vec_load(w + kw * d->w_step);
-        UNROLL for (int column = 0; column < (outputs - 1) * stride + kernel; column++) {
+        UNROLL for (int kw = 0; kw < kernel; kw++) tap[kw] = vec_load(w + kw * d->w_step);
+        UNROLL for (int column = 0; column < (outputs - 1) * stride + kernel; column++)
+        {
             vec value = vec_load(x + column * d->x_step);
-            UNROLL for (int kw = 0; kw < kernel; kw++) {
+            UNROLL for (int kw = 0; kw < kernel; kw++)
+            {
                 int o = (column - kw) / stride;
                 if (column >= kw && (column - kw) % stride == 0 && o < outputs)
                     sum[o] = vec_fma(value, tap[kw], sum[o]);
@@ -43,8 +43,7 @@ VEC_INLINE void depthwise_tile(const struct depthwise *d, const int kernel, cons
         }
         w += kernel * d->w_step;
     }
-    UNROLL for (int o = 0; o < outputs; o++)
-        vec_store(d->tile + o * VL, sum[o]);
+    UNROLL for (int o = 0; o < outputs; o++) vec_store(d->tile + o * VL, sum[o]);
 }
 
 #define DEFINE(K, S, T)                                                                                                        \

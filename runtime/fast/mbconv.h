@@ -1,9 +1,9 @@
 /*
- * f32-depthwise and f32-expand: depthwise convolutions, and those together with the dense convolution before them.
+ * {f32,bf16}-depthwise and -expand: depthwise convolutions, and those together with the dense convolution before them.
  *
- * Work is cut into blocks of two vectors of channels by bands of output rows. Of its block an item makes one input row after the
- * other - computed by the dense convolution, or copied - into a ring that holds as many rows as the window is high, zeros left
- * and right of the map included, and computes an output row as soon as its input is there. So what is between the two
+ * Work is cut into blocks of two vectors of channels by bands of output rows. Of its block an item makes one input row after
+ * the other - computed by the dense convolution, or copied - into a ring that holds as many rows as the window is high, zeros
+ * left and right of the map included, and computes an output row as soon as its input is there. So what is between the two
  * convolutions stays in the first cache, and is never stored as a whole. A map that is small as a whole is made at once: its
  * pixels fill tiles better than its rows.
  *
@@ -13,8 +13,7 @@
 #define GTCNN_FAST_MBCONV_H
 
 #include "runtime/fast/depthwise.h"
-#include "runtime/fast/gather.h"
-#include "runtime/fast/product.h"
+#include "runtime/fast/window.h"
 
 /* Channels of a block. Floats of a ring that a whole map may fill (40 KiB). Items that a layer should have at least. */
 enum { BLOCK = 2 * VL, RING_WHOLE = 10240, DEPTHWISE_ITEMS = 8, WINDOW_MOST = 64 };
@@ -45,8 +44,8 @@ static int64_t f32_depthwise_scratch(const struct gtcnn_conv *expand, const stru
 {
     struct mbconv m = mbconv_of(expand, depthwise);
     int64_t ring = (m.slots + 1) * m.width * BLOCK;
-    bool gathers = expand && !gather_is_needless(expand);
-    return ring + (gathers ? (m.slots == depthwise->h ? depthwise->h : 1) * depthwise->w * gather_k(expand) + VL : 0);
+    bool slab = expand && !window_is_pixel(expand);
+    return ring + (slab ? window_slab(expand, m.slots == depthwise->h ? depthwise->h : 1) : 0);
 }
 
 /* One item: a block of channels of one image. */
@@ -54,7 +53,7 @@ struct strip {
     const struct mbconv *m;
     int64_t image, channel; /* the first one */
     int panels;             /* vectors of it: 1 or 2 */
-    float *ring, *zeros, *gathered;
+    float *ring, *zeros, *slab;
     int64_t made; /* the next row that the ring lacks */
 };
 
@@ -66,12 +65,11 @@ static float *strip_pixel(const struct strip *s, int64_t row, int64_t column)
 static void strip_copy(const struct strip *s, int64_t row)
 {
     const struct gtcnn_conv *d = s->m->depthwise;
-    const float *x = d->x + ((s->image * d->h + row) * d->w) * d->groups + s->channel;
-    int64_t n = d->groups - s->channel;
+    int64_t from = (s->image * d->h + row) * d->w * d->groups + s->channel, n = d->groups - s->channel;
     float *to = strip_pixel(s, row, 0);
-    for (int64_t column = 0; column < d->w; column++, x += d->groups, to += BLOCK)
+    for (int64_t column = 0; column < d->w; column++, from += d->groups, to += BLOCK)
         for (int p = 0; p < s->panels; p++)
-            vec_store(to + p * VL, vec_load_first(x + p * VL, n - p * VL < VL ? n - p * VL : VL));
+            vec_store(to + p * VL, element_load(d->x, d->x_narrow, from + p * VL, n - p * VL < VL ? n - p * VL : VL));
 }
 
 /* A tile of the dense convolution's pixels, from `pixel` of the map on, into the ring: a row of the map at a time. */
@@ -81,7 +79,7 @@ static void strip_put(const struct strip *s, const struct gtcnn_activation *acti
     int64_t w = s->m->depthwise->w, row = pixel / w, column = pixel % w, step = s->panels == 2 ? VL : BLOCK;
     while (count > 0) {
         int64_t n = count < w - column ? count : w - column;
-        activate(activation, tile, n * s->panels, &(struct target){strip_pixel(s, row, column), step, VL});
+        activate(activation, tile, n * s->panels, &(struct target){strip_pixel(s, row, column), 0, step, VL, false});
         tile += n * s->panels * VL;
         count -= n;
         row++;
@@ -89,29 +87,37 @@ static void strip_put(const struct strip *s, const struct gtcnn_activation *acti
     }
 }
 
+/* So many of the dense convolution's pixels, from `pixel` of the map on. */
+static void strip_pixels(const struct strip *s, const struct product *p, int64_t pixel)
+{
+    _Alignas(64) float tile[ROWS_2 * BLOCK];
+    int64_t tiles = (p->rows + gemm_rows[s->panels] - 1) / gemm_rows[s->panels], first;
+    for (int64_t i = 0; i < tiles; i++) {
+        int64_t rows = product_tile(p->rows, i, tiles, &first);
+        product_sums(p, first, rows, i, s->panels, tile, s->panels * VL);
+        strip_put(s, &s->m->expand->activation, pixel + first, rows, tile);
+    }
+}
+
 /* Rows `row` ... `row + count - 1` of the dense convolution's output. */
 static void strip_compute(const struct strip *s, int64_t row, int64_t count)
 {
     const struct gtcnn_conv *e = s->m->expand;
-    _Alignas(64) float tile[ROWS_2 * BLOCK];
-    int64_t k = gather_k(e), panel = s->channel / VL, pixels = count * e->ow, start = (s->image * e->oh + row) * e->ow;
-    struct product p = {.a = e->x + start * e->in,
-                        .a_step = e->in,
-                        .rows = pixels,
-                        .k = k,
-                        .w = e->weights + panel * k * VL,
-                        .bias = e->bias + panel * VL,
-                        .activation = &e->activation};
-    if (!gather_is_needless(e)) {
-        gather(e, 0, start, pixels, s->gathered);
-        p.a = s->gathered;
-        p.a_step = k;
+    int64_t panel = s->channel / VL;
+    struct product p = {.bias = e->bias + panel * VL};
+    window_describe(e, &p);
+    p.w = e->weights + panel * p.k * VL;
+    if (window_is_pixel(e)) {
+        p.a = (const char *)((const element *)(const void *)e->x + (s->image * e->oh + row) * e->ow * e->in);
+        p.rows = count * e->ow;
+        strip_pixels(s, &p, row * e->ow);
+        return;
     }
-    int64_t tiles = (pixels + gemm_rows[s->panels] - 1) / gemm_rows[s->panels], first;
-    for (int64_t i = 0; i < tiles; i++) {
-        int64_t rows = product_tile(pixels, i, tiles, &first);
-        product_sums(&p, first, rows, i, s->panels, tile, s->panels * VL);
-        strip_put(s, p.activation, row * e->ow + first, rows, tile);
+    window_make(e, s->image, 0, row, count, s->slab);
+    p.rows = e->ow;
+    for (int64_t i = 0; i < count; i++) {
+        p.a = window_at(e, s->slab, i);
+        strip_pixels(s, &p, (row + i) * e->ow);
     }
 }
 
@@ -149,22 +155,25 @@ static vec strip_row(const struct strip *s, int64_t oh, int v)
                              .kernel = {d->kernel[0], d->kernel[1]},
                              .stride = d->stride[1],
                              .dilation = d->dilation[1]};
-    float *y = d->y + ((s->image * d->oh + oh) * d->ow) * d->groups + channel;
+    int64_t at = ((s->image * d->oh + oh) * d->ow) * d->groups + channel;
+    size_t size = d->y_narrow ? sizeof(uint16_t) : sizeof(float);
     vec sum = vec_set(0);
     for (int64_t o = 0; o < d->ow; o++) /* where the next row's results go; every second line lies alone */
-        __builtin_prefetch(y + (d->ow + o) * d->groups, 1);
+        __builtin_prefetch((const char *)d->y + (size_t)(at + (d->ow + o) * d->groups) * size, 1);
     for (int64_t i = 0; i < tiles; i++) {
         int64_t count = product_tile(d->ow, i, tiles, &first);
         for (int64_t kh = 0; kh < d->kernel[0]; kh++) {
             int64_t row = oh * d->stride[0] - d->pad[0] + kh * d->dilation[0];
             bool outside = row < 0 || row >= d->h;
-            rows[kh] = (outside ? s->zeros : s->ring + row % s->m->slots * s->m->width * BLOCK) + first * d->stride[1] * BLOCK + v * VL;
+            rows[kh] = (outside ? s->zeros : s->ring + row % s->m->slots * s->m->width * BLOCK) + first * d->stride[1] * BLOCK +
+                       v * VL;
         }
         if (fast)
             fast[count](&call);
         else
             depthwise_any(&call, count);
-        sum = vec_add(sum, activate(&d->activation, tile, count, &(struct target){y + first * d->groups, d->groups, n}));
+        sum = vec_add(sum, activate(&d->activation, tile, count,
+                                    &(struct target){d->y, at + first * d->groups, d->groups, n, d->y_narrow}));
     }
     return sum;
 }
@@ -205,7 +214,7 @@ static void mbconv_run(const struct gtcnn_conv *expand, const struct gtcnn_conv 
                           .panels = d->groups - channel > VL ? 2 : 1,
                           .ring = ring,
                           .zeros = ring + m.slots * m.width * BLOCK,
-                          .gathered = ring + floats};
+                          .slab = ring + floats};
         strip_band(&s, i % d->bands);
     }
 }

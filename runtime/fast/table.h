@@ -12,6 +12,7 @@
 const struct gtcnn_kernels TABLE = {
     .name = NAME,
     .isa = ISA,
+    .precision = PAIR == 2 ? "bf16" : "fp32",
     .build = GTCNN_BUILD(NAME),
     .panel = VL,
     .conv = f32_conv,
@@ -23,6 +24,8 @@ const struct gtcnn_kernels TABLE = {
     .softmax = gtcnn_ref_softmax,
     .expand = f32_expand,
     .gate = f32_gate,
+    .scale = f32_scale,
+    .narrow = PAIR == 2,
     .conv_scratch = f32_conv_scratch,
     .depthwise_scratch = f32_depthwise_scratch,
     .bands = f32_depthwise_bands,
