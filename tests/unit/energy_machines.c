@@ -349,6 +349,52 @@ static void test_equal_counters_are_no_mirrors(void **state)
     gt_source_msr.close(&state_memory);
 }
 
+/* --- a cpu that goes away
+ * ------------------------------------------------------------------------------------------------------- */
+
+/* The cpu through which a package is read goes offline: the next one of the same package shows the same registers. */
+static void test_a_cpu_goes_offline(void **state)
+{
+    (void)state;
+    uint64_t raw[GT_SOURCE_DOMAINS] = {0}, t_ns;
+    build(GT_MACHINE_INTEL_2S, GT_MACHINE_MSR);
+    for (int i = 0; i < machine.counter_count; i++)
+        machine.counters[i].count = machine.counters[i].start = 1000 * (uint64_t)(i + 1);
+    assert_int_equal(gt_source_msr.open(&sim.os, NULL, &state_memory, &desc, &err), GT_OK);
+    int open_fds = sim.open_fds;
+    gt_sim_file(&sim, "/sys/devices/system/cpu/online", "1-7\n");
+    for (int i = 0; i < 2; i++)
+        gt_sim_fail_read(&sim, machine.counters[i].msr, ENXIO, 1, 0);
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < machine.counter_count; i++)
+            gt_machine_move(&machine, i, 10);
+        assert_int_equal(gt_source_msr.read(&state_memory, raw, &t_ns), GT_OK);
+        for (int i = 0; i < machine.counter_count; i++)
+            assert_int_equal(raw[i], machine.counters[i].count);
+    }
+    assert_int_equal(sim.open_fds, open_fds);
+    gt_source_msr.close(&state_memory);
+}
+
+/* No cpu of the package is left: a gap, not the other package's joules; and an end to it when one comes back. */
+static void test_a_package_goes_offline(void **state)
+{
+    (void)state;
+    uint64_t raw[GT_SOURCE_DOMAINS] = {111}, t_ns;
+    build(GT_MACHINE_INTEL_2S, GT_MACHINE_MSR);
+    assert_int_equal(gt_source_msr.open(&sim.os, NULL, &state_memory, &desc, &err), GT_OK);
+    gt_sim_file(&sim, "/sys/devices/system/cpu/online", "4-7\n");
+    for (int i = 0; i < 2; i++)
+        gt_sim_fail_read(&sim, machine.counters[i].msr, ENXIO, 1, 0);
+    assert_int_equal(gt_source_msr.read(&state_memory, raw, &t_ns), GT_E_IO);
+    assert_int_equal(raw[0], 111);
+    gt_sim_file(&sim, "/sys/devices/system/cpu/online", "3-7\n");
+    sim.mono_ns += 1000 * MS;
+    assert_int_equal(gt_source_msr.read(&state_memory, raw, &t_ns), GT_OK);
+    assert_int_equal(raw[0], (uint32_t)machine.counters[0].count);
+    gt_source_msr.close(&state_memory);
+}
+
 /* --- registers
  * ------------------------------------------------------------------------------------------------------------------ */
 
@@ -779,6 +825,8 @@ int main(void)
         TEST(test_fixes),
         TEST(test_container),
         TEST(test_garbled_event_source),
+        TEST(test_a_cpu_goes_offline),
+        TEST(test_a_package_goes_offline),
         TEST(test_integrated_power),
         TEST(test_integration_has_gaps),
         TEST(test_sensors_by_name),
