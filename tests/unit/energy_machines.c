@@ -739,6 +739,31 @@ static void test_integration_has_gaps(void **state)
     gt_source_hwmon.close(&state_memory);
 }
 
+/* A pace of some seconds, as was asked for: integrated as any other, and what is far longer than the pace is a gap. */
+static void test_integration_at_a_slow_pace(void **state)
+{
+    (void)state;
+    static const uint64_t paces_ms[] = {1000, 2000, 10000, 60000};
+    for (size_t p = 0; p < sizeof paces_ms / sizeof *paces_ms; p++)
+        for (int hole = 0; hole < 2; hole++) {
+            struct run run;
+            uint64_t gap_ns, pace_ns = paces_ms[p] * MS + MS / 2; /* a little late, as readings are */
+            build(GT_MACHINE_JETSON, GT_MACHINE_ALL);
+            gt_machine_move(&machine, 0, 10000000);
+            assert_int_equal(gt_source_hwmon.open(&sim.os, NULL, &state_memory, &desc, &err), GT_OK);
+            start(&run);
+            for (int i = 0; i <= 20; i++) {
+                sim.mono_ns += hole && i == 10 ? 4 * pace_ns : pace_ns;
+                tick(&gt_source_hwmon, &run);
+            }
+            finish(&run);
+            assert_true(fabs(total_uj(&run, &gap_ns) - (hole ? 19 : 20) * 10.0 * (double)pace_ns * 1e-3) <= 20);
+            assert_int_equal(gap_ns, hole ? 4 * pace_ns : 0);
+            release(&run);
+            gt_source_hwmon.close(&state_memory);
+        }
+}
+
 /* Sensors that no table knows are not the machine, until the user says so. */
 static void test_sensors_by_name(void **state)
 {
@@ -829,6 +854,7 @@ int main(void)
         TEST(test_a_package_goes_offline),
         TEST(test_integrated_power),
         TEST(test_integration_has_gaps),
+        TEST(test_integration_at_a_slow_pace),
         TEST(test_sensors_by_name),
         TEST(test_hostile_files),
     };
