@@ -174,6 +174,7 @@ static void test_what_auto_chooses(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
         build(expected[i].id, GT_MACHINE_ALL);
+        machine.lives = true;
         const struct gt_energy_source *source = gt_source_best(&sim.os);
         print_message("%s: %s\n", gt_machine_name(expected[i].id), source->name);
         assert_string_equal(source->name, expected[i].best);
@@ -202,10 +203,12 @@ static void test_what_comes_next(void **state)
                 {GT_MACHINE_HWMON, "model"}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         build(GT_MACHINE_INTEL_2S, rows[i].ways);
+        machine.lives = true;
         assert_string_equal(gt_source_best(&sim.os)->name, rows[i].name);
     }
     /* perf is there, and forbidden: the next one is taken */
     build(GT_MACHINE_INTEL_2S, GT_MACHINE_ALL);
+    machine.lives = true;
     gt_sim_fail_open(&sim, machine.counters[0].perf, EACCES);
     assert_string_equal(gt_source_best(&sim.os)->name, "powercap");
     const struct gt_energy_source *opened = gt_source_open_best(&sim.os, &state_memory, &desc);
@@ -213,6 +216,37 @@ static void test_what_comes_next(void **state)
     assert_string_equal(desc.source, "powercap");
     opened->close(&state_memory);
     assert_int_equal(sim.open_fds, 0);
+}
+
+/* Counters that are there and never move: "auto" goes on, doctor says why, and who asks for one by name gets it. */
+static void test_counters_that_stand_still(void **state)
+{
+    (void)state;
+    for (int way = GT_MACHINE_PERF; way <= GT_MACHINE_MSR; way *= 2) {
+        struct gt_probe probe;
+        build(GT_MACHINE_INTEL_2S, way);
+        uint64_t begin_ns = sim.mono_ns;
+        assert_ptr_equal(gt_source_open_best(&sim.os, &state_memory, &desc), &gt_source_model);
+        assert_string_equal(desc.source, "model");
+        assert_in_range(sim.mono_ns - begin_ns, 20 * MS, 21 * MS);
+        assert_ptr_equal(gt_source_best(&sim.os), &gt_source_model);
+        gt_source_probe(&sim.os, source_of(way), NULL, &probe);
+        assert_int_equal(probe.result, GT_PROBE_ABSENT);
+        assert_non_null(strstr(probe.detail, "present, but its counter does not move"));
+        assert_int_equal(source_of(way)->open(&sim.os, NULL, &state_memory, &desc, &err), GT_OK);
+        source_of(way)->close(&state_memory);
+        /* one that moves is taken within a refresh */
+        machine.lives = true;
+        begin_ns = sim.mono_ns;
+        assert_ptr_equal(gt_source_open_best(&sim.os, &state_memory, &desc), source_of(way));
+        assert_true(sim.mono_ns - begin_ns <= MS + MS / 4);
+        source_of(way)->close(&state_memory);
+        assert_int_equal(sim.open_fds, 0);
+    }
+    /* a power that stays what it is is no counter that stands still */
+    build(GT_MACHINE_JETSON, GT_MACHINE_ALL);
+    assert_ptr_equal(gt_source_open_best(&sim.os, &state_memory, &desc), &gt_source_hwmon);
+    gt_source_hwmon.close(&state_memory);
 }
 
 /* What the kernel's own rounding of powercap's unit makes of a total: 61.035 for 61.03515625 µJ, 15.3 for 15.2587890625. */
@@ -835,6 +869,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_what_auto_chooses),
         TEST(test_what_comes_next),
+        TEST(test_counters_that_stand_still),
         TEST(test_sums),
         TEST(test_every_way_opens),
         TEST(test_names),
