@@ -138,6 +138,7 @@ struct gtcnn_kernels {
     const char *name;      /* "fp32 reference" */
     const char *isa;       /* as GTCNN_ISA names it */
     const char *precision; /* "fp32", "bf16" */
+    double macs_per_us;    /* about what one core multiplies and adds in a dense convolution (measured on an AMD EPYC) */
     const char *build;     /* compiler and kernels, for who compares runs */
     int64_t panel;         /* output channels of a panel of weights: 1 ... GTCNN_PANEL_MOST */
     bool narrow;           /* weights of dense convolutions are bfloat16, and maps between convolutions may be */

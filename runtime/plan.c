@@ -326,7 +326,7 @@ enum gtcnn_status gtcnn_plan_new(const struct gtcnn_graph *graph, const bool *ke
     for (uint32_t c = 0; c < plan->call_count && !status; c++)
         link_call(plan, &plan->calls[c]);
     for (uint32_t c = 0; c < plan->call_count && !status; c++)
-        plan->calls[c].parts = gtcnn_plan_split(&plan->calls[c]);
+        plan->calls[c].parts = gtcnn_plan_split(plan->kernels, &plan->calls[c]);
     if (!status)
         status = allocate_workspace(plan, options->threads, err);
 out:

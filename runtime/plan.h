@@ -126,6 +126,6 @@ struct gtcnn_packing {
 enum gtcnn_status gtcnn_plan_pack(struct gtcnn_plan *plan, const struct gtcnn_packing *packing, struct gtcnn_conv *args);
 
 /* How many parts a call is worth: 1 ... GTCNN_POOL_MAX. Its arguments must be final (plan_split.c). */
-uint32_t gtcnn_plan_split(const struct gtcnn_call *call);
+uint32_t gtcnn_plan_split(const struct gtcnn_kernels *kernels, const struct gtcnn_call *call);
 
 #endif

@@ -1,4 +1,5 @@
-/* The kernels of one instruction set, put together: included behind its vector, with NAME, ISA and TABLE defined. */
+/* The kernels of one instruction set, put together: included behind its vector, with NAME, ISA, TABLE and MACS_PER_US
+ * defined. */
 #include "runtime/kernels.h"
 #include "runtime/pool.h"
 
@@ -15,6 +16,7 @@ const struct gtcnn_kernels TABLE = {
     .precision = PAIR == 2 ? "bf16" : "fp32",
     .build = GTCNN_BUILD(NAME),
     .panel = VL,
+    .macs_per_us = MACS_PER_US,
     .conv = f32_conv,
     .depthwise = f32_depthwise,
     .pooling = gtcnn_ref_pooling,
