@@ -16,7 +16,7 @@
 #include "runtime/fast/window.h"
 
 /* Channels of a block. Floats of a ring that a whole map may fill (40 KiB). Items that a layer should have at least. */
-enum { BLOCK = 2 * VL, RING_WHOLE = 10240, DEPTHWISE_ITEMS = 8, WINDOW_MOST = 64 };
+enum { BLOCK = 2 * VL, RING_WHOLE = 10240, DEPTHWISE_ITEMS = 8 };
 
 struct mbconv {
     const struct gtcnn_conv *expand, *depthwise; /* expand NULL: the input is there */
@@ -143,10 +143,11 @@ static vec strip_row(const struct strip *s, int64_t oh, int v)
     const struct gtcnn_conv *d = s->m->depthwise;
     depthwise_fn *const *fast = depthwise_of(d->kernel, d->stride, d->dilation);
     _Alignas(64) float tile[COLUMNS * VL];
-    const float *rows[WINDOW_MOST];
     int64_t channel = s->channel + v * VL, n = d->groups - channel < VL ? d->groups - channel : VL, first;
     int64_t tiles = (d->ow + COLUMNS - 1) / COLUMNS;
-    struct depthwise call = {.rows = rows,
+    const struct depthwise_map map = {s->ring, s->zeros, d->h, s->m->slots, s->m->width * BLOCK};
+    struct depthwise call = {.map = &map,
+                             .top = oh * d->stride[0] - d->pad[0],
                              .x_step = BLOCK,
                              .w = d->weights + channel,
                              .w_step = d->groups,
@@ -154,7 +155,7 @@ static vec strip_row(const struct strip *s, int64_t oh, int v)
                              .tile = tile,
                              .kernel = {d->kernel[0], d->kernel[1]},
                              .stride = d->stride[1],
-                             .dilation = d->dilation[1]};
+                             .dilation = {d->dilation[0], d->dilation[1]}};
     int64_t at = ((s->image * d->oh + oh) * d->ow) * d->groups + channel;
     size_t size = d->y_narrow ? sizeof(uint16_t) : sizeof(float);
     vec sum = vec_set(0);
@@ -162,12 +163,7 @@ static vec strip_row(const struct strip *s, int64_t oh, int v)
         __builtin_prefetch((const char *)d->y + (size_t)(at + (d->ow + o) * d->groups) * size, 1);
     for (int64_t i = 0; i < tiles; i++) {
         int64_t count = product_tile(d->ow, i, tiles, &first);
-        for (int64_t kh = 0; kh < d->kernel[0]; kh++) {
-            int64_t row = oh * d->stride[0] - d->pad[0] + kh * d->dilation[0];
-            bool outside = row < 0 || row >= d->h;
-            rows[kh] = (outside ? s->zeros : s->ring + row % s->m->slots * s->m->width * BLOCK) + first * d->stride[1] * BLOCK +
-                       v * VL;
-        }
+        call.offset = first * d->stride[1] * BLOCK + v * VL;
         if (fast)
             fast[count](&call);
         else
