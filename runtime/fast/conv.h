@@ -59,8 +59,9 @@ static void conv_tile(const struct gtcnn_conv *a, bool direct, struct product *p
 static void conv_block(const struct gtcnn_conv *a, const struct conv_plan *p, int64_t matrix, int64_t block,
                        const int64_t tiles[2], float *slab)
 {
-    int64_t group = matrix % a->groups, image = matrix / a->groups, first, width = a->out * a->groups;
-    int64_t count = product_tile(p->length, block, p->blocks, &first), pixel = p->direct ? first : first * a->ow;
+    int64_t group = matrix % a->groups, image = matrix / a->groups, width = a->out * a->groups;
+    const struct cut cut = cut_into(p->length, p->blocks);
+    int64_t count = cut_rows(&cut, block), first = cut_first(&cut, block), pixel = p->direct ? first : first * a->ow;
     struct product product = {0};
     window_describe(a, &product);
     pixel += image * (p->direct ? p->length : a->oh * a->ow);

@@ -18,8 +18,9 @@ struct depthwise_map {
 
 struct depthwise {
     const struct depthwise_map *map;
-    int64_t top, offset; /* the window's first row; floats from a row's begin to the first output's leftmost column */
-    int64_t x_step;      /* floats from column to column */
+    int64_t top, slot; /* the window's first row, and its slot: `top` where all h rows have one, else 0 ... slots - 1 */
+    int64_t offset;    /* floats from a row's begin to the first output's leftmost column */
+    int64_t x_step;    /* floats from column to column */
     const float *w;
     int64_t w_step; /* floats from tap to tap */
     vec bias;
@@ -27,12 +28,12 @@ struct depthwise {
     int64_t kernel[2], stride, dilation[2];
 };
 
-/* Row kh of the window. */
+/* Row kh of the window. Rings have a slot for each row of it. */
 VEC_INLINE const float *depthwise_row(const struct depthwise *d, int64_t kh)
 {
-    int64_t row = d->top + kh * d->dilation[0];
-    bool outside = row < 0 || row >= d->map->h;
-    return (outside ? d->map->zeros : d->map->ring + row % d->map->slots * d->map->row_step) + d->offset;
+    int64_t row = d->top + kh * d->dilation[0], slot = d->slot + kh * d->dilation[0];
+    slot = slot < d->map->slots ? slot : slot - d->map->slots;
+    return (row < 0 || row >= d->map->h ? d->map->zeros : d->map->ring + slot * d->map->row_step) + d->offset;
 }
 
 typedef void depthwise_fn(const struct depthwise *d);

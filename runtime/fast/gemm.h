@@ -136,7 +136,8 @@ GEMM_TILES_3(DEFINE)
 DEFINE(1)
 DEFINE(2)
 DEFINE(3)
-DEFINE(4) DEFINE(5) DEFINE(6) DEFINE(7) DEFINE(8)
+DEFINE(4)
+DEFINE(5) DEFINE(6) DEFINE(7) DEFINE(8)
 #undef DEFINE
 
 #define ENTRY(R, P) gemm_##R##x##P,
@@ -148,7 +149,8 @@ static gemm_fn *const gemm_3[] = {NULL, gemm_1x3, GEMM_TILES_3(ENTRY)};
 ENTRY(4)
 ENTRY(5)
 ENTRY(6)
-ENTRY(7) ENTRY(8)
+ENTRY(7)
+ENTRY(8)
 #undef ENTRY
     /* By panels, then rows; and the most rows. */
     static gemm_fn *const *const gemm_of[] = {NULL, gemm_1, gemm_2, gemm_3, gemm_4, gemm_5, gemm_6, gemm_7, gemm_8};

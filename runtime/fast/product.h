@@ -19,12 +19,30 @@ struct product {
 /* Vectors of a tile at most: 14 x 2, 9 x 3 or 1 x 8, and the like. */
 enum { TILE_MOST = 28 };
 
-/* Rows of tile `i` of `tiles`, from *first on. */
-static int64_t product_tile(int64_t rows, int64_t i, int64_t tiles, int64_t *first)
+/* Rows cut into tiles of at most so many, as even as can be: the first `more` ones have one more than `least`. */
+struct cut {
+    int64_t tiles, least, more;
+};
+
+static struct cut cut_into(int64_t rows, int64_t tiles)
 {
-    int64_t least = rows / tiles, more = rows % tiles;
-    *first = i * least + (i < more ? i : more);
-    return least + (i < more);
+    return (struct cut){tiles, rows / tiles, rows % tiles};
+}
+
+static struct cut cut_of(int64_t rows, int64_t most)
+{
+    return rows <= most ? (struct cut){1, rows, 0} : cut_into(rows, (rows + most - 1) / most);
+}
+
+static int64_t cut_rows(const struct cut *cut, int64_t i)
+{
+    return cut->least + (i < cut->more);
+}
+
+/* The first row of tile i. */
+static int64_t cut_first(const struct cut *cut, int64_t i)
+{
+    return i * cut->least + (i < cut->more ? i : cut->more);
 }
 
 /* Panels that are computed together where `left` are left: threes and twos, more of a single row. */
@@ -71,16 +89,10 @@ static void product_add(const struct product_target *to, int64_t first, int64_t 
 
 static void product_store(const struct product_target *to, int64_t first, int64_t rows, int panels, const float *tile)
 {
-    int64_t whole = to->channels / VL, rest = to->channels % VL;
-    struct target target = {.y = to->conv->y, .step = VL, .narrow = to->conv->y_narrow};
-    for (int64_t r = 0; r < rows; r++) {
-        target.at = to->at + (first + r) * to->step;
-        target.lanes = VL;
-        activate(&to->conv->activation, tile + r * panels * VL, whole, &target);
-        target.at += whole * VL;
-        target.lanes = rest;
-        if (rest)
-            activate(&to->conv->activation, tile + (r * panels + whole) * VL, 1, &target);
+    for (int64_t c = 0; c < to->channels; c += VL) {
+        int64_t lanes = to->channels - c < VL ? to->channels - c : VL;
+        struct target target = {to->conv->y, to->at + first * to->step + c, to->step, lanes, to->conv->y_narrow};
+        activate(&to->conv->activation, tile + c, panels * VL, rows, &target);
     }
 }
 
@@ -89,10 +101,10 @@ static void product_run(const struct product *p, int panels, const struct produc
 {
     _Alignas(64) float tile[TILE_MOST * VL];
     const struct gtcnn_conv *conv = to->conv;
-    int64_t tiles = (p->rows + gemm_rows[panels] - 1) / gemm_rows[panels], first;
+    const struct cut cut = cut_of(p->rows, gemm_rows[panels]);
     bool direct = !conv->residual && !conv->y_narrow && conv->activation.act == GTCNN_ACT_NONE && to->channels == panels * VL;
-    for (int64_t i = 0; i < tiles; i++) {
-        int64_t rows = product_tile(p->rows, i, tiles, &first);
+    for (int64_t i = 0, first = 0; i < cut.tiles; first += cut_rows(&cut, i++)) {
+        int64_t rows = cut_rows(&cut, i);
         if (direct) {
             product_sums(p, first, rows, i, panels, conv->y + to->at + first * to->step, to->step);
             continue;

@@ -29,8 +29,8 @@ enum { VL = 16, ROWS_1 = 14, ROWS_2 = 14, ROWS_3 = 9, COLUMNS = 14 };
     X(K, S, 1)                                                                                                                 \
     X(K, S, 2)                                                                                                                 \
     X(K, S, 3)                                                                                                                 \
-    X(K, S, 4) X(K, S, 5) X(K, S, 6) X(K, S, 7) X(K, S, 8) X(K, S, 9) X(K, S, 10) X(K, S, 11) X(K, S, 12) X(K, S, 13)          \
-        X(K, S, 14)
+    X(K, S, 4)                                                                                                                 \
+    X(K, S, 5) X(K, S, 6) X(K, S, 7) X(K, S, 8) X(K, S, 9) X(K, S, 10) X(K, S, 11) X(K, S, 12) X(K, S, 13) X(K, S, 14)
 
 VEC_INLINE vec vec_set(float x)
 {
