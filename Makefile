@@ -21,7 +21,7 @@ WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes 
 HOOK_CFLAGS := -fsemantic-interposition
 HOOK_LDFLAGS := -Wl,-Bno-symbolic
 CFLAGS_ALL = -std=c11 -D_GNU_SOURCE -DGT_VERSION='"$(VERSION)"' -I. -I$(O)/gen $(WARN) -fPIC -fvisibility=hidden -MMD -MP $(CFLAGS) \
-  $(HOOK_CFLAGS)
+  $(KERNEL_CFLAGS) $(HOOK_CFLAGS)
 
 src = $(sort $(wildcard $(1)/*.c))
 obj = $(patsubst %.c,$(O)/%.o,$(1))
@@ -181,12 +181,12 @@ $(O)/%.o: %.c $(O)/flags
 
 # The reference kernels are plain C: it is the compiler that makes them vector code.
 $(O)/runtime/kernels_%.o: CFLAGS += -O3
-# The others are written for one instruction set each.
-$(O)/runtime/fast/%.o: CFLAGS += -O3 -ffp-contract=off
+# The others are written for one instruction set each; whatever CFLAGS are, they need these.
+$(O)/runtime/fast/%.o: KERNEL_CFLAGS = -O3 -ffp-contract=off $(KERNEL_ISA)
 ifneq (,$(findstring x86_64,$(shell $(CC) -dumpmachine)))
-$(O)/runtime/fast/avx512.o: CFLAGS += -mavx512f -mavx512dq -mfma
-$(O)/runtime/fast/avx512_bf16.o: CFLAGS += -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx512bf16 -mfma
-$(O)/runtime/fast/avx2.o: CFLAGS += -mavx2 -mfma
+$(O)/runtime/fast/avx512.o: KERNEL_ISA = -mavx512f -mavx512dq -mfma
+$(O)/runtime/fast/avx512_bf16.o: KERNEL_ISA = -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx512bf16 -mfma
+$(O)/runtime/fast/avx2.o: KERNEL_ISA = -mavx2 -mfma
 endif
 
 $(O)/gen/onnx.pb-c.c: /usr/include/onnx/onnx.proto
