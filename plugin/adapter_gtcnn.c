@@ -90,6 +90,7 @@ static void describe_unit(struct gt_describe *d, const struct gtcnn_unit *unit, 
         gt_describe_string(d, GT_KEY_MEMBER_OP, unit->members[i]->op);
         gt_describe_u64(d, GT_KEY_MEMBER_MACS, unit->members[i]->macs);
         gt_describe_u64(d, GT_KEY_MEMBER_PARAMS, unit->members[i]->params);
+        gt_describe_u64(d, GT_KEY_MEMBER_BYTES, unit->members[i]->bytes);
     }
     gt_describe_end(d);
 }
@@ -136,12 +137,28 @@ static void describe_model(struct gt_describe *d, uint32_t first, const void *co
         describe_unit(d, &info->units[i], first + i);
 }
 
+/* FNV-1a of the text with its terminator. */
+static uint64_t mixed(uint64_t hash, const char *text)
+{
+    size_t n = text ? strnlen(text, 256) : 0;
+    for (size_t i = 0; i < n; i++)
+        hash = (hash ^ (unsigned char)text[i]) * UINT64_C(1099511628211);
+    return hash * UINT64_C(1099511628211);
+}
+
+/* One file may be executed in several ways by one process: its units are not the same then, nor is what they cost. */
+static uint64_t variant_of(const struct gtcnn_model_info *info)
+{
+    return mixed(mixed(UINT64_C(14695981039346656037), info->precision), info->build);
+}
+
 static uint32_t first_slot(const struct gtcnn_model_info *info)
 {
     uint32_t slot = gt_model_slot_known(info->uid);
     if (slot != GT_SLOT_NONE)
         return slot;
-    struct gt_model_key key = {.batch = info->batch, .threads = info->threads, .units = info->unit_count};
+    struct gt_model_key key = {
+        .batch = info->batch, .threads = info->threads, .units = info->unit_count, .variant = variant_of(info)};
     memcpy(key.digest, info->digest, sizeof key.digest);
     return gt_model_slot(info->uid, &key, describe_model, info);
 }
