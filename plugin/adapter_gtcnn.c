@@ -95,13 +95,28 @@ static void describe_unit(struct gt_describe *d, const struct gtcnn_unit *unit, 
     gt_describe_end(d);
 }
 
+/* A runtime of interface version 1 does not say it. */
+static bool says_fused(const struct gtcnn_model_info *info)
+{
+    return info->struct_bytes >= offsetof(struct gtcnn_model_info, fused) + sizeof info->fused;
+}
+
+/* Without what FUSED says: runs that differ in nothing else are of one build. */
+static size_t build_length(const struct gtcnn_model_info *info)
+{
+    static const char by_layer[] = ", by layer";
+    size_t n = info->build ? strnlen(info->build, 120) : 0, tail = sizeof by_layer - 1;
+    return says_fused(info) && n > tail && memcmp(info->build + n - tail, by_layer, tail) == 0 ? n - tail : n;
+}
+
 static void describe_version(struct gt_describe *d, const struct gtcnn_model_info *info)
 {
     char text[256];
     size_t used = 0;
     const char *parts[] = {info->version, info->build};
+    const size_t lengths[] = {info->version ? strnlen(info->version, 120) : 0, build_length(info)};
     for (int i = 0; i < 2; i++) {
-        size_t n = parts[i] ? strnlen(parts[i], 120) : 0;
+        size_t n = lengths[i];
         if (used > 0 && n > 0)
             text[used++] = ' ';
         memcpy(text + used, parts[i] ? parts[i] : "", n);
@@ -131,6 +146,8 @@ static void describe_model(struct gt_describe *d, uint32_t first, const void *co
     gt_describe_u64(d, GT_KEY_BATCH, info->batch);
     gt_describe_u64(d, GT_KEY_THREADS, info->threads);
     gt_describe_string(d, GT_KEY_PRECISION, info->precision);
+    if (says_fused(info))
+        gt_describe_u64(d, GT_KEY_FUSED, info->fused != 0);
     describe_version(d, info);
     gt_describe_end(d);
     for (uint32_t i = 0; i < info->unit_count; i++)
