@@ -56,3 +56,4 @@ is "nothing nameless" "$("$G" export layers | query '[.layers[] | select(.name =
 "$G" run -q -- bash -c "$O/gtcnn eval --model fashion/b0 --limit 40 >/dev/null && $O/gtcnn eval --model fashion/b0 --limit 60 --no-fuse >/dev/null" ||
     fail "both in one run"
 is "two parts" "$("$G" show last --format json | query '[.models[] | [.execution, .inferences]] | sort')" '[["fused",40],["layer by layer",60]]'
+is "of one model" "$("$G" list --format json | query '.runs[0] | [.model, .models, .inferences]')" '["fashion/b0",1,100]'
