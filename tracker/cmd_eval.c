@@ -197,7 +197,10 @@ static enum gt_status conclude(struct gt_tracker *tracker, const struct gt_evalr
         status = store_accuracy(tracker, store, &eval->models[i], &kept, err);
         if (status == GT_OK)
             status = find_outcome(tracker, store, eval, &eval->models[i], &outcome, err);
-        if (status == GT_OK)
+        if (status == GT_OK && eval->both_ways && !eval->models[i].by_layer && !outcome.execution)
+            gt_section_line(notes, "%s: its kernels fuse nothing: there is one way alone, layer by layer.",
+                            eval->models[i].name);
+        else if (status == GT_OK)
             add_model(section, notes, &eval->models[i], &outcome);
         if (status == GT_OK && kept)
             gt_section_line(notes, "%s: the store keeps its earlier accuracy, which rests on %lld images.",
