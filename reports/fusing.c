@@ -40,14 +40,21 @@ static int other_way(const struct gt_facts *facts, const struct gt_facts_run *th
     return best;
 }
 
-/*
- * a - b with the bounds of two independent figures: distances of the limits, squared and added (MOVER; Zou & Donner 2008, Stat.
- * Med. 27:1693). `half` of a t-interval is symmetric, although its lower limit is not shown below 0.
- */
-static struct gt_interval difference(double a, double half_a, double b, double half_b)
+struct estimate {
+    double value, lo, hi;
+};
+
+/* A t-interval is symmetric, although its lower limit is not shown below 0. */
+static struct estimate from_rounds(double mean, double hi)
 {
-    double half = hypot(half_a, half_b);
-    return (struct gt_interval){a - b - half, a - b + half};
+    return (struct estimate){mean, 2 * mean - hi, hi};
+}
+
+/* a - b with the bounds of two independent figures (MOVER; Zou & Donner 2008, Stat. Med. 27:1693). */
+static struct gt_interval difference(struct estimate a, struct estimate b)
+{
+    double d = a.value - b.value;
+    return (struct gt_interval){d - hypot(a.value - a.lo, b.hi - b.value), d + hypot(a.hi - a.value, b.value - b.lo)};
 }
 
 /* A model's range is one common factor: both figures at its lower end, both at its upper. Else the two are independent. */
@@ -59,16 +66,18 @@ static struct gt_interval energy_difference(const struct gt_report_energy *a, co
         double low = a->lo_uj - b->lo_uj, high = a->hi_uj - b->hi_uj;
         return (struct gt_interval){fmin(low, high), fmax(low, high)};
     }
-    return difference(a->uj, a->hi_uj - a->uj, b->uj, b->hi_uj - b->uj);
+    if (a->hi_uj == a->stat_hi_uj && b->hi_uj == b->stat_hi_uj)
+        return difference(from_rounds(a->uj, a->hi_uj), from_rounds(b->uj, b->hi_uj));
+    return difference((struct estimate){a->uj, a->lo_uj, a->hi_uj}, (struct estimate){b->uj, b->lo_uj, b->hi_uj});
 }
 
 static void compare(struct gt_report_fusing *f)
 {
     const struct gt_report_energy *l = &f->layers, *g = &f->fused;
     struct gt_interval uj = energy_difference(l, g);
-    struct gt_interval rounds = difference(l->uj, l->stat_hi_uj - l->uj, g->uj, g->stat_hi_uj - g->uj);
-    struct gt_interval s = difference(l->seconds_per_inference, l->seconds_hi - l->seconds_per_inference,
-                                      g->seconds_per_inference, g->seconds_hi - g->seconds_per_inference);
+    struct gt_interval rounds = difference(from_rounds(l->uj, l->stat_hi_uj), from_rounds(g->uj, g->stat_hi_uj));
+    struct gt_interval s =
+        difference(from_rounds(l->seconds_per_inference, l->seconds_hi), from_rounds(g->seconds_per_inference, g->seconds_hi));
     f->compared = true;
     f->saved_uj = l->uj - g->uj;
     f->saved_lo_uj = uj.lo;

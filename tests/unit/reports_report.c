@@ -58,6 +58,7 @@ struct world {
     const char *weights, *provenance;
     const char *execution, *series; /* how the next runs are executed; NULL: "fused", the one series */
     int64_t threads;                /* of the next runs; 0: 2 */
+    const char *kind;               /* of bounds; NULL: "range" */
     int others;                     /* runs with one of these three */
     bool uncalibrated;              /* idle power is not known, and the unattributed part is not above 5 % of the job's */
 };
@@ -131,7 +132,7 @@ static struct gt_attribution_record attribution(const struct world *w, int64_t t
 {
     struct gt_attribution_record out = {.method = "time",
                                         .version = 1,
-                                        .kind = "range",
+                                        .kind = w->kind ? w->kind : "range",
                                         .provenance = w->provenance,
                                         .window_ns = 1000000000,
                                         .covered_ns = 1000000000,
@@ -569,6 +570,27 @@ static void test_fusing_in_two_series(void **state)
     free(text);
 }
 
+/* One hooked run of each, with intervals of their own: skew stays on its side. */
+static void test_fusing_of_single_runs(void **state)
+{
+    struct world *w = *state;
+    struct gt_report r;
+    w->provenance = "measured";
+    w->kind = "ci95";
+    put_run(w, 3, -1, 800);
+    w->execution = GT_EXECUTION_LAYERS;
+    put_run(w, 3, -1, 1000);
+    w->execution = NULL;
+    build(w, "toy/b3", &r);
+    const struct gt_report_fusing *f = &r.fusing;
+    assert_true(f->compared && !f->paired && f->fused.rounds == 0 && isnan(f->saved_stat_lo_uj) && isnan(f->saved_lo_s));
+    assert_true(near(f->saved_uj, 200) && near(f->saved_lo_uj, 200 - hypot(500, 800)));
+    assert_true(near(f->saved_hi_uj, 200 + hypot(1000, 400)));
+    char *text = rendered(w, &r, "text", NULL);
+    assert_non_null(strstr(text, "rests on fewer than two rounds of each"));
+    free(text);
+}
+
 /* One line says which command would make what is missing; runs that differ in something else do not count. */
 static void test_fusing_that_nobody_compared(void **state)
 {
@@ -863,6 +885,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_unknown_and_ambiguous_family, world_open, world_close),
         cmocka_unit_test_setup_teardown(test_what_fusing_saves, world_open, world_close),
         cmocka_unit_test_setup_teardown(test_fusing_in_two_series, world_open, world_close),
+        cmocka_unit_test_setup_teardown(test_fusing_of_single_runs, world_open, world_close),
         cmocka_unit_test_setup_teardown(test_fusing_that_nobody_compared, world_open, world_close),
         cmocka_unit_test_setup_teardown(test_fusing_is_no_question_elsewhere, world_open, world_close),
         cmocka_unit_test_setup_teardown(test_reads_back_what_was_stored, world_open, world_close),
