@@ -27,7 +27,7 @@ extern "C" {
 #endif
 
 /* Grows with every change; structs only grow at their end, each begins with its own size. */
-#define GTCNN_API_VERSION 1
+#define GTCNN_API_VERSION 2
 
 #define GTCNN_API __attribute__((visibility("default")))
 
@@ -106,13 +106,23 @@ struct gtcnn_model_info {
     const char *input_name, *output_name;
     int64_t opset, ir_version;
     const char *version, *build; /* of the library: "0.1.0", compiler and kernels */
+    /* From version 2 on: */
+    const char *isa;            /* of the kernels: "avx512", "avx2", "c" (plain C); the environment's GTCNN_ISA chooses */
+    const uint64_t *unit_bytes; /* per unit: what one call of it reads and writes in memory's fp32, each once: constants, and
+                                   for the whole batch what its members do not hand to each other */
+    uint32_t fused;             /* 1: blocks are executed as units of several products where they can be; 0: layer by layer */
+    uint32_t reserved;          /* 0 */
 };
 
 struct gtcnn_options {
     uint32_t struct_bytes; /* sizeof(struct gtcnn_options) */
     uint32_t batch;        /* binds a dynamic batch dimension; 0: the file's own, or 1 where that is dynamic */
     uint32_t threads;      /* 0: 1 */
+    uint32_t flags;        /* GTCNN_BY_LAYER, or 0; others are GTCNN_E_ARG. From version 2 on */
 };
+
+/* No unit of more than one convolution or matrix product (with the normalisation and activation behind it). */
+enum { GTCNN_BY_LAYER = 1 };
 
 struct gtcnn_model;
 

@@ -10,8 +10,11 @@ struct gtcnn_model {
     struct gtcnn_plan *plan;   /* owned */
     struct gtcnn_pool *pool;   /* owned */
     char *path;                /* owned; NULL for a built-in model */
+    char *build;               /* owned; what info.build shows */
+    bool by_layer;             /* nothing but one product in a unit */
     struct gtcnn_layer *layers;
     struct gtcnn_unit *units;
+    uint64_t *unit_bytes;
     const struct gtcnn_layer **members; /* of all units, one after the other */
     bool *keep;                         /* per tensor */
     bool used;                          /* an inference has been made */

@@ -37,7 +37,7 @@ const struct gtcnn_cli_verb GTCNN_CLI_VERBS[] = {
     {"info", GTCNN_CLI_INFO, "identity, shapes, layers, costs",
      "Prints what a model is: digest, shapes, multiply-accumulates (MACs) and parameters, by layer and by executed unit. MACs "
      "are those of convolutions and fully connected layers for one image; parameters are counted before batch normalisation "
-     "is folded.",
+     "is folded. Beside them stands which kernels execute it, and whether blocks are fused into units of several products.",
      gtcnn_cli_info},
     {"export", GTCNN_CLI_EXPORT, "write a built-in model as ONNX",
      "Writes a built-in model as an ONNX file (opset 13) with its weights inside. The file is whole or absent.",

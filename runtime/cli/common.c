@@ -12,8 +12,14 @@ enum gtcnn_status gtcnn_cli_open(const struct gtcnn_cli *cli, const char *name, 
         .struct_bytes = sizeof options,
         .batch = (uint32_t)cli->args.batch,
         .threads = (uint32_t)cli->args.threads,
+        .flags = cli->args.no_fuse ? GTCNN_BY_LAYER : 0,
     };
-    return gtcnn_model_open(name, &options, model, err);
+    enum gtcnn_status status = gtcnn_model_open(name, &options, model, err);
+    if (status || gtcnn_model_info(*model)->api_version >= GTCNN_API_VERSION)
+        return status;
+    gtcnn_model_close(*model);
+    *model = NULL;
+    return gtcnn_cli_fail(err, GTCNN_E_UNSUPPORTED, "the library libgtcnn.so.1 that was loaded is older than this command");
 }
 
 void gtcnn_cli_print_identity(FILE *f, const struct gtcnn_model_info *info)

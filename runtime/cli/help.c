@@ -10,6 +10,7 @@ void gtcnn_help_overview(FILE *f)
     for (const struct gtcnn_cli_verb *v = GTCNN_CLI_VERBS; v->name; v++)
         fprintf(f, "  %-8s %s\n", v->name, v->summary);
     fputs("\ngtcnn COMMAND --help prints a command's options, gtcnn --version the library's version.\n"
+          "GTCNN_ISA=avx512, avx2 or c in the environment takes those kernels instead of the fastest.\n"
           "Exit status: 0 success, 1 failure, 2 wrong usage.\n",
           f);
 }

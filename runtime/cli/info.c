@@ -40,7 +40,8 @@ static void print_text(FILE *f, const struct gtcnn_model_info *m)
     print_tensor(f, "output", m->output_name, &m->output);
     fprintf(f, "cost      %" PRIu64 " MACs, %" PRIu64 " parameters, %u layers in %u units\n", m->macs, m->params,
             m->layer_count, m->unit_count);
-    fprintf(f, "runtime   gtcnn %s, %s\n\n", m->version, m->build);
+    fprintf(f, "runtime   gtcnn %s, %s\n", m->version, m->build);
+    fprintf(f, "kernels   %s, %s\n\n", m->isa, m->fused ? "blocks fused" : "layer by layer");
     fprintf(f, "%5s  %-28s %-18s %-16s %-16s %14s %10s\n", "unit", "layer", "operator", "input", "output", "MACs",
             "parameters");
     for (uint32_t i = 0; i < m->layer_count; i++)
@@ -91,7 +92,8 @@ static void json_unit(FILE *f, const struct gtcnn_unit *u)
     gtcnn_json_string(f, u->name);
     fputs(", \"op\": ", f);
     gtcnn_json_string(f, u->op);
-    fprintf(f, ", \"macs\": %" PRIu64 ", \"params\": %" PRIu64 ", \"members\": [", u->macs, u->params);
+    fprintf(f, ", \"macs\": %" PRIu64 ", \"params\": %" PRIu64 ", \"bytes\": %" PRIu64 ", \"members\": [", u->macs, u->params,
+            u->model->unit_bytes[u->index]);
     for (uint32_t i = 0; i < u->member_count; i++) {
         fputs(i ? ", " : "", f);
         gtcnn_json_string(f, u->members[i]->name);
@@ -121,6 +123,8 @@ static void json_head(FILE *f, const struct gtcnn_model_info *m)
     json_tensor(f, "output", m->output_name, &m->output);
     json_text(f, "version", m->version);
     json_text(f, "build", m->build);
+    json_text(f, "isa", m->isa);
+    fprintf(f, "  \"fused\": %s,\n", m->fused ? "true" : "false");
 }
 
 static void print_json(FILE *f, const struct gtcnn_model_info *m)
