@@ -48,6 +48,8 @@ const struct gtcnn_cli_option GTCNN_CLI_OPTIONS[] = {
      "images per inference call (default: the file's own, 1 where that is dynamic)"},
     {"threads", "T", GTCNN_CLI_COUNT, AT(threads), RUNNING_VERBS | GTCNN_CLI_TRAIN, 0, 0, 1, 1024, NULL,
      "threads to compute with (default 1)"},
+    {"layers", NULL, GTCNN_CLI_FLAG, AT(layers), GTCNN_CLI_BENCH, 0, 0, 0, 0, NULL,
+     "what each unit takes, and how near that is to what the machine can do, which is measured, too"},
     {"no-fuse", NULL, GTCNN_CLI_FLAG, AT(no_fuse), MODEL_VERBS & ~GTCNN_CLI_EXPORT, 0, 0, 0, 0, NULL,
      "execute layer by layer: no unit of more than one convolution or matrix product"},
     {"data", "DIR", GTCNN_CLI_TEXT, AT(data), GTCNN_CLI_TRAIN, 0, 0, 0, 0, NULL,

@@ -29,7 +29,7 @@ struct gtcnn_cli_args {
     double seconds;
     uint64_t seed, epochs, warmup, patience, held_out, shift; /* of train; defaults filled in */
     double rate, momentum, decay, smoothing;
-    bool no_flip, no_fuse;
+    bool no_flip, no_fuse, layers;
     bool help, man;
     const char *topic; /* of help; NULL: none */
 };
