@@ -2,6 +2,7 @@
 #include "runtime/cli/fail.h"
 #include "runtime/cli/json.h"
 #include "runtime/cli/verbs.h"
+#include "runtime/cli/versus.h"
 #include "runtime/escape.h"
 
 #include <inttypes.h>
@@ -97,6 +98,10 @@ enum gtcnn_status gtcnn_cli_bench(struct gtcnn_cli *cli, struct gtcnn_err *err)
 {
     bool json = cli->args.format[0] == 'j';
     enum gtcnn_status status = GTCNN_OK;
+    if (cli->args.versus)
+        return gtcnn_bench_versus(cli, err);
+    if (cli->args.format[0] == 'c')
+        return gtcnn_cli_fail(err, GTCNN_E_ARG, "--format csv goes with --vs; without it there are text and json");
     for (uint32_t i = 0; i < cli->args.models.count && !status; i++) {
         if (json)
             fputs(i == 0 ? "[\n" : ",\n", cli->out);
