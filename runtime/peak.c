@@ -109,18 +109,21 @@ static const struct {
 
 enum { ISAS = sizeof peaks_of / sizeof *peaks_of };
 
+#define ZERO(i) vec4 x##i = {0};
+#define READ(i) x##i += v[i];
+
 static void read_memory(const void *argument, uint32_t part, uint32_t parts)
 {
     const struct task *task = argument;
     uint64_t begin, end;
-    gtcnn_pool_slice(task->vectors / 8, part, parts, &begin, &end);
-    vec4 sum[8] = {{0}};
-    for (const vec4 *v = task->from + 8 * begin; v < task->from + 8 * end; v += 8)
-        for (int i = 0; i < 8; i++)
-            sum[i] += v[i];
-    for (int i = 1; i < 8; i++)
-        sum[0] += sum[i];
-    task->results[part * CACHE_LINE] = sum[0][0];
+    gtcnn_pool_slice(task->vectors / SUMS, part, parts, &begin, &end);
+    vec4 sum = {0};
+    EACH_SUM(ZERO)
+    for (const vec4 *v = task->from + SUMS * begin; v < task->from + SUMS * end; v += SUMS) {
+        EACH_SUM(READ)
+    }
+    EACH_SUM(ADD)
+    task->results[part * CACHE_LINE] = sum[0];
 }
 
 static double now_s(void)

@@ -3,6 +3,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,15 @@
 
 #define MODEL "fashion/b0"
 enum { PIXELS = 14 * 14, CLASSES = 10, VERSION_1_BYTES = 12 };
+
+#if defined(__LP64__)
+/* Who was built with version 1 indexes arrays of these by their sizes, and finds the members of a model's description. */
+enum { VERSION_1_UNIT = 216, VERSION_1_LAYER = 288, VERSION_1_INFO = 336 };
+_Static_assert(sizeof(struct gtcnn_unit) == VERSION_1_UNIT, "units are an array that readers of other versions index");
+_Static_assert(sizeof(struct gtcnn_layer) == VERSION_1_LAYER, "so are layers");
+_Static_assert(offsetof(struct gtcnn_model_info, isa) == VERSION_1_INFO, "what version 2 brought stands behind version 1");
+#endif
+_Static_assert(offsetof(struct gtcnn_options, flags) == VERSION_1_BYTES, "likewise");
 
 static struct gtcnn_model *open_with(const struct gtcnn_options *options)
 {
