@@ -82,7 +82,7 @@ endif
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help deps demo check check-unit check-cli check-host check-peers lint format asan tsan ubsan bench accuracy fuzz install uninstall clean
+.PHONY: all help deps demo check check-unit check-cli check-host check-peers lint format asan tsan ubsan bench bench-deps accuracy fuzz install uninstall clean
 
 ## all: the libraries and the commands
 all: deps $(PRODUCTS)
@@ -103,7 +103,7 @@ check: all $(TESTS) $(HOSTS) $(STUBS) $(RAPLSIM)
 
 ## check-peers: run exported models in ONNX Runtime where it is installed, and compare
 check-peers: all
-	$(Q)O='$(abspath $(O))' ./tests/peers/run
+	$(Q)O='$(abspath $(O))' PEERS='$(PEERS)' ./tests/peers/run
 
 ## lint: formatting, static analysis, include directions, symbol versions, man pages
 lint: all
@@ -135,6 +135,13 @@ fuzz:
 ## bench: speed and memory, as ratios measured side by side
 bench: all $(HOSTS)
 	$(Q)O='$(abspath $(O))' ./tests/bench/run
+
+# Where `gtcnn bench --vs` finds its peers.
+PEERS := $(abspath $(or $(GREENTRACK_PEERS),$(O)/peers))
+
+## bench-deps: a Python environment with the peers of `gtcnn bench --vs` in GREENTRACK_PEERS (default: O/peers), by pip
+bench-deps:
+	$(Q)./contrib/peers/install '$(PEERS)'
 
 ACCURACY := $(O)/tests/accuracy
 

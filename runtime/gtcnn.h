@@ -168,6 +168,21 @@ GTCNN_API enum gtcnn_status gtcnn_model_keep(struct gtcnn_model *model, const ch
 GTCNN_API enum gtcnn_status gtcnn_model_tensor(const struct gtcnn_model *model, const char *name, float **data,
                                                struct gtcnn_shape *shape, struct gtcnn_err *err);
 
+/* What a machine does at most. */
+struct gtcnn_peaks {
+    uint32_t struct_bytes; /* sizeof(struct gtcnn_peaks), set by the caller */
+    uint32_t threads;
+    const char *isa;         /* of the multiply-adds; static */
+    double macs_per_second;  /* fp32 multiply-adds, all threads together; each is two floating-point operations */
+    double bytes_per_second; /* reading memory that no cache holds, likewise */
+};
+
+/*
+ * Measures both, best of a fifth of a second, with the instruction set that models opened now would take and so many threads of
+ * its own. Takes up to 512 MiB meanwhile. From version 2 on. GTCNN_E_ARG (threads, GTCNN_ISA), GTCNN_E_NOMEM.
+ */
+GTCNN_API enum gtcnn_status gtcnn_measure_peaks(uint32_t threads, struct gtcnn_peaks *peaks, struct gtcnn_err *err);
+
 /* Names of the built-in models, one after the other; NULL behind the last. */
 GTCNN_API const char *gtcnn_builtin_name(size_t index);
 

@@ -32,7 +32,11 @@ const struct gtcnn_cli_verb GTCNN_CLI_VERBS[] = {
      gtcnn_cli_run},
     {"bench", GTCNN_CLI_BENCH, "speed on synthetic input",
      "Warms up, then runs a model on seeded noise for some time and prints the median and mean time for one image, images per "
-     "second, and multiply-accumulates per second.",
+     "second, and multiply-accumulates per second. JSON also has the time from opening the file, cached, to the first answer, "
+     "and the peak of the process's resident memory. With --layers a roofline, unit by unit: arithmetic and memory traffic a "
+     "second as shares of the machine's peaks, measured in the same run with the same instruction set and threads. With --vs "
+     "other runtimes execute the same ONNX file in turn, each in a process of its own, pinned to the same processors; their "
+     "answers are compared with ours, and what precision they used is asked of them. make bench-deps installs them.",
      gtcnn_cli_bench},
     {"info", GTCNN_CLI_INFO, "identity, shapes, layers, costs",
      "Prints what a model is: digest, shapes, multiply-accumulates (MACs) and parameters, by layer and by executed unit. MACs "

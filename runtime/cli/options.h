@@ -26,10 +26,12 @@ struct gtcnn_cli_args {
     const char *data, *split, *predictions, *input, *output, *format;
     const char *classes, *crop, *interpolation, *mean, *std;
     uint64_t limit, batch, threads, resize; /* 0: not given */
-    double seconds;
+    double seconds, timeout;
+    const char *versus; /* of bench: peers, parted by commas; NULL: none */
+    uint64_t rounds;
     uint64_t seed, epochs, warmup, patience, held_out, shift; /* of train; defaults filled in */
     double rate, momentum, decay, smoothing;
-    bool no_flip, no_fuse;
+    bool no_flip, no_fuse, layers;
     bool help, man;
     const char *topic; /* of help; NULL: none */
 };

@@ -3,6 +3,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,15 @@
 
 #define MODEL "fashion/b0"
 enum { PIXELS = 14 * 14, CLASSES = 10, VERSION_1_BYTES = 12 };
+
+#if defined(__LP64__)
+/* Who was built with version 1 indexes arrays of these by their sizes, and finds the members of a model's description. */
+enum { VERSION_1_UNIT = 216, VERSION_1_LAYER = 288, VERSION_1_INFO = 336 };
+_Static_assert(sizeof(struct gtcnn_unit) == VERSION_1_UNIT, "units are an array that readers of other versions index");
+_Static_assert(sizeof(struct gtcnn_layer) == VERSION_1_LAYER, "so are layers");
+_Static_assert(offsetof(struct gtcnn_model_info, isa) == VERSION_1_INFO, "what version 2 brought stands behind version 1");
+#endif
+_Static_assert(offsetof(struct gtcnn_options, flags) == VERSION_1_BYTES, "likewise");
 
 static struct gtcnn_model *open_with(const struct gtcnn_options *options)
 {
@@ -126,12 +136,33 @@ static void the_environment_chooses_kernels(void **state)
     free(saved);
 }
 
+/* No processor of today multiplies and adds 10^13 times a second by one core, or reads 10 TB: then nothing was computed. */
+static void peaks_are_those_of_a_machine(void **state)
+{
+    (void)state;
+    struct gtcnn_err err = {0};
+    for (uint32_t threads = 1; threads <= 2; threads++) {
+        struct gtcnn_peaks peaks = {.struct_bytes = sizeof peaks};
+        struct gtcnn_model *model = open_flags(0);
+        assert_int_equal(gtcnn_measure_peaks(threads, &peaks, &err), GTCNN_OK);
+        assert_int_equal(peaks.struct_bytes, sizeof peaks);
+        assert_int_equal(peaks.threads, threads);
+        assert_string_equal(peaks.isa, gtcnn_model_info(model)->isa);
+        assert_true(peaks.macs_per_second > 1e6 && peaks.macs_per_second < 1e13);
+        assert_true(peaks.bytes_per_second > 1e6 && peaks.bytes_per_second < 1e13);
+        gtcnn_model_close(model);
+    }
+    struct gtcnn_peaks peaks = {.struct_bytes = sizeof peaks};
+    assert_int_equal(gtcnn_measure_peaks(0, &peaks, &err), GTCNN_E_ARG);
+    assert_int_equal(gtcnn_measure_peaks(UINT32_MAX, &peaks, &err), GTCNN_E_ARG);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(options_of_an_older_caller_have_no_flags), cmocka_unit_test(unknown_flags_are_refused),
         cmocka_unit_test(by_layer_is_told_and_computes_the_same),   cmocka_unit_test(bytes_of_a_unit_are_those_of_its_ends),
-        cmocka_unit_test(the_environment_chooses_kernels),
+        cmocka_unit_test(the_environment_chooses_kernels),          cmocka_unit_test(peaks_are_those_of_a_machine),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
