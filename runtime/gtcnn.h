@@ -94,7 +94,7 @@ struct gtcnn_model_info {
     double phi;                         /* scaling coefficient; NaN when unknown */
     const char *weights;                /* "random", "trained" or "file" */
     const char *path;                   /* of the file; NULL for a built-in model */
-    const char *precision;              /* "fp32" */
+    const char *precision;              /* "fp32", "bf16" */
     uint8_t digest[GTCNN_DIGEST_BYTES]; /* SHA-256 of the file, then of each external range in initialiser order;
                                            for a built-in model, of what export writes */
     uint64_t macs, params;              /* sums over all layers; one image */
@@ -118,11 +118,15 @@ struct gtcnn_options {
     uint32_t struct_bytes; /* sizeof(struct gtcnn_options) */
     uint32_t batch;        /* binds a dynamic batch dimension; 0: the file's own, or 1 where that is dynamic */
     uint32_t threads;      /* 0: 1 */
-    uint32_t flags;        /* GTCNN_BY_LAYER, or 0; others are GTCNN_E_ARG. From version 2 on */
+    uint32_t flags;        /* GTCNN_BY_LAYER | GTCNN_BF16, or 0; others are GTCNN_E_ARG. From version 2 on */
 };
 
-/* No unit of more than one convolution or matrix product (with the normalisation and activation behind it). */
-enum { GTCNN_BY_LAYER = 1 };
+/*
+ * GTCNN_BY_LAYER: no unit of more than one convolution or matrix product (with the normalisation and activation behind it).
+ * GTCNN_BF16: weights of convolutions and products, and maps between them, are bfloat16, sums are fp32; GTCNN_E_ARG where the
+ * processor has no instruction for that (AVX512_BF16).
+ */
+enum { GTCNN_BY_LAYER = 1, GTCNN_BF16 = 2 };
 
 struct gtcnn_model;
 

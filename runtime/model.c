@@ -51,7 +51,7 @@ static enum gtcnn_status make_plan(struct gtcnn_model *model, struct gtcnn_err *
 {
     struct gtcnn_plan *plan = NULL;
     struct gtcnn_plan_options options = {.threads = model->info.threads, .by_layer = model->by_layer};
-    enum gtcnn_status status = gtcnn_isa_choose(getenv("GTCNN_PRECISION_TMP") ? "bf16" : "fp32", &options.kernels, err);
+    enum gtcnn_status status = gtcnn_isa_choose(model->bf16 ? "bf16" : "fp32", &options.kernels, err);
     if (!status)
         status = gtcnn_plan_new(model->graph, model->keep, &options, &plan, err);
     if (!status)
@@ -80,12 +80,13 @@ enum gtcnn_status gtcnn_model_open(const char *name_or_path, const struct gtcnn_
         return gtcnn_err_set(err, GTCNN_E_ARG, "no model was named");
     if (options) /* an older caller's struct is shorter: what it lacks keeps its default */
         memcpy(&chosen, options, options->struct_bytes < sizeof chosen ? options->struct_bytes : sizeof chosen);
-    if (chosen.flags & ~(uint32_t)GTCNN_BY_LAYER)
-        return gtcnn_err_set(err, GTCNN_E_ARG, "flags 0x%x: the library knows GTCNN_BY_LAYER alone", chosen.flags);
+    if (chosen.flags & ~(uint32_t)(GTCNN_BY_LAYER | GTCNN_BF16))
+        return gtcnn_err_set(err, GTCNN_E_ARG, "flags 0x%x: the library knows GTCNN_BY_LAYER and GTCNN_BF16", chosen.flags);
     struct gtcnn_model *model = calloc(1, sizeof *model);
     if (!model)
         return gtcnn_err_set(err, GTCNN_E_NOMEM, "out of memory");
     model->by_layer = chosen.flags & GTCNN_BY_LAYER;
+    model->bf16 = chosen.flags & GTCNN_BF16;
     model->info =
         (struct gtcnn_model_info){.struct_bytes = sizeof model->info, .api_version = GTCNN_API_VERSION, .uid = next_uid()};
     enum gtcnn_status status = load_graph(model, name_or_path, err);

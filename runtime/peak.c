@@ -182,7 +182,7 @@ static enum gtcnn_status measure(const char *isa, struct gtcnn_pool *pool, struc
 enum gtcnn_status gtcnn_measure_peaks(uint32_t threads, struct gtcnn_peaks *peaks, struct gtcnn_err *err)
 {
     const struct gtcnn_kernels *kernels;
-    enum gtcnn_status status = gtcnn_isa_choose(&kernels, err);
+    enum gtcnn_status status = gtcnn_isa_choose("fp32", &kernels, err);
     if (status)
         return status;
     if (threads == 0 || threads > GTCNN_POOL_MAX)

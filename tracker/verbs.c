@@ -40,6 +40,7 @@ static const struct gt_verb_option eval_options[] = {
     {GT_OPT_STD},
     {GT_OPT_THREADS},
     {GT_OPT_BATCH},
+    {GT_OPT_PRECISION},
     {GT_OPT_FUSING},
     {GT_OPT_ENERGY_SOURCE},
     {GT_OPT_IDLE_W},

@@ -56,6 +56,8 @@ const struct gtcnn_cli_option GTCNN_CLI_OPTIONS[] = {
      "threads to compute with (default 1)"},
     {"layers", NULL, GTCNN_CLI_FLAG, AT(layers), GTCNN_CLI_BENCH, 0, 0, 0, 0, NULL,
      "what each unit takes, and how near that is to what the machine can do, which is measured, too"},
+    {"precision", "fp32|bf16", GTCNN_CLI_TEXT, AT(precision), MODEL_VERBS & ~GTCNN_CLI_EXPORT, 0, 0, 0, 0, "fp32|bf16",
+     "of weights and of what layers hand to each other (default fp32); bf16 needs a processor with AVX512_BF16"},
     {"no-fuse", NULL, GTCNN_CLI_FLAG, AT(no_fuse), MODEL_VERBS & ~GTCNN_CLI_EXPORT, 0, 0, 0, 0, NULL,
      "execute layer by layer: no unit of more than one convolution or matrix product"},
     {"data", "DIR", GTCNN_CLI_TEXT, AT(data), GTCNN_CLI_TRAIN, 0, 0, 0, 0, NULL,
@@ -294,6 +296,7 @@ enum gtcnn_status gtcnn_cli_parse(const struct gtcnn_cli_verb *verb, int argc, c
     *args = (struct gtcnn_cli_args){
         .split = "test",
         .format = "text",
+        .precision = "fp32",
         .seconds = 1,
         .timeout = 300,
         .rounds = 7,

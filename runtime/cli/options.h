@@ -23,7 +23,7 @@ struct gtcnn_cli_list {
 /* What the command line says. Strings are borrowed from argv or static. */
 struct gtcnn_cli_args {
     struct gtcnn_cli_list models, dumps;
-    const char *data, *split, *predictions, *input, *output, *format;
+    const char *data, *split, *precision, *predictions, *input, *output, *format;
     const char *classes, *crop, *interpolation, *mean, *std;
     uint64_t limit, batch, threads, resize; /* 0: not given */
     double seconds, timeout;
