@@ -12,7 +12,8 @@ enum gtcnn_status gtcnn_cli_open(const struct gtcnn_cli *cli, const char *name, 
         .struct_bytes = sizeof options,
         .batch = (uint32_t)cli->args.batch,
         .threads = (uint32_t)cli->args.threads,
-        .flags = (cli->args.no_fuse ? GTCNN_BY_LAYER : 0u) | (cli->args.precision[0] == 'b' ? GTCNN_BF16 : 0u),
+        .flags = (cli->args.no_fuse ? GTCNN_BY_LAYER : 0u) |
+                 (cli->args.precision && cli->args.precision[0] == 'b' ? GTCNN_BF16 : 0u),
     };
     enum gtcnn_status status = gtcnn_model_open(name, &options, model, err);
     if (status || gtcnn_model_info(*model)->api_version >= GTCNN_API_VERSION)

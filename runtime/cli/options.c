@@ -14,7 +14,7 @@
 
 const struct gtcnn_cli_option GTCNN_CLI_OPTIONS[] = {
     {"model", "NAME|FILE", GTCNN_CLI_LIST, AT(models), MODEL_VERBS, MODEL_VERBS, GTCNN_CLI_BENCH, 0, 0, NULL,
-     "built-in model (fashion/b0 to b3, efficientnet/b0 to b7) or ONNX file"},
+     "built-in model (fashion/b0 to b3, efficientnet/b0 to b7, efficientnet-lite/lite0 to lite4) or ONNX file"},
     {"data", "DIR", GTCNN_CLI_TEXT, AT(data), GTCNN_CLI_EVAL, 0, 0, 0, 0, NULL,
      "folder with IDX files, plain or gzip'd, or with a folder of JPEG and PNG files for each class (default: Debian's "
      "dataset-fashion-mnist)"},
