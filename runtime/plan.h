@@ -10,6 +10,7 @@
 #include "runtime/fuse.h"
 #include "runtime/kernels.h"
 #include "runtime/layout.h"
+#include "runtime/memory.h"
 #include "runtime/pool.h"
 
 /* No unit executes the layer: it only renames or reshapes, or nobody needs it. */
@@ -70,11 +71,10 @@ struct gtcnn_plan {
     uint32_t call_count, call_room;
     struct gtcnn_buffer *buffers;
     uint32_t buffer_count, buffer_room;
-    float **owned; /* packed weights and other constants made here */
-    uint32_t owned_count, owned_room;
-    const float *zeros; /* as many as the deepest convolution reads at once; among `owned` */
-    float *scratch;     /* 64-byte aligned */
-    float *workspace;   /* what kernels may use while they compute a part; likewise */
+    struct gtcnn_arena constants;  /* packed weights and what else is made here */
+    const float *zeros;            /* as many as the deepest convolution reads at once; among the constants */
+    struct gtcnn_memory scratch;   /* activations */
+    struct gtcnn_memory workspace; /* what kernels may use while they compute a part */
 };
 
 struct gtcnn_plan_options {
