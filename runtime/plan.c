@@ -79,7 +79,11 @@ static enum gtcnn_status add_steps(struct gtcnn_plan *plan, struct gtcnn_err *er
     for (uint32_t g = 0; g < plan->fusion.group_count; g++) {
         struct gtcnn_step *step = &plan->steps[plan->step_count];
         *step = (struct gtcnn_step){g, plan->call_count, 0};
-        enum gtcnn_status status = gtcnn_plan_lower(plan, &plan->fusion.groups[g], err);
+        enum gtcnn_status status = gtcnn_plan_fetch(plan, &plan->fusion.groups[g], err);
+        if (!status)
+            status = gtcnn_plan_lower(plan, &plan->fusion.groups[g], err);
+        if (!status)
+            status = gtcnn_plan_forget(plan, &plan->fusion.groups[g], step->first);
         if (status)
             return status;
         step->count = plan->call_count - step->first;
@@ -304,7 +308,10 @@ enum gtcnn_status gtcnn_plan_new(const struct gtcnn_graph *graph, const bool *ke
     if (!status)
         status = add_input(plan);
     if (!status)
+        status = gtcnn_plan_begin_fetching(plan);
+    if (!status)
         status = add_steps(plan, err);
+    gtcnn_memory_free(&plan->fetched);
     if (!status)
         status = add_zeros(plan);
     if (status)
