@@ -132,7 +132,8 @@ struct gtcnn_model;
 
 /*
  * Opens a built-in model ("fashion/b3", "efficientnet/b0") or an ONNX file (anything that names an existing file, or ends
- * in .onnx). *model is owned by the caller. `options` NULL: all defaults.
+ * in .onnx). *model is owned by the caller. `options` NULL: all defaults. Weights are in memory once, as the kernels want them:
+ * a file, and its external data, stays open for as long as the model. A thread that helps to read it has ended on return.
  */
 GTCNN_API enum gtcnn_status gtcnn_model_open(const char *name_or_path, const struct gtcnn_options *options,
                                              struct gtcnn_model **model, struct gtcnn_err *err);
@@ -165,8 +166,8 @@ GTCNN_API enum gtcnn_status gtcnn_model_export(const struct gtcnn_model *model, 
  * gtcnn_model_keep before the first inference are kept; others are GTCNN_E_NOENT. *data is owned by the caller (free).
  *
  * gtcnn_model_keep plans the model anew, since what is kept cannot be fused: layers and units that were read before it are
- * void; read info->layers and info->units again. When it fails, for lack of memory too, the model is as it was, those pointers
- * included.
+ * void; read info->layers and info->units again. It reads the weights of a file again: GTCNN_E_IO when that has changed since
+ * the model was opened. When it fails, for lack of memory too, the model is as it was, those pointers included.
  */
 GTCNN_API enum gtcnn_status gtcnn_model_keep(struct gtcnn_model *model, const char *name, struct gtcnn_err *err);
 GTCNN_API enum gtcnn_status gtcnn_model_tensor(const struct gtcnn_model *model, const char *name, float **data,

@@ -5,6 +5,7 @@
 #include "runtime/families.h"
 #include "runtime/isa.h"
 #include "runtime/shipped.h"
+#include "runtime/store.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -44,7 +45,22 @@ static enum gtcnn_status load_graph(struct gtcnn_model *model, const char *name,
     model->path = strdup(name);
     if (!model->path)
         return gtcnn_err_set(err, GTCNN_E_NOMEM, "out of memory");
-    return gtcnn_onnx_read(name, &model->graph, err);
+    return gtcnn_onnx_open(name, &model->graph, err);
+}
+
+/* Of what the weights have been read from: taken while they were packed. The first time it becomes the model's. */
+static enum gtcnn_status check_digest(struct gtcnn_model *model, struct gtcnn_err *err)
+{
+    uint8_t digest[GTCNN_DIGEST_BYTES];
+    if (!model->graph->store)
+        return GTCNN_OK;
+    enum gtcnn_status status = gtcnn_store_end_digest(model->graph->store, digest, err);
+    if (!status && model->plan && memcmp(digest, model->info.digest, sizeof digest) != 0)
+        return gtcnn_err_set(err, GTCNN_E_IO, "%s: has changed since the model was opened; open it again",
+                             model->graph->store->label);
+    if (!status)
+        memcpy(model->info.digest, digest, sizeof digest);
+    return status;
 }
 
 static enum gtcnn_status make_plan(struct gtcnn_model *model, struct gtcnn_err *err)
@@ -54,6 +70,8 @@ static enum gtcnn_status make_plan(struct gtcnn_model *model, struct gtcnn_err *
     enum gtcnn_status status = gtcnn_isa_choose(model->bf16 ? "bf16" : "fp32", &options.kernels, err);
     if (!status)
         status = gtcnn_plan_new(model->graph, model->keep, &options, &plan, err);
+    if (!status)
+        status = check_digest(model, err);
     if (!status)
         status = gtcnn_model_take_plan(model, plan, err);
     if (status)
@@ -163,9 +181,14 @@ enum gtcnn_status gtcnn_model_keep(struct gtcnn_model *model, const char *name, 
     if (model->keep[tensor])
         return GTCNN_OK;
     model->keep[tensor] = true;
-    enum gtcnn_status status = make_plan(model, err);
-    if (status)
+    enum gtcnn_status status = model->graph->store ? gtcnn_store_begin_digest(model->graph->store, err) : GTCNN_OK;
+    if (!status)
+        status = make_plan(model, err);
+    if (status) {
         model->keep[tensor] = false;
+        if (model->graph->store)
+            gtcnn_store_drop_digest(model->graph->store);
+    }
     return status;
 }
 
