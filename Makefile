@@ -82,7 +82,7 @@ endif
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help deps demo check check-unit check-cli check-host check-peers lint format asan tsan ubsan bench bench-deps accuracy fuzz install uninstall clean
+.PHONY: all help deps demo check check-unit check-cli check-host check-peers lint format asan tsan ubsan bench bench-tiles bench-deps accuracy fuzz install uninstall clean
 
 ## all: the libraries and the commands
 all: deps $(PRODUCTS)
@@ -135,6 +135,13 @@ fuzz:
 ## bench: speed and memory, as ratios measured side by side
 bench: all $(HOSTS)
 	$(Q)O='$(abspath $(O))' ./tests/bench/run
+
+## bench-tiles: GFLOP/s of every tile that kernels are made of
+bench-tiles: $(O)/tests/bench/tiles
+	$(Q)$<
+
+$(O)/tests/bench/tiles: $(O)/tests/bench/tiles.o $(LIBS_runtime)
+	$(Q)$(LINK) -o $@ $^ $(EXT_runtime)
 
 # Where `gtcnn bench --vs` finds its peers.
 PEERS := $(abspath $(or $(GREENTRACK_PEERS),$(O)/peers))
