@@ -17,6 +17,9 @@
 
 enum { PANELS_MOST = 8 };
 
+/* Words of bfloat16 may begin at any element. */
+typedef float gemm_word __attribute__((aligned(2), may_alias));
+
 /* Row i of the seven behind `base`, in bytes; i is constant. */
 VEC_INLINE vec gemm_broadcast(const char *base, size_t one, size_t three, size_t five, int i)
 {
@@ -27,7 +30,7 @@ VEC_INLINE vec gemm_broadcast(const char *base, size_t one, size_t three, size_t
                      : i == 4 ? base + 4 * one
                      : i == 5 ? base + five
                               : base + 2 * three;
-    return vec_set(*(const float *)(const void *)at);
+    return vec_set(*(const gemm_word *)(const void *)at);
 }
 
 VEC_INLINE void gemm_tile(const struct gemm *g, const int rows, const int panels)
