@@ -192,6 +192,7 @@ $(O)/runtime/kernels_%.o: CFLAGS += -O3
 $(O)/runtime/fast/%.o: CFLAGS += -O3 -ffp-contract=off
 ifneq (,$(findstring x86_64,$(shell $(CC) -dumpmachine)))
 $(O)/runtime/fast/avx512.o: CFLAGS += -mavx512f -mavx512dq -mfma
+$(O)/runtime/fast/avx512_bf16.o: CFLAGS += -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx512bf16 -mfma
 $(O)/runtime/fast/avx2.o: CFLAGS += -mavx2 -mfma
 endif
 

@@ -7,7 +7,10 @@
 #include <math.h>
 #include <string.h>
 
-enum { SLICES_MIN = 2, SLICES_MAX = 3600, SLICES_QUIET = 60 /* without news of a slow meter */, READS = 4 /* per slice */ };
+enum { SLICES_MIN = 2, SLICES_MAX = 3600, READS = 4 /* per slice */ };
+
+/* Slices without news: of a meter that has spoken and may be a slow one, and of one that has said nothing yet. */
+enum { SLICES_SLOW = 60, SLICES_SILENT = 10 };
 
 static const uint64_t SLICE_NS = 1000000000;
 
@@ -31,16 +34,20 @@ struct series {
     uint64_t t_ns, uj, gap_ns, busy_ns, total_ns; /* at the last reading; energy and gaps of the additive domains */
     double sum_w, sum_w2;
     int slices;
+    bool spoken; /* the first reading told of a time before it was made, or another one came: no silent meter */
 };
 
 static enum gt_status take(struct series *s, struct gt_err *err)
 {
     uint64_t raw[GT_SOURCE_DOMAINS];
+    uint64_t before_ns = s->os->clock_ns(s->os->state, CLOCK_MONOTONIC);
+    bool first = s->t_ns == 0;
     enum gt_status status = s->source->read(&s->state, raw, &s->t_ns);
     if (status == GT_E_BUSY)
         return status;
     if (status != GT_OK)
         return gt_err_set(err, status, "%s: reading failed: %s", s->source->name, gt_status_message(status));
+    s->spoken = !first || s->t_ns < before_ns;
     s->uj = s->gap_ns = 0;
     for (int i = 0; i < s->desc.domain_count; i++) {
         gt_unwrap_step(&s->unwrap[i], s->t_ns, raw[i]);
@@ -53,12 +60,21 @@ static enum gt_status take(struct series *s, struct gt_err *err)
     return GT_OK;
 }
 
+static enum gt_status refuse_silence(const struct series *s, int seconds, struct gt_err *err)
+{
+    return gt_err_set(err, GT_E_BUSY,
+                      "%s: the meter said nothing for %d seconds: see that what reads it is running and adds rows to its file "
+                      "or pipe, then calibrate again",
+                      s->source->name, seconds);
+}
+
 /* Sleeps one slice and adds its mean power. Readings in between keep a source that integrates a power from missing any. */
 static enum gt_status add_slice(struct series *s, struct gt_err *err)
 {
     uint64_t t_ns = s->t_ns, uj = s->uj, gap_ns = s->gap_ns;
+    int quiet = s->spoken ? SLICES_SLOW : SLICES_SILENT;
     enum gt_status status = GT_E_BUSY;
-    for (uint64_t i = 1; i <= READS || (status == GT_E_BUSY && i <= READS * SLICES_QUIET); i++) {
+    for (uint64_t i = 1; i <= READS || (status == GT_E_BUSY && i <= READS * (uint64_t)quiet); i++) {
         while (s->os->sleep_until(s->os->state, t_ns + i * (SLICE_NS / READS)) < 0)
             continue;
         status = take(s, err);
@@ -66,7 +82,7 @@ static enum gt_status add_slice(struct series *s, struct gt_err *err)
             return status;
     }
     if (status == GT_E_BUSY)
-        return gt_err_set(err, status, "%s: no news for %d seconds", s->source->name, (int)SLICES_QUIET);
+        return refuse_silence(s, quiet, err);
     if (s->gap_ns != gap_ns || s->t_ns <= t_ns)
         return gt_err_set(err, GT_E_IO, "%s: a counter jumped, stood still or said nothing", s->source->name);
     double w = (double)(s->uj - uj) / ((double)(s->t_ns - t_ns) * 1e-3);

@@ -29,7 +29,8 @@ struct gt_calibration {
 
 /*
  * `source` is e.g. from gt_source_best; `spec` as for its open. GT_E_ABSENT: no measured source; GT_E_STATE: not idle, or
- * stopped; GT_E_PERM, GT_E_IO from the source. Blocks for `seconds`.
+ * stopped; GT_E_BUSY: a meter that says nothing (given up after ten seconds, after a minute if it has spoken before);
+ * GT_E_PERM, GT_E_IO from the source. Blocks for `seconds`.
  */
 enum gt_status gt_calibrate_idle(const struct gt_os *os, const struct gt_energy_source *source, const char *spec,
                                  const struct gt_calibrate_options *options, struct gt_calibration *out, struct gt_err *err);

@@ -216,6 +216,17 @@ static int32_t take_entry(struct gt_fold *f)
     return at;
 }
 
+/* For an entry in that interval, older ones are given up: rows come in the order of their ends, all threads' within moments. */
+static int32_t make_entry(struct gt_fold *f, uint64_t number)
+{
+    int32_t at = take_entry(f);
+    while (at == NO_INDEX && f->oldest < number) {
+        close_oldest(f);
+        at = take_entry(f);
+    }
+    return at;
+}
+
 static struct fold_entry *find_entry(struct gt_fold *f, uint64_t number, uint32_t unit)
 {
     struct fold_unit *u = &f->units[unit];
@@ -226,7 +237,7 @@ static struct fold_entry *find_entry(struct gt_fold *f, uint64_t number, uint32_
     while (at != NO_INDEX && f->entries[at].unit != unit)
         at = f->entries[at].next;
     if (at == NO_INDEX) {
-        at = take_entry(f);
+        at = make_entry(f, number);
         if (at == NO_INDEX)
             return NULL;
         f->entries[at] = (struct fold_entry){.unit = unit, .next = v->entries};
@@ -284,7 +295,7 @@ static void add_late(struct gt_fold *f, uint32_t unit, uint64_t t0, uint64_t t1)
         uint64_t cpu = cpu_between(f, t0, t1);
         add_covered(f, cpu, t1 - t0, t1 - t0);
     } else {
-        f->sum.late_ns += t1 - t0;
+        f->sum.late_ns += overlap(t0, t1, f->first_ns, UINT64_MAX); /* before the first sample there were no intervals */
     }
 }
 

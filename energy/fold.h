@@ -22,8 +22,8 @@
  * times of ticks are estimates of when the counter was refreshed, with a standard deviation (gt_fold_set_edges); intervals
  * without two such ends stay out of the equations once there have been any with. Lag products across two blocks stand in the
  * later one. Order of input: ticks and CPU samples by time; rows of any thread in any order, as long as they are no older than
- * the intervals still kept (`intervals`; what is older counts fully in calls and ns and as `late_ns` in the equations) and no
- * more than `tail` rows end after the last tick.
+ * the intervals still kept (`intervals`, fewer when `entries` run out; what is older counts fully in calls and ns and as
+ * `late_ns` in the equations) and no more than `tail` rows end after the last tick.
  *
  * A program that has regions (greentrack.h) but no inference: feed each region as an inference, too (gt_fold_add_region), and
  * the window, the cover and the closure exist for it as well. Should it turn out to have inferences after all,
@@ -74,7 +74,7 @@ struct gt_block_head {
     uint64_t intervals, dt_ns, e_uj;
     struct gt_wide dt_dt, e_dt, e_e, e_e_next;
     /* what did not fit */
-    uint64_t late_ns;           /* unit time older than the intervals kept: in `ns`, not in the equations */
+    uint64_t late_ns;           /* unit time in intervals that are not kept any more: in `ns`, not in the equations */
     uint64_t unplaced_rows;     /* rows that ended after the last tick with no place to wait: put into one interval */
     uint64_t unit_overflow;     /* rows under GT_FOLD_SLOT_OTHER */
     uint64_t entry_overflow_ns; /* unit time that had no place in its interval's vector */
@@ -183,7 +183,7 @@ struct gt_fold_config {
     uint32_t points;    /* samples kept for the window's edges, thinned with age; at least 16 */
 };
 
-/* For the plugin: some 600 kB; intervals of 10 ms are kept for 5 s. */
+/* For the plugin: some 600 kB; intervals of 10 ms are kept for 5 s, of 1 ms with 64 units each for 0.1 s. */
 extern const struct gt_fold_config gt_fold_config_small;
 /* For ingest: some 30 MB; intervals of 10 ms are kept for 80 s. */
 extern const struct gt_fold_config gt_fold_config_large;

@@ -1,8 +1,11 @@
 #include "energy/follow.h"
 
+#include <math.h>
 #include <string.h>
 
 #define OTHERS_NS UINT64_C(100000000)
+/* Relative change of the refresh times' uncertainty that is worth telling. */
+#define SIGMA_STEP 0.25
 
 static uint64_t now(const struct gt_follow *f)
 {
@@ -65,6 +68,7 @@ static enum gt_status read_rest(struct gt_follow *f, uint64_t *row)
 enum gt_follow_result gt_follow_read(struct gt_follow *f, uint64_t *row, double *sigma_ns)
 {
     struct gt_ticksync_edge edge;
+    uint64_t began = now(f);
     bool found = false;
     for (int i = 0; i < f->desc->domain_count; i++)
         row[1 + i] = UINT64_MAX;
@@ -75,7 +79,7 @@ enum gt_follow_result gt_follow_read(struct gt_follow *f, uint64_t *row, double 
             return GT_FOLLOW_FAILED;
         }
         found = gt_ticksync_read(&f->sync, begin, now(f), row[1 + f->lead], &edge);
-    } while (f->sync.bursting);
+    } while (f->sync.bursting && (f->slice_ns == 0 || now(f) - began < f->slice_ns));
     if (!found)
         return GT_FOLLOW_NOTHING;
     if (read_rest(f, row) != GT_OK) {
@@ -85,4 +89,12 @@ enum gt_follow_result gt_follow_read(struct gt_follow *f, uint64_t *row, double 
     row[0] = edge.t_ns;
     *sigma_ns = edge.sigma_ns;
     return GT_FOLLOW_TICK;
+}
+
+bool gt_follow_is_news(struct gt_follow *f, double sigma_ns)
+{
+    if (fabs(sigma_ns - f->sigma_told) <= SIGMA_STEP * f->sigma_told)
+        return false;
+    f->sigma_told = sigma_ns;
+    return true;
 }

@@ -2,7 +2,8 @@
  * A source of energy whose refreshes are followed: energy/ticksync.h with a source and a clock.
  *
  * Life cycle: gt_follow_begin -> (sleep until gt_follow_next -> gt_follow_read) ... ; the source stays the caller's. System
- * calls through the os seam alone, no allocation: may run in the plugin's sampler. One follower belongs to one thread.
+ * calls through the os seam alone, no allocation, no libm: it runs in the plugin's sampler, too. One follower belongs to one
+ * thread.
  */
 #ifndef GT_ENERGY_FOLLOW_H
 #define GT_ENERGY_FOLLOW_H
@@ -21,7 +22,9 @@ struct gt_follow {
     uint64_t every_tick; /* domains that every tick reads: those of the total. The others are read ten times a second. */
     uint64_t others;
     uint64_t next_others_ns;
-    uint64_t due_ns; /* what gt_follow_next said last */
+    uint64_t due_ns;   /* what gt_follow_next said last */
+    uint64_t slice_ns; /* a burst is handed back after that long, and the next reading goes on with it; 0: never */
+    double sigma_told; /* what gt_follow_is_news has been asked last and said yes to; 0 at the beginning */
 };
 
 enum gt_follow_result {
@@ -44,10 +47,16 @@ bool gt_follow_is_locked(const struct gt_follow *follow);
 uint64_t gt_follow_next(struct gt_follow *follow);
 
 /*
- * One reading, or a burst of them (a tenth of a millisecond; while seeking, some refresh periods). On a tick row[0] is the
- * estimated time of the refresh, row[1 + i] the counter of domain i, UINT64_MAX if it was not read, and *sigma_ns the standard
- * deviation of row[0].
+ * One reading, or a burst of them (a tenth of a millisecond; while seeking, some refresh periods, or `slice_ns`). On a tick
+ * row[0] is the estimated time of the refresh, row[1 + i] the counter of domain i, UINT64_MAX if it was not read, and *sigma_ns
+ * the standard deviation of row[0].
  */
 enum gt_follow_result gt_follow_read(struct gt_follow *follow, uint64_t *row, double *sigma_ns);
+
+/*
+ * Whether that standard deviation of a tick's time (0: a time of reading) differs from the one told last by so much that it
+ * is to be told: more than a quarter. It then counts as told.
+ */
+bool gt_follow_is_news(struct gt_follow *follow, double sigma_ns);
 
 #endif

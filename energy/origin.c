@@ -63,3 +63,12 @@ void gt_origin_write_source(struct gt_trace_writer *writer, const struct gt_sour
         write_domain(writer, &desc->domains[i]);
     gt_trace_write_commit(writer);
 }
+
+void gt_origin_write_edges(struct gt_trace_writer *writer, const struct gt_follow *follow)
+{
+    gt_trace_write_begin(writer, GT_TRACE_EDGE);
+    known_field(writer, GT_KEY_EDGE_PACKAGE, follow->package);
+    gt_trace_write_f64(writer, GT_KEY_EDGE_SIGMA_NS, follow->sigma_told);
+    gt_trace_write_f64(writer, GT_KEY_EDGE_PERIOD_NS, follow->sync.period);
+    gt_trace_write_commit(writer);
+}

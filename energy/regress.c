@@ -17,6 +17,9 @@ static const double LEVEL = 1e4;
 /* A unit (or group) is resolved when the data took this much off its prior variance. */
 static const double RESOLVED = 0.4;
 
+/* Share of the units' time, and of its products, that may be missing in the equations. */
+static const double LEFT_OUT_MOST = 0.01;
+
 /* The grid of ln λ that the likelihood is looked at on, and the span around the best that is averaged over. */
 enum { GRID = 33, AVERAGED = 9, POWER_STEPS = 40 };
 
@@ -473,6 +476,21 @@ static double edge_sigma(const struct gt_block *batches, size_t count, uint64_t 
     return edges > 0 ? sqrt(ns2 / edges) : 0;
 }
 
+/* More than a hundredth of the units' time, or of its products, is not in the equations: powers would be told by the rest. */
+static bool is_incomplete(const struct gt_block *batches, size_t count)
+{
+    double left_out_ns = 0, unit_ns = 0, left_out = 0, products = 0;
+    for (size_t b = 0; b < count; b++) {
+        const struct gt_block_head *h = batches[b].head;
+        left_out_ns += (double)h->late_ns + (double)h->entry_overflow_ns;
+        left_out += gt_wide_double(&h->overflow_same) + gt_wide_double(&h->overflow_lag);
+        products += gt_wide_double(&h->dt_dt);
+        for (uint32_t i = 0; i < h->unit_count; i++)
+            unit_ns += batches[b].units[i].slot & GT_TRACE_SLOT_INFER ? 0 : (double)batches[b].units[i].ns;
+    }
+    return left_out_ns > LEFT_OUT_MOST * unit_ns || left_out > LEFT_OUT_MOST * products;
+}
+
 const char *gt_regress_refusal(const struct gt_block *batches, size_t count)
 {
     uint64_t intervals;
@@ -490,6 +508,8 @@ const char *gt_regress_refusal(const struct gt_block *batches, size_t count)
         return "too few refreshes of the counter: the run was too short";
     if (sigma > GT_REGRESS_SIGMA_NS)
         return "the times of the counter's refreshes are not known well enough";
+    if (is_incomplete(batches, count))
+        return "there were more layers than the counter's equations have room for, or their rows came too late";
     return NULL;
 }
 

@@ -1,5 +1,8 @@
 #include "energy/source.h"
 
+#include "energy/scan.h"
+#include "energy/still.h"
+
 #include <string.h>
 
 #define NO_NAME(name)
@@ -59,6 +62,29 @@ bool gt_source_is_heavy(const char *text)
     return false;
 }
 
+/* Only the one of "auto" is opened once more for it: a pipe's rows would go to us. */
+static bool stands_still(const struct gt_os *os, const struct gt_energy_source *source)
+{
+    struct gt_source_state state;
+    struct gt_source_desc desc;
+    struct gt_err err = {0};
+    if (source->by_name_only || source->open(os, NULL, &state, &desc, &err) != GT_OK)
+        return false;
+    bool still = gt_still(os, source, &state, &desc);
+    source->close(&state);
+    return still;
+}
+
+void gt_source_probe(const struct gt_os *os, const struct gt_energy_source *source, const char *spec, struct gt_probe *result)
+{
+    memset(result, 0, sizeof *result);
+    source->probe(os, spec, result);
+    if (spec || result->result != GT_PROBE_AVAILABLE || !stands_still(os, source))
+        return;
+    *result = (struct gt_probe){.result = GT_PROBE_ABSENT};
+    gt_scan_append(result->detail, sizeof result->detail, "present, but its counter does not move (a virtual machine?)");
+}
+
 const struct gt_energy_source *gt_source_best(const struct gt_os *os)
 {
     for (int i = 0; i < gt_source_table.count; i++) {
@@ -66,8 +92,7 @@ const struct gt_energy_source *gt_source_best(const struct gt_os *os)
         struct gt_probe probe;
         if (source->by_name_only)
             continue;
-        memset(&probe, 0, sizeof probe);
-        source->probe(os, NULL, &probe);
+        gt_source_probe(os, source, NULL, &probe);
         if (probe.result == GT_PROBE_AVAILABLE)
             return source;
     }
@@ -80,8 +105,11 @@ const struct gt_energy_source *gt_source_open_best(const struct gt_os *os, struc
     struct gt_err err = {0};
     for (int i = 0; i < gt_source_table.count; i++) {
         const struct gt_energy_source *source = gt_source_table.sources[i];
-        if (!source->by_name_only && source->open(os, NULL, state, desc, &err) == GT_OK)
+        if (source->by_name_only || source->open(os, NULL, state, desc, &err) != GT_OK)
+            continue;
+        if (!gt_still(os, source, state, desc))
             return source;
+        source->close(state);
     }
     gt_source_model.open(os, NULL, state, desc, &err);
     return &gt_source_model;

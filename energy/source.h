@@ -135,12 +135,21 @@ const struct gt_energy_source *gt_source_find(const char *text, const char **spe
 bool gt_source_is_heavy(const char *text);
 
 /*
- * What "auto" means: the first of the list that its probe finds available and that counts the machine (not `by_name_only`).
- * Never NULL ("model" always is available).
+ * The source's probe, and a look at whether its counter moves at all (energy/still.h), which "auto" asks for: absent if it does
+ * not. With a spec the probe alone: what is asked for by name is taken as it is.
+ */
+void gt_source_probe(const struct gt_os *os, const struct gt_energy_source *source, const char *spec, struct gt_probe *result);
+
+/*
+ * What "auto" means: the first of the list that gt_source_probe finds available and that counts the machine (not
+ * `by_name_only`). Never NULL ("model" always is available). Takes a millisecond where a counter moves, and 20 ms for each
+ * source whose counter does not.
  */
 const struct gt_energy_source *gt_source_best(const struct gt_os *os);
 
-/* The same, opened at once, so that it is the first that *can* be opened: its state and descriptor are filled in. Never fails.
+/*
+ * The same, opened at once, so that it is the first that *can* be opened and whose counter moves: its state and descriptor are
+ * filled in. Never fails.
  */
 const struct gt_energy_source *gt_source_open_best(const struct gt_os *os, struct gt_source_state *state,
                                                    struct gt_source_desc *desc);

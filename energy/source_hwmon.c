@@ -11,9 +11,10 @@
  * named sensors (a label, or "chip/power1") and adds them up: then the user vouches for it that they are disjoint.
  *
  * Powers are integrated over time, by trapezoids between readings, into a counter of microjoules. Where readings lie further
- * apart than GAP_NS and than ten refreshes, nothing is known about the time between: the counter then steps back by one, which
- * energy/unwrap takes for what it is, a gap. Light: system calls alone.
+ * apart than GAP_NS, than ten refreshes and than their pace has it (energy/pace.h), nothing is known about the time between:
+ * the counter then steps back by one, which energy/unwrap takes for what it is, a gap. Light: system calls alone.
  */
+#include "energy/pace.h"
 #include "energy/scan.h"
 #include "energy/source.h"
 
@@ -78,7 +79,7 @@ struct sensor {
 struct channel {
     int fd, current_fd; /* current_fd -1: fd alone */
     bool integrated;
-    uint64_t limit_ns; /* readings further apart than this leave a gap */
+    uint64_t limit_ns; /* readings no further apart than this leave no gap, whatever their pace */
     uint64_t uw;       /* last power */
     uint64_t uj;       /* the counter, and what is not yet a whole microjoule of it */
     double fraction;
@@ -87,7 +88,7 @@ struct channel {
 struct hwmon {
     const struct gt_os *os;
     bool started;
-    uint64_t t_ns;
+    uint64_t t_ns, distance_ns; /* of the last reading, and from the one before it (0: none) */
     int count;
     struct channel channels[GT_SOURCE_DOMAINS];
 };
@@ -434,13 +435,13 @@ static int read_channel(const struct gt_os *os, const struct channel *channel, u
 }
 
 /* A sensor that claims a terawatt says nothing, like one that was not read. */
-static void integrate(struct channel *channel, uint64_t uw, uint64_t dt_ns, bool started)
+static void integrate(struct channel *channel, uint64_t uw, uint64_t dt_ns, const struct hwmon *h)
 {
     double uj = ((double)channel->uw + (double)uw) / 2 * (double)dt_ns / 1e9 + channel->fraction;
     channel->uw = uw;
-    if (!started)
+    if (!h->started)
         return;
-    if (dt_ns > channel->limit_ns || !(uj < 1e15)) {
+    if (dt_ns > gt_pace_longest_ns(h->distance_ns, channel->limit_ns) || !(uj < 1e15)) {
         channel->uj--;
         return;
     }
@@ -463,9 +464,10 @@ static enum gt_status hwmon_read(struct gt_source_state *state, uint64_t *raw, u
     for (int i = 0; i < h->count; i++) {
         struct channel *channel = &h->channels[i];
         if (channel->integrated)
-            integrate(channel, values[i], dt, h->started);
+            integrate(channel, values[i], dt, h);
         raw[i] = channel->integrated ? channel->uj : values[i];
     }
+    h->distance_ns = h->started ? dt : 0;
     h->started = true;
     h->t_ns = now;
     *t_ns = now;

@@ -7,7 +7,8 @@
  * Energy is counted in 32 bits, in units of 2^-n joules, n in bits 12:8 of the units register, but for the parts of the table
  * below. A register that cannot be read, or holds 0, does not exist on this part (Linux probes in the same way: perf_msr_probe,
  * rapl_check_domain). "msr:cores" also reads AMD's core counters, which are inside their packages: each read wakes its core, so
- * that they are not read unasked. Light: system calls alone.
+ * that they are not read unasked. A register is read on the first cpu that has it; when that one goes offline, which the device
+ * tells by ENXIO, on the next one of the same package. Light: system calls alone.
  */
 #include "energy/host.h"
 #include "energy/rapl.h"
@@ -30,6 +31,9 @@ enum {
 #define AMD_CORE UINT32_C(0xc001029a)
 #define AMD_PACKAGE UINT32_C(0xc001029b)
 #define WRAP UINT32_C(0xffffffff)
+#define ONLINE "/sys/devices/system/cpu/online"
+/* Where no other cpu has the register (the package is offline), one is looked for that often: it takes three files per cpu. */
+#define LOOK_NS UINT64_C(1000000000)
 
 /* A part's counters besides the package's; psys stands at the root. */
 struct extra {
@@ -79,6 +83,8 @@ struct msr {
     int count;
     int fd[GT_SOURCE_DOMAINS]; /* one per counter, so that closing is simple */
     uint32_t number[GT_SOURCE_DOMAINS];
+    struct gt_topology_cpu place[GT_SOURCE_DOMAINS]; /* cpus of that place show the counter; -1: of whichever */
+    uint64_t next_look_ns;
 };
 _Static_assert(sizeof(struct msr) <= GT_SOURCE_STATE_BYTES, "a source's state must fit");
 
@@ -122,6 +128,19 @@ static double unit_uj(const struct opening *o, uint32_t number, uint64_t units)
     return 1e6 / (double)(UINT64_C(1) << n);
 }
 
+/* Which cpus show the same counter. */
+static struct gt_topology_cpu place_of(const struct opening *o, const struct gt_topology_cpu *cpu, uint32_t number)
+{
+    struct gt_topology_cpu place = *cpu;
+    if (number == INTEL_PSYS)
+        place.package = -1;
+    if (number == INTEL_PSYS || !o->dies)
+        place.die = -1;
+    if (number != AMD_CORE)
+        place.core = -1;
+    return place;
+}
+
 /* Opens the cpu's device once more for a counter; what of the total cannot be read is an error. */
 static void add_counter(struct opening *o, const struct gt_topology_cpu *cpu, uint32_t number, const char *name, int parent)
 {
@@ -154,6 +173,7 @@ static void add_counter(struct opening *o, const struct gt_topology_cpu *cpu, ui
     domain->uj_per_count = unit_uj(o, number, units);
     domain->wrap_count = WRAP;
     o->msr->fd[o->msr->count] = fd;
+    o->msr->place[o->msr->count] = place_of(o, cpu, number);
     o->msr->number[o->msr->count++] = number;
 }
 
@@ -214,7 +234,7 @@ static void each_cpu(struct opening *o, gt_topology_cpu_fn *each)
 {
     if (o->status != GT_OK)
         return;
-    enum gt_status status = gt_topology_each_cpu(o->os, "/sys/devices/system/cpu/online", each, o, o->err);
+    enum gt_status status = gt_topology_each_cpu(o->os, ONLINE, each, o, o->err);
     if (o->status == GT_OK)
         o->status = status;
 }
@@ -246,6 +266,7 @@ static enum gt_status msr_open(const struct gt_os *os, const char *spec, struct 
     struct opening o = {.os = os, .msr = m, .desc = desc, .err = err, .cores = spec && strcmp(spec, "cores") == 0};
     m->os = os;
     m->count = 0;
+    m->next_look_ns = 0;
     memset(desc, 0, sizeof *desc);
     if (spec && !o.cores)
         return gt_err_set(err, GT_E_ARG, "msr:%.60s: only msr and msr:cores exist", spec);
@@ -266,6 +287,49 @@ static enum gt_status msr_open(const struct gt_os *os, const char *spec, struct 
     return o.status;
 }
 
+/* A counter that looks for another cpu. */
+struct move {
+    const struct msr *msr;
+    int counter, fd; /* fd -1: none was found */
+    uint64_t value;
+};
+
+static bool try_cpu(void *context, const struct gt_topology_cpu *cpu)
+{
+    struct move *move = context;
+    const struct gt_os *os = move->msr->os;
+    const struct gt_topology_cpu *place = &move->msr->place[move->counter];
+    char path[PATH_BYTES];
+    if ((place->package >= 0 && place->package != cpu->package) || (place->die >= 0 && place->die != cpu->die) ||
+        (place->core >= 0 && place->core != cpu->core))
+        return true;
+    int fd = os->open_read(os->state, device_path(path, cpu->cpu));
+    if (fd < 0)
+        return true;
+    if (read_register(os, fd, move->msr->number[move->counter], &move->value) == 0)
+        move->fd = fd;
+    else
+        os->close(os->state, fd);
+    return move->fd < 0;
+}
+
+/* Reads the counter on another cpu that is online, and from then on there. False: there is none. */
+static bool move_counter(struct msr *m, int counter, uint64_t now_ns, uint64_t *value)
+{
+    struct move move = {.msr = m, .counter = counter, .fd = -1};
+    if (now_ns < m->next_look_ns)
+        return false;
+    gt_topology_each_cpu(m->os, ONLINE, try_cpu, &move, NULL);
+    if (move.fd < 0) {
+        m->next_look_ns = now_ns + LOOK_NS;
+        return false;
+    }
+    m->os->close(m->os->state, m->fd[counter]);
+    m->fd[counter] = move.fd;
+    *value = move.value;
+    return true;
+}
+
 static enum gt_status msr_read_some(struct gt_source_state *state, uint64_t domains, uint64_t *raw, uint64_t *t_ns)
 {
     struct msr *m = (void *)state->bytes;
@@ -275,7 +339,7 @@ static enum gt_status msr_read_some(struct gt_source_state *state, uint64_t doma
         if (!(domains >> i & 1))
             continue;
         int failed = read_register(m->os, m->fd[i], m->number[i], &values[i]);
-        if (failed)
+        if (failed && !(failed == -ENXIO && move_counter(m, i, before, &values[i])))
             return failed == -EACCES || failed == -EPERM ? GT_E_PERM : GT_E_IO;
         values[i] &= WRAP;
     }

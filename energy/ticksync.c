@@ -1,6 +1,6 @@
 #include "energy/ticksync.h"
 
-#include <math.h>
+#include <math.h> /* fabs, which every compiler knows itself: the plugin has no libm */
 #include <string.h>
 
 enum {
@@ -26,6 +26,31 @@ enum {
 #define WANTED_MOST_NS 10000.0
 
 static const double JITTER_FIRST_NS = 20000, JITTER_LEAST_NS = 300;
+
+/* --- what libm has -----------------------------------------------------------------------------------------------------
+ */
+
+/* The square root to some 12 digits, 0 of what is not above 0: half the exponent is within 7 %, Heron's rule does the rest. */
+static double root(double x)
+{
+    uint64_t bits;
+    double r;
+    if (!(x > 0))
+        return 0;
+    memcpy(&bits, &x, sizeof bits);
+    bits = (bits >> 1) + (UINT64_C(0x1ff8) << 48);
+    memcpy(&r, &bits, sizeof r);
+    for (int i = 0; i < 4; i++)
+        r = 0.5 * (r + x / r);
+    return r;
+}
+
+/* Rounded down; numbers of refreshes, which are far below 2^63. */
+static double whole_below(double x)
+{
+    double whole = (double)(int64_t)x;
+    return whole > x ? whole - 1 : whole;
+}
 
 void gt_ticksync_init(struct gt_ticksync *s, uint64_t period_ns, uint64_t stride)
 {
@@ -65,7 +90,7 @@ static void advance(struct gt_ticksync *s, uint64_t n)
 static double phase_sd(const struct gt_ticksync *s, uint64_t n)
 {
     double k = (double)n;
-    return sqrt(s->pp + 2 * k * s->pq + k * k * s->qq + k * WALK_PHASE + k * k * k * WALK_PERIOD / 3);
+    return root(s->pp + 2 * k * s->pq + k * k * s->qq + k * WALK_PHASE + k * k * k * WALK_PERIOD / 3);
 }
 
 /* The refresh `index` was seen at `t` (relative to base), give or take `read2`. */
@@ -90,7 +115,7 @@ static void correct(struct gt_ticksync *s, double t, double read2)
 static double guard(const struct gt_ticksync *s, uint64_t n)
 {
     double sd = phase_sd(s, n);
-    return 4 * sqrt(sd * sd + s->jitter2) + 1000;
+    return 4 * root(sd * sd + s->jitter2) + 1000;
 }
 
 /* --- seeking ---------------------------------------------------------------------------------------------------------- */
@@ -163,8 +188,8 @@ static bool take_next(struct gt_ticksync *s, uint64_t seen_ns, double read2, str
     advance(s, n);
     correct(s, now_of(s, seen_ns), read2);
     s->misses = 0;
-    double wanted = fmin(fmax(WANTED_NS, 0.5 * sqrt(s->jitter2)),
-                         WANTED_MOST_NS); /* the phase need not be known better than refreshes keep it */
+    double wanted = 0.5 * root(s->jitter2); /* the phase need not be known better than refreshes keep it */
+    wanted = wanted < WANTED_NS ? WANTED_NS : wanted > WANTED_MOST_NS ? WANTED_MOST_NS : wanted;
     if (2 * s->burst_gap <= BURST_GAP_MOST && phase_sd(s, 2 * s->burst_gap) < wanted)
         s->burst_gap *= 2;
     else if (s->burst_gap > 4 && phase_sd(s, s->burst_gap) > 2 * wanted)
@@ -177,7 +202,7 @@ static bool take_next(struct gt_ticksync *s, uint64_t seen_ns, double read2, str
     double filter2 = s->pp + s->jitter2, from_filter = read2 / (read2 + filter2);
     double t = (1 - from_filter) * now_of(s, seen_ns) + from_filter * s->phase;
     edge->t_ns = s->base_ns + (uint64_t)(int64_t)t;
-    edge->sigma_ns = sqrt(from_filter * filter2);
+    edge->sigma_ns = root(from_filter * filter2);
     return true;
 }
 
@@ -239,7 +264,7 @@ static bool read_burst(struct gt_ticksync *s, uint64_t begin_ns, uint64_t end_ns
 /* One reading between two predicted refreshes. */
 static bool read_between(struct gt_ticksync *s, uint64_t begin_ns, uint64_t end_ns, uint64_t raw, struct gt_ticksync_edge *edge)
 {
-    double steps = floor((now_of(s, begin_ns) - s->phase) / s->period);
+    double steps = whole_below((now_of(s, begin_ns) - s->phase) / s->period);
     uint64_t n = steps > 0 ? (uint64_t)steps : 0, number = s->index + n;
     double at = s->phase + (double)n * s->period, margin = guard(s, n + 1), sd = phase_sd(s, n);
     if (number <= s->told)
@@ -255,7 +280,7 @@ static bool read_between(struct gt_ticksync *s, uint64_t begin_ns, uint64_t end_
     s->told = number;
     s->told_raw = raw;
     edge->t_ns = s->base_ns + (uint64_t)(int64_t)(at + 0.5);
-    edge->sigma_ns = sqrt(sd * sd + s->jitter2);
+    edge->sigma_ns = root(sd * sd + s->jitter2);
     return true;
 }
 
@@ -268,7 +293,7 @@ uint64_t gt_ticksync_next(const struct gt_ticksync *s, uint64_t now_ns, bool *bu
         *burst = true;
         return s->bursting || s->wait_until_ns < now_ns ? now_ns : s->wait_until_ns;
     }
-    double now = now_of(s, now_ns), steps = floor((now - s->phase) / s->period);
+    double now = now_of(s, now_ns), steps = whole_below((now - s->phase) / s->period);
     uint64_t ahead = steps > 0 ? (uint64_t)steps : 0, number = s->index + ahead;
     /* the refresh whose energy is read next, in the middle between it and the one after it */
     uint64_t target = s->told + s->stride > number ? s->told + s->stride : number;
@@ -294,7 +319,7 @@ static void begin_burst(struct gt_ticksync *s, uint64_t begin_ns)
         s->burst_until_ns = begin_ns + most_ns;
         return;
     }
-    double steps = floor((now_of(s, begin_ns) - s->phase) / s->period);
+    double steps = whole_below((now_of(s, begin_ns) - s->phase) / s->period);
     uint64_t number = s->index + (steps > 0 ? (uint64_t)steps : 0) + 1;
     s->next_burst = number > s->next_burst ? number : s->next_burst;
     double end =

@@ -8,7 +8,7 @@
  * from where they were predicted is watched: that is the standard deviation that goes with each.
  *
  * Life cycle: gt_ticksync_init; then for ever: wait for gt_ticksync_next, read the counter, gt_ticksync_read. Pure state
- * machine, no clock of its own, libc's sqrt aside; one state belongs to one thread.
+ * machine, no clock of its own, no libm; one state belongs to one thread.
  */
 #ifndef GT_ENERGY_TICKSYNC_H
 #define GT_ENERGY_TICKSYNC_H

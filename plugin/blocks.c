@@ -35,6 +35,7 @@ static void turn_on(struct gt_sampler *s, const char *why, uint64_t now)
     struct gt_blocks *b = &s->blocks;
     gt_trace_write_note(&s->writer, "blocks", why);
     gt_meter_open(s); /* in a run, too: the equations need edges */
+    gt_refresh_cut(s);
     gt_meter_flush(s);
     s->meter.tick_rows[0] = s->meter.cpu.rows[0].t_ns = 0; /* no reading of block mode yet */
     gt_ringset_tables(s);
@@ -47,6 +48,7 @@ static void turn_on(struct gt_sampler *s, const char *why, uint64_t now)
         b->fold = NULL;
         gt_trace_write_note(&s->writer, "disabled", "no memory for blocks: rows are counted in the tables alone");
     }
+    gt_refresh_tell_fold(s);
 }
 
 static bool is_spool_beyond(struct gt_sampler *s, uint64_t limit)
@@ -162,11 +164,13 @@ void gt_blocks_end_regions(struct gt_sampler *s)
     const struct gt_meter *m = &s->meter;
     if (!b->fold || !b->regions)
         return;
+    gt_refresh_cut(s);
     gt_fold_finish(b->fold);
     write_block(s);
     b->regions = false;
     if (gt_fold_init(b->memory, b->memory_bytes, &gt_fold_config_small, &m->desc, &b->fold) != GT_OK)
         return; /* cannot be: it worked with the same memory before */
+    gt_refresh_tell_fold(s);
     if (m->tick_rows[0] != 0)
         gt_fold_add_tick(b->fold, m->tick_rows[0], m->tick_rows + 1);
     if (m->cpu.rows[0].t_ns != 0)

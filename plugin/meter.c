@@ -64,6 +64,7 @@ void gt_meter_open(struct gt_sampler *s)
     }
     if (m->source)
         gt_origin_write_source(&s->writer, &m->desc);
+    gt_refresh_begin(s);
 }
 
 /* --- readings
@@ -80,13 +81,27 @@ static void end_gap(struct gt_sampler *s, uint64_t t_ns)
     m->gap_begin_ns = 0;
 }
 
-static void read_source(struct gt_sampler *s)
+void gt_meter_add_tick(struct gt_sampler *s, const uint64_t *row, double sigma_ns)
 {
     struct gt_meter *m = &s->meter;
-    uint32_t domains = (uint32_t)m->desc.domain_count;
-    uint64_t *row = m->tick_rows + m->ticks * (1 + domains);
-    uint64_t now = gt_now_ns();
-    if (!m->source || domains == 0)
+    size_t words = 1 + (size_t)m->desc.domain_count;
+    if (!gt_refresh_accept(s, row[0], sigma_ns))
+        return;
+    m->last_ns = row[0];
+    memcpy(m->tick_rows + m->ticks * words, row, words * sizeof *row);
+    if (!s->blocks.on)
+        m->ticks++;
+    else if (s->blocks.fold)
+        gt_fold_add_tick(s->blocks.fold, row[0], row + 1);
+    if (m->ticks == GT_BATCH)
+        gt_meter_flush(s);
+}
+
+static void read_source(struct gt_sampler *s)
+{
+    uint64_t row[1 + GT_SOURCE_DOMAINS], now = gt_now_ns();
+    struct gt_meter *m = &s->meter;
+    if (!m->source || m->desc.domain_count == 0)
         return;
     if (m->source->read(&m->source_state, row + 1, row) != GT_OK) {
         if (m->gap_begin_ns == 0)
@@ -94,13 +109,7 @@ static void read_source(struct gt_sampler *s)
         return;
     }
     end_gap(s, row[0]);
-    m->last_ns = row[0];
-    if (s->blocks.on) {
-        if (s->blocks.fold)
-            gt_fold_add_tick(s->blocks.fold, row[0], row + 1);
-        return;
-    }
-    m->ticks++;
+    gt_meter_add_tick(s, row, 0);
 }
 
 static void read_cpu(struct gt_sampler *s)
@@ -115,18 +124,18 @@ static void read_cpu(struct gt_sampler *s)
             gt_fold_add_cpu(s->blocks.fold, row);
         return;
     }
-    m->cpu.count++;
+    if (++m->cpu.count == GT_BATCH)
+        gt_meter_flush(s);
 }
 
-void gt_meter_read(struct gt_sampler *s, bool cpu_too)
+void gt_meter_read(struct gt_sampler *s, bool source_too, bool cpu_too)
 {
     if (!s->meter.open)
         return;
-    read_source(s);
+    if (source_too)
+        read_source(s);
     if (cpu_too)
         read_cpu(s);
-    if (s->meter.ticks == GT_BATCH || s->meter.cpu.count == GT_BATCH)
-        gt_meter_flush(s);
 }
 
 void gt_meter_flush(struct gt_sampler *s)
@@ -149,7 +158,7 @@ void gt_meter_close(struct gt_sampler *s)
     struct gt_meter *m = &s->meter;
     if (!m->open)
         return;
-    gt_meter_read(s, true);
+    gt_meter_read(s, true, true);
     end_gap(s, gt_now_ns());
     gt_meter_flush(s);
     if (m->source)

@@ -17,7 +17,15 @@
  */
 #define SLOW_NS UINT64_C(25000000)
 
-enum { SECOND = 1000000000, FIRST_NS = 500000, EARLY_NS = 2000000, EARLY_WAKES = 50, DRAIN_NS = 100000000 };
+/* A fold that is told of every refresh keeps the latest of them open alone: rows are to come soon. */
+enum {
+    SECOND = 1000000000,
+    FIRST_NS = 500000,
+    EARLY_NS = 2000000,
+    EARLY_WAKES = 50,
+    DRAIN_NS = 100000000,
+    DRAIN_FOLD_NS = 10000000
+};
 
 /* Disabled from now on, unless somebody else is about to stop us anyway. */
 static void give_up(struct gt_sampler *s, const char *what, const char *why)
@@ -77,7 +85,7 @@ static bool open_all(struct gt_sampler *s)
 static void wake(struct gt_sampler *s, uint64_t now, bool drain, bool slow)
 {
     bool second = now >= s->next_table_ns;
-    gt_meter_read(s, slow);
+    gt_refresh_tend(s, slow);
     s->hurry = gt_ringset_is_urgent(s);
     if (drain || second || s->hurry) {
         gt_sink_describe(s); /* before the rows that use it: a hook describes first */
@@ -102,32 +110,53 @@ static void wake(struct gt_sampler *s, uint64_t now, bool drain, bool slow)
     gt_trace_write_flush(&s->writer);
 }
 
-static uint64_t next_wake(const struct gt_sampler *s, uint32_t wakes, uint64_t last)
+static bool is_early(const struct gt_sampler *s)
+{
+    return s->wakes < EARLY_WAKES;
+}
+
+static uint64_t next_interval(const struct gt_sampler *s)
 {
     uint64_t interval = gt_state.config.interval_ns;
-    if ((wakes < EARLY_WAKES || s->hurry) && interval > EARLY_NS)
+    if ((is_early(s) || s->hurry) && interval > EARLY_NS)
         interval = EARLY_NS; /* threads come up and want rings, or the rings fill quickly */
-    uint64_t next = last + interval, now = gt_now_ns();
+    uint64_t next = s->next_interval_ns + interval, now = gt_now_ns();
     return next > now ? next : now + interval / 2; /* late: do not catch up by running on */
+}
+
+/* An interval is over. True: the host has gone. */
+static bool tend(struct gt_sampler *s, uint64_t now)
+{
+    uint64_t drain_ns = s->blocks.on && s->meter.follow.source ? DRAIN_FOLD_NS : DRAIN_NS;
+    bool drain = now - s->drained_ns >= drain_ns || is_early(s), slow = now >= s->next_slow_ns;
+    s->drained_ns = drain ? now : s->drained_ns;
+    if (slow && gt_state.config.interval_ns < SLOW_NS)
+        s->next_slow_ns = now + SLOW_NS;
+    wake(s, now, drain, slow);
+    s->next_interval_ns = s->wakes == 0 ? now + FIRST_NS : next_interval(s);
+    s->wakes++;
+    return slow && gt_private_is_last(s->task_fd);
+}
+
+static void sleep_until(uint64_t t_ns)
+{
+    while (atomic_load(&gt_state.stop) == 0 && gt_now_ns() < t_ns)
+        if (gt_futex_wait(&gt_state.stop, 0, t_ns) == 0)
+            break;
 }
 
 static void run(struct gt_sampler *s)
 {
-    uint64_t next = gt_now_ns() + FIRST_NS, drained = 0;
-    for (uint32_t wakes = 0;; wakes++) {
+    for (;;) {
         uint64_t now = gt_now_ns();
-        bool drain = now - drained >= DRAIN_NS || wakes < EARLY_WAKES;
-        drained = drain ? now : drained;
-        bool slow = now >= s->next_slow_ns;
-        if (slow && gt_state.config.interval_ns < SLOW_NS)
-            s->next_slow_ns = now + SLOW_NS;
-        wake(s, now, drain, slow);
-        if (atomic_load(&gt_state.stop) || (slow && gt_private_is_last(s->task_fd)))
+        bool stop = atomic_load(&gt_state.stop);
+        if (!stop)
+            gt_refresh_read(s, now);
+        if ((stop || now >= s->next_interval_ns) && tend(s, now))
             return;
-        while (atomic_load(&gt_state.stop) == 0 && gt_now_ns() < next)
-            if (gt_futex_wait(&gt_state.stop, 0, next) == 0)
-                break;
-        next = next_wake(s, wakes, next);
+        if (stop)
+            return;
+        sleep_until(gt_refresh_next(s, s->next_interval_ns, !is_early(s) && !s->hurry));
     }
 }
 

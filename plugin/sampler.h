@@ -11,6 +11,7 @@
 #include "core/trace_write.h"
 #include "energy/cputime.h"
 #include "energy/fold.h"
+#include "energy/follow.h"
 #include "energy/host.h"
 #include "energy/source.h"
 #include "plugin/state.h"
@@ -49,10 +50,11 @@ struct gt_meter {
     struct gt_os os;                       /* what the source sees the machine by */
     struct gt_source_state source_state;
     struct gt_source_desc desc;
+    struct gt_follow follow;
     bool open, told;
     struct gt_cputime cputime;
     uint64_t gap_begin_ns; /* 0: the source can be read */
-    uint64_t last_ns;
+    uint64_t last_ns;      /* of the last tick */
     uint32_t ticks, cpus;
     uint64_t tick_rows[GT_BATCH * (1 + GT_SOURCE_DOMAINS)];
     struct {
@@ -106,6 +108,8 @@ struct gt_sampler {
     struct gt_blocks blocks;
     struct gt_unit_events unit_events;
     uint64_t lost_told[8], items_told;
+    uint32_t wakes; /* at an interval's end */
+    uint64_t next_interval_ns, drained_ns;
     uint64_t next_table_ns, next_spool_ns, next_slow_ns;
     uint64_t dropped_rows;
     double hook_ns; /* one hook, as tried out at the start; 0: not known */
@@ -154,9 +158,29 @@ void gt_sink_close(struct gt_sampler *s);
 /* What the machine is seen by: without performance events where asking for them could end the host. */
 void gt_meter_choose_os(struct gt_os *os);
 void gt_meter_open(struct gt_sampler *s);
-void gt_meter_read(struct gt_sampler *s, bool cpu_too); /* the source, and CPU time if asked */
-void gt_meter_flush(struct gt_sampler *s);              /* what is batched, into the trace */
+void gt_meter_read(struct gt_sampler *s, bool source_too, bool cpu_too);
+/* row: the time, then all domains' counters; sigma_ns: of that time if it is a refresh's, 0: it was read then. */
+void gt_meter_add_tick(struct gt_sampler *s, const uint64_t *row, double sigma_ns);
+void gt_meter_flush(struct gt_sampler *s); /* what is batched, into the trace */
 void gt_meter_close(struct gt_sampler *s);
+
+/* --- refresh.c: the counters at their refreshes -----------------------------------------------------------------------------
+ */
+
+/* The source is open: follows its refreshes from here on, where that can be done and is of use. */
+void gt_refresh_begin(struct gt_sampler *s);
+/* The refresh that is due, or a part of a burst that looks for it. */
+void gt_refresh_read(struct gt_sampler *s, uint64_t now_ns);
+/* The interval is over: what refreshes do not bring is read, and CPU time if asked. */
+void gt_refresh_tend(struct gt_sampler *s, bool cpu_too);
+/* When to wake up next; `may_wait`: what is due at the interval's end may be done a little later, with a refresh. */
+uint64_t gt_refresh_next(struct gt_sampler *s, uint64_t interval_end_ns, bool may_wait);
+/* Whether a tick of that time goes on from the last one; tells before it what its time is, if that has changed. */
+bool gt_refresh_accept(struct gt_sampler *s, uint64_t t_ns, double sigma_ns);
+/* There is a new fold: what the times of ticks are. */
+void gt_refresh_tell_fold(struct gt_sampler *s);
+/* One account of the counters ends and another begins: every domain is read now, and again with the next refresh. */
+void gt_refresh_cut(struct gt_sampler *s);
 
 /* --- overhead.c: what all this costs ---------------------------------------------------------------------------------------
  */

@@ -6,8 +6,8 @@
  * HardSigmoid and Mul are HardSwish, with or without a convolution before. Identity and Dropout are no computation at all:
  * their outputs are other names of their inputs.
  *
- * Where kernels can do it, a block's parts are executed together too: an expansion with the depthwise convolution and the pooling
- * behind it, a squeeze with its excitation, a projection with the gate before it and the addition behind.
+ * Where kernels can do it, a block's parts are executed together too: an expansion with the depthwise convolution and the
+ * pooling behind it, a squeeze with its excitation, a projection with the gate before it and the addition behind.
  */
 #ifndef GTCNN_FUSE_H
 #define GTCNN_FUSE_H
@@ -19,7 +19,7 @@ enum { GTCNN_GROUP_NODES = 16 };
 
 /* A node and what is computed with it: a product's normalisation, and the activation behind. */
 struct gtcnn_product {
-    int node; /* -1: there is none */
+    int node;      /* -1: there is none */
     int batchnorm; /* the node that is folded, or -1 */
     struct gtcnn_activation activation;
     int output; /* tensor */
@@ -29,11 +29,12 @@ struct gtcnn_group {
     uint32_t count;
     uint32_t nodes[GTCNN_GROUP_NODES]; /* ascending */
     struct gtcnn_product first;        /* of the principal node */
-    struct gtcnn_product second;       /* of a depthwise convolution behind an expansion, or of an excitation behind a squeeze */
-    int gated, gate; /* tensors: the principal node reads the first times the second, which is by channel; gate -1: it does not */
-    int residual;    /* tensor that is added before the activation, or -1 */
-    int pool;        /* tensor: the mean over all pixels of the output, or -1 */
-    int output;      /* tensor */
+    struct gtcnn_product second; /* of a depthwise convolution behind an expansion, or of an excitation behind a squeeze */
+    int gated,
+        gate;     /* tensors: the principal node reads the first times the second, which is by channel; gate -1: it does not */
+    int residual; /* tensor that is added before the activation, or -1 */
+    int pool;     /* tensor: the mean over all pixels of the output, or -1 */
+    int output;   /* tensor */
 };
 
 struct gtcnn_fusion {

@@ -8,11 +8,6 @@
  */
 #include "runtime/fuser.h"
 
-enum {
-    PANELS_ONCE = 32, /* output channels for which windows are gathered just once (fast/mbconv.h) */
-    WINDOW_MOST = 64  /* rows of a depthwise window at most (fast/mbconv.h) */
-};
-
 static const struct gtcnn_node *node_of(const struct gtcnn_fuser *f, int n)
 {
     return &f->graph->nodes[n];
@@ -44,15 +39,15 @@ static bool is_dense(const struct gtcnn_fuser *f, const struct gtcnn_node *node)
 static bool is_depthwise(const struct gtcnn_fuser *f, const struct gtcnn_node *node)
 {
     int64_t channels = node->op == GTCNN_OP_CONV ? input_shape(f, node)->dim[1] : 0;
-    return channels > 1 && node->attr.group == channels && shape_of(f, node->output)->dim[1] == channels && has_constants(f, node) &&
-           node->attr.kernel[0] <= WINDOW_MOST;
+    return channels > 1 && node->attr.group == channels && shape_of(f, node->output)->dim[1] == channels &&
+           has_constants(f, node);
 }
 
 static bool is_pointwise(const struct gtcnn_fuser *f, const struct gtcnn_node *node)
 {
     const struct gtcnn_attr *a = &node->attr;
-    return is_dense(f, node) && a->kernel[0] == 1 && a->kernel[1] == 1 && a->stride[0] == 1 && a->stride[1] == 1 && a->pad[0] == 0 &&
-           a->pad[1] == 0 && a->pad[2] == 0 && a->pad[3] == 0;
+    return is_dense(f, node) && a->kernel[0] == 1 && a->kernel[1] == 1 && a->stride[0] == 1 && a->stride[1] == 1 &&
+           a->pad[0] == 0 && a->pad[1] == 0 && a->pad[2] == 0 && a->pad[3] == 0;
 }
 
 static bool is_one_pixel(const struct gtcnn_shape *shape)
@@ -138,7 +133,7 @@ static bool make_dense(struct gtcnn_fuser *f, struct gtcnn_group *group)
     int n = gtcnn_fuser_only_reader(f, group->output);
     const struct gtcnn_node *next = n >= 0 ? node_of(f, n) : NULL;
     bool reads = next && gtcnn_fuser_resolve(f, next->inputs[0]) == group->output;
-    if (reads && is_depthwise(f, next) && (is_pointwise(f, node) || shape_of(f, node->output)->dim[1] <= PANELS_ONCE)) {
+    if (reads && is_depthwise(f, next)) {
         take_second(f, group, n);
         take_pool(f, group);
     } else if (reads && is_one_pixel(input_shape(f, node)) && is_pointwise(f, node) && is_pointwise(f, next)) {

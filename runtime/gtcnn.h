@@ -94,7 +94,7 @@ struct gtcnn_model_info {
     double phi;                         /* scaling coefficient; NaN when unknown */
     const char *weights;                /* "random", "trained" or "file" */
     const char *path;                   /* of the file; NULL for a built-in model */
-    const char *precision;              /* "fp32" */
+    const char *precision;              /* "fp32" or "bf16" */
     uint8_t digest[GTCNN_DIGEST_BYTES]; /* SHA-256 of the file, then of each external range in initialiser order;
                                            for a built-in model, of what export writes */
     uint64_t macs, params;              /* sums over all layers; one image */
@@ -108,8 +108,8 @@ struct gtcnn_model_info {
     const char *version, *build; /* of the library: "0.1.0", compiler and kernels */
     /* From version 2 on: */
     const char *isa;            /* of the kernels: "avx512", "avx2", "c" (plain C); the environment's GTCNN_ISA chooses */
-    const uint64_t *unit_bytes; /* per unit: what one call of it reads and writes in memory's fp32, each once: constants, and
-                                   for the whole batch what its members do not hand to each other */
+    const uint64_t *unit_bytes; /* per unit: what one call of it reads and writes, each once: constants, and for the whole
+                                   batch what its members do not hand to each other */
     uint32_t fused;             /* 1: blocks are executed as units of several products where they can be; 0: layer by layer */
     uint32_t reserved;          /* 0 */
 };
@@ -118,7 +118,9 @@ struct gtcnn_options {
     uint32_t struct_bytes; /* sizeof(struct gtcnn_options) */
     uint32_t batch;        /* binds a dynamic batch dimension; 0: the file's own, or 1 where that is dynamic */
     uint32_t threads;      /* 0: 1 */
-    uint32_t flags;        /* GTCNN_BY_LAYER, or 0; others are GTCNN_E_ARG. From version 2 on */
+    uint32_t flags;        /* GTCNN_BY_LAYER, or 0; others are GTCNN_E_ARG. From version 2 on, as all that follows */
+    const char *precision; /* "fp32", or "bf16": weights and maps, with sums in fp32; NULL: fp32. GTCNN_E_ARG where the
+                              processor has no such kernels: none is ever picked silently. Borrowed for the call */
 };
 
 /* No unit of more than one convolution or matrix product (with the normalisation and activation behind it). */
@@ -173,15 +175,17 @@ struct gtcnn_peaks {
     uint32_t struct_bytes; /* sizeof(struct gtcnn_peaks), set by the caller */
     uint32_t threads;
     const char *isa;         /* of the multiply-adds; static */
-    double macs_per_second;  /* fp32 multiply-adds, all threads together; each is two floating-point operations */
+    double macs_per_second;  /* multiply-adds, all threads together; each is two floating-point operations */
     double bytes_per_second; /* reading memory that no cache holds, likewise */
 };
 
 /*
- * Measures both, best of a fifth of a second, with the instruction set that models opened now would take and so many threads of
- * its own. Takes up to 512 MiB meanwhile. From version 2 on. GTCNN_E_ARG (threads, GTCNN_ISA), GTCNN_E_NOMEM.
+ * Measures both, best of a fifth of a second, with the instruction set, precision and number of threads (its own ones) that a
+ * model opened with these options now would take; options NULL: all defaults. Takes up to 512 MiB meanwhile. From version 2 on.
+ * GTCNN_E_ARG (threads, precision, GTCNN_ISA), GTCNN_E_NOMEM.
  */
-GTCNN_API enum gtcnn_status gtcnn_measure_peaks(uint32_t threads, struct gtcnn_peaks *peaks, struct gtcnn_err *err);
+GTCNN_API enum gtcnn_status gtcnn_measure_peaks(const struct gtcnn_options *options, struct gtcnn_peaks *peaks,
+                                                struct gtcnn_err *err);
 
 /* Names of the built-in models, one after the other; NULL behind the last. */
 GTCNN_API const char *gtcnn_builtin_name(size_t index);

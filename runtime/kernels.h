@@ -40,14 +40,17 @@ struct gtcnn_scratch {
 /*
  * Convolution, x [n][h][w][groups * in] -> y [n][oh][ow][groups * out]; a matrix product is one of 1 x 1 with h = w = 1.
  * weights: per group and panel of so many output channels [kh][kw][in][panel], bias: per group and panel [panel], both padded
- * with zeros to whole panels. y = act(sum + bias + residual).
+ * with zeros to whole panels. Narrow ones: per run of inputs that lie side by side (a row of the window, or one tap of a
+ * dilated one) pairs of them, [run][pair][panel][2], the last with a zero where their number is odd. y = act(sum + bias +
+ * residual).
  */
 struct gtcnn_conv {
-    const float *x, *weights, *bias; /* bias never NULL */
-    const float *residual;           /* what is added before the activation, where y is; NULL: nothing */
+    const float *x, *weights, *bias;          /* bias never NULL */
+    bool x_narrow, y_narrow, residual_narrow; /* those are bfloat16, two to a float; only where the table is narrow */
+    const float *residual;                    /* what is added before the activation, where y is; NULL: nothing */
     float *y;
-    const float *zeros;     /* `in` zeros: what lies outside the map */
-    int64_t weights_step;   /* floats from an image's weights to the next one's; 0: all have the same */
+    const float *zeros;   /* `in` zeros: what lies outside the map */
+    int64_t weights_step; /* floats from an image's weights to the next one's; 0: all have the same */
     int64_t n, h, w, in, oh, ow, out, groups;
     int64_t kernel[2], stride[2], dilation[2], pad[2]; /* height, width; pad: top, left */
     struct gtcnn_activation activation;
@@ -61,16 +64,26 @@ struct gtcnn_conv {
  * more behind them.
  */
 
-/* A convolution and the depthwise one that alone reads it: what is between them is never stored as a whole. expand.y: unused. */
+/* A convolution and the depthwise one that alone reads it: what is between them is never stored as a whole. expand.y: unused.
+ */
 struct gtcnn_expand {
     struct gtcnn_conv expand, depthwise; /* depthwise.x: unused */
 };
 
-/* Weights of a pointwise convolution times a gate by input channel: y[image][panel][k][:] = weights[panel][k][:] * gate[image][k] */
+/* Weights of a pointwise convolution times a gate by input channel: y[image][panel][k][:] = weights[panel][k][:] *
+ * gate[image][k] */
 struct gtcnn_gate {
     const float *weights, *gate;
     float *y;
     int64_t n, panels, k;
+};
+
+/* The same done to a map: y[image][pixel][channel] = x[image][pixel][channel] * gate[image][channel] */
+struct gtcnn_scale {
+    const float *x, *gate;
+    float *y;
+    int64_t n, pixels, channels;
+    bool narrow; /* x and y, as in gtcnn_conv */
 };
 
 /* Pooling over windows. */
@@ -122,10 +135,13 @@ struct gtcnn_along {
 #define GTCNN_BUILD(NAME) "compiler " __VERSION__ ", kernels " NAME
 
 struct gtcnn_kernels {
-    const char *name;  /* "fp32 reference" */
-    const char *isa;   /* as GTCNN_ISA names it */
-    const char *build; /* compiler and kernels, for who compares runs */
-    int64_t panel;     /* output channels of a panel of weights: 1 ... GTCNN_PANEL_MOST */
+    const char *name;      /* "fp32 reference" */
+    const char *isa;       /* as GTCNN_ISA names it */
+    const char *precision; /* "fp32", "bf16" */
+    double macs_per_us;    /* about what one core multiplies and adds in a dense convolution (measured on an AMD EPYC) */
+    const char *build;     /* compiler and kernels, for who compares runs */
+    int64_t panel;         /* output channels of a panel of weights: 1 ... GTCNN_PANEL_MOST */
+    bool narrow;           /* weights of dense convolutions are bfloat16, and maps between convolutions may be */
     void (*conv)(const struct gtcnn_conv *args, uint32_t part, uint32_t parts);
     void (*depthwise)(const struct gtcnn_conv *args, uint32_t part, uint32_t parts);
     void (*pooling)(const struct gtcnn_pooling *args, uint32_t part, uint32_t parts);
@@ -136,6 +152,7 @@ struct gtcnn_kernels {
     /* NULL in a table that executes layer by layer; then no convolution has a residual, sums or weights by image either. */
     void (*expand)(const struct gtcnn_expand *args, uint32_t part, uint32_t parts);
     void (*gate)(const struct gtcnn_gate *args, uint32_t part, uint32_t parts);
+    void (*scale)(const struct gtcnn_scale *args, uint32_t part, uint32_t parts);
     /* Floats of scratch for one part; NULL: none. `expand` NULL: of the depthwise convolution alone. */
     int64_t (*conv_scratch)(const struct gtcnn_conv *args);
     int64_t (*depthwise_scratch)(const struct gtcnn_conv *expand, const struct gtcnn_conv *depthwise);
@@ -146,7 +163,7 @@ struct gtcnn_kernels {
 /* Plain C, the reference. */
 extern const struct gtcnn_kernels gtcnn_kernels_ref;
 #if defined(__x86_64__)
-extern const struct gtcnn_kernels gtcnn_kernels_avx2, gtcnn_kernels_avx512;
+extern const struct gtcnn_kernels gtcnn_kernels_avx2, gtcnn_kernels_avx512, gtcnn_kernels_avx512_bf16;
 #endif
 
 /* The reference's parts, one file each. */

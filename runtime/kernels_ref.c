@@ -6,8 +6,10 @@
 const struct gtcnn_kernels gtcnn_kernels_ref = {
     .name = "fp32 reference",
     .isa = "c",
+    .precision = "fp32",
     .build = GTCNN_BUILD("fp32 reference"),
     .panel = GTCNN_REF_PANEL,
+    .macs_per_us = 7000,
     .conv = gtcnn_ref_conv,
     .depthwise = gtcnn_ref_depthwise,
     .pooling = gtcnn_ref_pooling,

@@ -18,6 +18,7 @@ struct gtcnn_ref {
 
 struct gtcnn_array {
     struct gtcnn_ref at;
+    bool narrow; /* bfloat16, two to a float; in memory's order, from a buffer's begin */
     struct gtcnn_shape shape;
     int64_t stride[GTCNN_MAX_RANK];
 };

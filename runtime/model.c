@@ -50,10 +50,9 @@ static enum gtcnn_status load_graph(struct gtcnn_model *model, const char *name,
 static enum gtcnn_status make_plan(struct gtcnn_model *model, struct gtcnn_err *err)
 {
     struct gtcnn_plan *plan = NULL;
-    struct gtcnn_plan_options options = {.threads = model->info.threads, .by_layer = model->by_layer};
-    enum gtcnn_status status = gtcnn_isa_choose(&options.kernels, err);
-    if (!status)
-        status = gtcnn_plan_new(model->graph, model->keep, &options, &plan, err);
+    struct gtcnn_plan_options options = {
+        .kernels = model->kernels, .threads = model->info.threads, .by_layer = model->by_layer};
+    enum gtcnn_status status = gtcnn_plan_new(model->graph, model->keep, &options, &plan, err);
     if (!status)
         status = gtcnn_model_take_plan(model, plan, err);
     if (status)
@@ -72,14 +71,20 @@ static enum gtcnn_status start_pool(struct gtcnn_model *model, uint32_t threads,
     return model->pool ? GTCNN_OK : gtcnn_err_set(err, GTCNN_E_NOMEM, "cannot start %u threads: %s", threads, strerror(errno));
 }
 
+void gtcnn_options_take(struct gtcnn_options *chosen, const struct gtcnn_options *options)
+{
+    *chosen = (struct gtcnn_options){.struct_bytes = sizeof *chosen};
+    if (options)
+        memcpy(chosen, options, options->struct_bytes < sizeof *chosen ? options->struct_bytes : sizeof *chosen);
+}
+
 enum gtcnn_status gtcnn_model_open(const char *name_or_path, const struct gtcnn_options *options, struct gtcnn_model **out,
                                    struct gtcnn_err *err)
 {
-    struct gtcnn_options chosen = {.struct_bytes = sizeof chosen};
+    struct gtcnn_options chosen;
     if (!name_or_path || !*name_or_path || !out)
         return gtcnn_err_set(err, GTCNN_E_ARG, "no model was named");
-    if (options) /* an older caller's struct is shorter: what it lacks keeps its default */
-        memcpy(&chosen, options, options->struct_bytes < sizeof chosen ? options->struct_bytes : sizeof chosen);
+    gtcnn_options_take(&chosen, options);
     if (chosen.flags & ~(uint32_t)GTCNN_BY_LAYER)
         return gtcnn_err_set(err, GTCNN_E_ARG, "flags 0x%x: the library knows GTCNN_BY_LAYER alone", chosen.flags);
     struct gtcnn_model *model = calloc(1, sizeof *model);
@@ -88,7 +93,9 @@ enum gtcnn_status gtcnn_model_open(const char *name_or_path, const struct gtcnn_
     model->by_layer = chosen.flags & GTCNN_BY_LAYER;
     model->info =
         (struct gtcnn_model_info){.struct_bytes = sizeof model->info, .api_version = GTCNN_API_VERSION, .uid = next_uid()};
-    enum gtcnn_status status = load_graph(model, name_or_path, err);
+    enum gtcnn_status status = gtcnn_isa_choose(chosen.precision ? chosen.precision : "fp32", &model->kernels, err);
+    if (!status)
+        status = load_graph(model, name_or_path, err);
     if (!status) {
         memcpy(model->info.digest, model->graph->digest, sizeof model->info.digest);
         status = gtcnn_graph_infer_shapes(model->graph, chosen.batch, err);

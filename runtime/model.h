@@ -12,6 +12,7 @@ struct gtcnn_model {
     char *path;                /* owned; NULL for a built-in model */
     char *build;               /* owned; what info.build shows */
     bool by_layer;             /* nothing but one product in a unit */
+    const struct gtcnn_kernels *kernels;
     struct gtcnn_layer *layers;
     struct gtcnn_unit *units;
     uint64_t *unit_bytes;
@@ -19,6 +20,9 @@ struct gtcnn_model {
     bool *keep;                         /* per tensor */
     bool used;                          /* an inference has been made */
 };
+
+/* The caller's options; of an older caller's struct, which is shorter, what it lacks keeps its default. NULL: all defaults. */
+void gtcnn_options_take(struct gtcnn_options *chosen, const struct gtcnn_options *options);
 
 /* What gtcnn_infer hands to gtcnn_unit_execute as its context. */
 struct gtcnn_execution {

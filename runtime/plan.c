@@ -228,6 +228,11 @@ static void link_call(const struct gtcnn_plan *plan, struct gtcnn_call *call)
         call->args.gate.gate = x;
         call->args.gate.y = y;
         break;
+    case GTCNN_CALL_SCALE:
+        call->args.scale.x = x;
+        call->args.scale.gate = gtcnn_plan_data(plan, &call->x[1]);
+        call->args.scale.y = y;
+        break;
     case GTCNN_CALL_POOLING:
         call->args.pooling.x = x;
         call->args.pooling.y = y;
@@ -307,7 +312,9 @@ enum gtcnn_status gtcnn_plan_new(const struct gtcnn_graph *graph, const bool *ke
     if (status)
         goto out;
     add_constants(plan);
-    status = add_input(plan);
+    status = gtcnn_plan_find_narrow(plan, keep);
+    if (!status)
+        status = add_input(plan);
     if (!status)
         status = add_steps(plan, err);
     if (!status)
@@ -319,7 +326,7 @@ enum gtcnn_status gtcnn_plan_new(const struct gtcnn_graph *graph, const bool *ke
     for (uint32_t c = 0; c < plan->call_count && !status; c++)
         link_call(plan, &plan->calls[c]);
     for (uint32_t c = 0; c < plan->call_count && !status; c++)
-        plan->calls[c].parts = gtcnn_plan_split(&plan->calls[c]);
+        plan->calls[c].parts = gtcnn_plan_split(plan->kernels, &plan->calls[c]);
     if (!status)
         status = allocate_workspace(plan, options->threads, err);
 out:
@@ -340,6 +347,7 @@ void gtcnn_plan_free(struct gtcnn_plan *plan)
         free(plan->owned[i]);
     gtcnn_fusion_free(&plan->fusion);
     free(plan->owned);
+    free(plan->narrow);
     free(plan->arrays);
     free(plan->steps);
     free(plan->calls);
@@ -373,6 +381,9 @@ static void run_call(const void *argument, uint32_t part, uint32_t parts)
         break;
     case GTCNN_CALL_GATE:
         k->gate(&call->args.gate, part, parts);
+        break;
+    case GTCNN_CALL_SCALE:
+        k->scale(&call->args.scale, part, parts);
         break;
     case GTCNN_CALL_POOLING:
         k->pooling(&call->args.pooling, part, parts);

@@ -20,6 +20,7 @@ enum gtcnn_call_kind {
     GTCNN_CALL_DEPTHWISE,
     GTCNN_CALL_EXPAND,
     GTCNN_CALL_GATE,
+    GTCNN_CALL_SCALE,
     GTCNN_CALL_POOLING,
     GTCNN_CALL_MEAN,
     GTCNN_CALL_ELEMENTS,
@@ -34,6 +35,7 @@ struct gtcnn_call {
         struct gtcnn_conv conv;
         struct gtcnn_expand expand;
         struct gtcnn_gate gate;
+        struct gtcnn_scale scale;
         struct gtcnn_pooling pooling;
         struct gtcnn_mean mean;
         struct gtcnn_elements elements;
@@ -41,7 +43,7 @@ struct gtcnn_call {
     } args;
     struct gtcnn_ref y, x[3]; /* a convolution's: input, residual, weights where they are computed */
     struct gtcnn_ref sums;    /* of a depthwise convolution's bands */
-    uint32_t parts; /* into how many it is cut where there are as many threads; by its shapes alone (plan_split.c) */
+    uint32_t parts;           /* into how many it is cut where there are as many threads; by its shapes alone (plan_split.c) */
 };
 
 struct gtcnn_step {
@@ -60,6 +62,7 @@ struct gtcnn_plan {
     const struct gtcnn_graph *graph;
     const struct gtcnn_kernels *kernels;
     struct gtcnn_fusion fusion;
+    bool *narrow;               /* per tensor: convolutions alone read it, so that it may be bfloat16; NULL: none may */
     struct gtcnn_array *arrays; /* per tensor; shape.rank and at.buffer are set for those that exist */
     struct gtcnn_step *steps;
     uint32_t step_count;
@@ -96,6 +99,9 @@ void gtcnn_plan_run(const struct gtcnn_plan *plan, uint32_t step, struct gtcnn_p
 
 /* --- between the plan's files */
 
+/* Which tensors may be bfloat16; sets plan->narrow where the kernels are narrow (plan_narrow.c). GTCNN_E_NOMEM. */
+enum gtcnn_status gtcnn_plan_find_narrow(struct gtcnn_plan *plan, const bool *keep);
+
 /* Turns one group into calls and the array of its output (plan_lower.c). */
 enum gtcnn_status gtcnn_plan_lower(struct gtcnn_plan *plan, const struct gtcnn_group *group, struct gtcnn_err *err);
 
@@ -115,10 +121,11 @@ struct gtcnn_packing {
     float weight_scale, bias_scale; /* Gemm's alpha and beta */
     const float *gamma, *beta, *mean, *variance; /* of the batch normalisation that is folded; gamma NULL: none */
     float epsilon;
+    bool for_product; /* what is packed is multiplied by a convolution kernel: narrow where those are */
 };
 enum gtcnn_status gtcnn_plan_pack(struct gtcnn_plan *plan, const struct gtcnn_packing *packing, struct gtcnn_conv *args);
 
 /* How many parts a call is worth: 1 ... GTCNN_POOL_MAX. Its arguments must be final (plan_split.c). */
-uint32_t gtcnn_plan_split(const struct gtcnn_call *call);
+uint32_t gtcnn_plan_split(const struct gtcnn_kernels *kernels, const struct gtcnn_call *call);
 
 #endif

@@ -11,7 +11,7 @@ struct lowering {
     const struct gtcnn_group *group;
     const struct gtcnn_product *product; /* what is lowered: the group's first or second */
     const struct gtcnn_node *node;       /* its own */
-    struct gtcnn_array out;        /* what a rule fills in */
+    struct gtcnn_array out;              /* what a rule fills in */
     struct gtcnn_err *err;
 };
 
@@ -65,6 +65,17 @@ static enum gtcnn_status new_array(const struct lowering *l, const struct gtcnn_
 static enum gtcnn_status new_output(struct lowering *l, layout_fn *layout)
 {
     return new_array(l, output_shape(l), layout, &l->out);
+}
+
+/* The output of a convolution: as narrow as its readers allow. */
+static enum gtcnn_status new_map(struct lowering *l)
+{
+    int64_t n = gtcnn_shape_count(output_shape(l));
+    bool narrow = l->plan->narrow && l->plan->narrow[l->group->output];
+    l->out = (struct gtcnn_array){.shape = *output_shape(l), .narrow = narrow};
+    l->out.at.buffer = gtcnn_plan_add_buffer(l->plan, narrow ? n / 2 + 1 : n);
+    gtcnn_layout_memory(&l->out.shape, l->out.stride);
+    return l->out.at.buffer < 0 ? no_memory(l) : GTCNN_OK;
 }
 
 static void set_operand(struct gtcnn_call *call, int o, const struct gtcnn_array *array)
@@ -137,6 +148,7 @@ static bool is_depthwise(const struct gtcnn_conv *args)
 static enum gtcnn_status complete_conv(const struct lowering *l, struct gtcnn_conv *args, struct gtcnn_packing *packing)
 {
     fold_batchnorm(l, packing);
+    packing->for_product = true;
     args->activation = l->product->activation;
     args->bands = is_depthwise(args) && l->plan->kernels->bands ? l->plan->kernels->bands(args) : 1;
     return gtcnn_plan_pack(l->plan, packing, args) ? no_memory(l) : GTCNN_OK;
@@ -151,6 +163,8 @@ static enum gtcnn_status add_conv(struct lowering *l, const struct gtcnn_array *
     if (!call)
         return no_memory(l);
     call->args.conv = *args;
+    call->args.conv.x_narrow = x->narrow;
+    call->args.conv.y_narrow = l->out.narrow;
     call->y = l->out.at;
     call->x[0] = x->at;
     return GTCNN_OK;
@@ -199,7 +213,6 @@ static enum gtcnn_status describe_conv(const struct lowering *l, const struct gt
 }
 
 static enum gtcnn_status lower_block(struct lowering *l);
-static struct gtcnn_array broadcast(const struct gtcnn_array *array, const struct gtcnn_shape *shape);
 
 static bool is_block(const struct gtcnn_group *group)
 {
@@ -215,7 +228,7 @@ static enum gtcnn_status lower_conv(struct lowering *l)
         return lower_block(l);
     enum gtcnn_status status = stage(l, 0, gtcnn_layout_memory, &x);
     if (!status)
-        status = new_output(l, gtcnn_layout_memory);
+        status = new_map(l);
     if (!status)
         status = describe_conv(l, &x.shape, &l->out.shape, &args, &packing);
     if (status)
@@ -250,10 +263,8 @@ static enum gtcnn_status add_pool(const struct lowering *l, const struct gtcnn_c
     if (!call)
         return no_memory(l);
     call[-1].sums = sums.at;
-    call->args.mean = (struct gtcnn_mean){.n = depthwise->n,
-                                          .pixels = depthwise->bands,
-                                          .channels = depthwise->groups,
-                                          .divisor = depthwise->oh * depthwise->ow};
+    call->args.mean = (struct gtcnn_mean){
+        .n = depthwise->n, .pixels = depthwise->bands, .channels = depthwise->groups, .divisor = depthwise->oh * depthwise->ow};
     call->x[0] = sums.at;
     call->y = pooled->at;
     return GTCNN_OK;
@@ -268,7 +279,7 @@ static enum gtcnn_status lower_expand(struct lowering *l)
     const struct gtcnn_shape *between = &l->plan->graph->tensors[l->group->first.output].shape;
     enum gtcnn_status status = stage(l, 0, gtcnn_layout_memory, &x);
     if (!status)
-        status = new_output(l, gtcnn_layout_memory);
+        status = new_map(l);
     if (!status)
         status = describe_conv(l, &x.shape, between, &args.expand, &packing);
     if (!status)
@@ -282,6 +293,8 @@ static enum gtcnn_status lower_expand(struct lowering *l)
     if (!call)
         return status ? status : no_memory(l);
     call->args.expand = args;
+    call->args.expand.expand.x_narrow = x.narrow;
+    call->args.expand.depthwise.y_narrow = l->out.narrow;
     call->x[0] = x.at;
     call->y = l->out.at;
     return l->group->pool >= 0 ? add_pool(l, &args.depthwise) : GTCNN_OK;
@@ -294,7 +307,7 @@ static enum gtcnn_status lower_depthwise(struct lowering *l)
     struct gtcnn_packing packing;
     enum gtcnn_status status = stage(l, 0, gtcnn_layout_memory, &x);
     if (!status)
-        status = new_output(l, gtcnn_layout_memory);
+        status = new_map(l);
     if (!status)
         status = describe_conv(l, &x.shape, &l->out.shape, &args, &packing);
     if (!status)
@@ -329,14 +342,16 @@ static enum gtcnn_status lower_excite(struct lowering *l)
 /* The input, gated: as a copy, where the map has fewer pixels than the projection has outputs. */
 static enum gtcnn_status gate_input(const struct lowering *l, const struct gtcnn_array *gate, struct gtcnn_array *x)
 {
-    struct gtcnn_array gated, wide = broadcast(gate, &x->shape);
-    enum gtcnn_status status = new_array(l, &x->shape, gtcnn_layout_memory, &gated);
-    struct gtcnn_call *call = status ? NULL : add_elements(l, GTCNN_ELEMENT_MUL, &gated);
+    const int64_t *dim = x->shape.dim, n = gtcnn_shape_count(&x->shape);
+    int buffer = gtcnn_plan_add_buffer(l->plan, x->narrow ? n / 2 + 1 : n);
+    struct gtcnn_call *call = buffer < 0 ? NULL : gtcnn_plan_add_call(l->plan, GTCNN_CALL_SCALE);
     if (!call)
         return no_memory(l);
-    set_operand(call, 0, x);
-    set_operand(call, 1, &wide);
-    *x = gated;
+    call->args.scale = (struct gtcnn_scale){.n = dim[0], .pixels = dim[2] * dim[3], .channels = dim[1], .narrow = x->narrow};
+    call->x[0] = x->at;
+    call->x[1] = gate->at;
+    x->at = (struct gtcnn_ref){.buffer = buffer};
+    call->y = x->at;
     return GTCNN_OK;
 }
 
@@ -345,7 +360,8 @@ static enum gtcnn_status gate_weights(const struct lowering *l, const struct gtc
                                       struct gtcnn_ref *weights)
 {
     int64_t width = l->plan->kernels->panel, panels = (args->out + width - 1) / width;
-    struct gtcnn_shape shape = {2, {args->n, panels * args->in * width}};
+    int64_t words = l->plan->kernels->narrow ? (args->in + 1) / 2 : args->in;
+    struct gtcnn_shape shape = {2, {args->n, panels * words * width}};
     struct gtcnn_array gated;
     enum gtcnn_status status = new_array(l, &shape, gtcnn_layout_row_major, &gated);
     struct gtcnn_call *call = status ? NULL : gtcnn_plan_add_call(l->plan, GTCNN_CALL_GATE);
@@ -387,7 +403,7 @@ static enum gtcnn_status lower_projection(struct lowering *l)
     if (!status && gated)
         status = stage_array(l, array_of(l, l->group->gate), &gate);
     if (!status)
-        status = new_output(l, gtcnn_layout_memory);
+        status = new_map(l);
     if (!status)
         status = describe_conv(l, &x.shape, &l->out.shape, &args, &packing);
     if (!status)
@@ -400,6 +416,9 @@ static enum gtcnn_status lower_projection(struct lowering *l)
     if (!call)
         return status ? status : no_memory(l);
     call->args.conv = args;
+    call->args.conv.x_narrow = x.narrow;
+    call->args.conv.y_narrow = l->out.narrow;
+    call->args.conv.residual_narrow = added.narrow;
     call->x[0] = x.at;
     call->x[1] = added.at;
     call->x[2] = weights;

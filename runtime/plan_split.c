@@ -2,11 +2,14 @@
 #include "runtime/plan.h"
 
 /*
- * Work is counted in multiply-accumulates of the dense convolution, of which one core does some 7 a nanosecond. Handing a part
- * to a thread that spins and hearing back takes about half a microsecond, waking one that sleeps several; a part should be
- * worth far more than that. The other figures are what the reference kernels take in comparison (measured on an AMD EPYC).
+ * Work is counted in multiply-accumulates of the dense convolution, of which the table of kernels says how many one core does
+ * in a microsecond. Handing a part to a thread that spins and hearing back takes about half a microsecond, waking one that
+ * sleeps several; a part should be worth far more than that. The other figures are what kernels take in comparison, and a float
+ * of weights that has to be fetched what memory takes (measured on an AMD EPYC).
  */
-enum { LEAST_PART = 16384, TAP = 3 /* one of a window, by channel */, ELEMENT = 2, STRIDED = 8, EXPONENTIAL = 24 };
+#define LEAST_PART_US 2.5
+#define WEIGHTS_PER_US 5000.0
+enum { TAP = 3 /* one of a window, by channel */, ELEMENT = 2, STRIDED = 8, EXPONENTIAL = 24 };
 
 static double product(const int64_t *dim, uint32_t rank)
 {
@@ -42,6 +45,8 @@ static double work_of(const struct gtcnn_call *call)
         return work_of_conv(&call->args.expand.expand, 1) + work_of_conv(&call->args.expand.depthwise, TAP);
     case GTCNN_CALL_GATE:
         return (double)call->args.gate.n * (double)call->args.gate.panels * (double)call->args.gate.k * GTCNN_PANEL_MOST;
+    case GTCNN_CALL_SCALE:
+        return (double)call->args.scale.n * (double)call->args.scale.pixels * (double)call->args.scale.channels * ELEMENT;
     case GTCNN_CALL_POOLING:
         return (double)pooling->n * (double)pooling->oh * (double)pooling->ow * (double)pooling->channels *
                product(pooling->kernel, 2) * TAP;
@@ -57,8 +62,16 @@ static double work_of(const struct gtcnn_call *call)
     return 0;
 }
 
-uint32_t gtcnn_plan_split(const struct gtcnn_call *call)
+/* Floats of weights of a product; a matrix by few vectors waits for them. */
+static double weights_of(const struct gtcnn_call *call)
 {
-    double parts = work_of(call) / LEAST_PART;
+    const struct gtcnn_conv *a = &call->args.conv;
+    return call->kind == GTCNN_CALL_CONV ? (double)a->in * (double)a->out * (double)a->groups * product(a->kernel, 2) : 0;
+}
+
+uint32_t gtcnn_plan_split(const struct gtcnn_kernels *kernels, const struct gtcnn_call *call)
+{
+    double us = work_of(call) / kernels->macs_per_us, fetch_us = weights_of(call) / WEIGHTS_PER_US;
+    double parts = (us > fetch_us ? us : fetch_us) / LEAST_PART_US;
     return parts < 1 ? 1 : parts > GTCNN_POOL_MAX ? GTCNN_POOL_MAX : (uint32_t)parts;
 }

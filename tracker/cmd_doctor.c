@@ -40,7 +40,7 @@ static void add_sources(struct gt_tracker *tracker, struct gt_document *document
     for (int i = 0; i < count; i++) {
         struct gt_probe probe = {0};
         bool is_chosen = sources[i] == chosen;
-        sources[i]->probe(&gt_os_linux, is_chosen ? chosen_spec : NULL, &probe);
+        gt_source_probe(&gt_os_linux, sources[i], is_chosen ? chosen_spec : NULL, &probe);
         const struct gt_value values[] = {
             gt_value_text(sources[i]->name),    gt_value_text(probe_words[probe.result]), gt_value_bool(is_chosen),
             gt_value_text(sources[i]->summary), optional(tracker, probe.detail),          optional(tracker, probe.fix),
@@ -129,7 +129,7 @@ static void add_verdict(struct gt_document *document, const struct gt_energy_sou
 {
     struct gt_section *section = gt_document_section(document, GT_SECTION_LINES, "verdict", "so here", NULL, 0);
     struct gt_probe probe = {0};
-    chosen->probe(&gt_os_linux, spec, &probe);
+    gt_source_probe(&gt_os_linux, chosen, spec, &probe);
     if (strcmp(chosen->name, "model") == 0)
         gt_section_line(section,
                         "Joules are modelled, not measured: CPU time times watts per vCPU from a table, with bounds. No "

@@ -15,7 +15,7 @@ static void list_tried(const struct gt_os *os, char *text, size_t size)
     text[0] = '\0';
     for (int i = 0; i < count && sources[i] != &gt_source_model; i++) {
         struct gt_probe probe = {0};
-        sources[i]->probe(os, NULL, &probe);
+        gt_source_probe(os, sources[i], NULL, &probe);
         gt_scan_append(text, size, i ? ", " : "");
         gt_scan_append(text, size, sources[i]->name);
         gt_scan_append(text, size, " ");

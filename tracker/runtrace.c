@@ -27,8 +27,6 @@ enum {
     DEFAULT_SPOOL_MB = 1024,
     TICKS_PER_RECORD = 32
 };
-/* Relative change of the refresh times' uncertainty that is worth a record. */
-#define SIGMA_STEP 0.25
 #define COARSE_NS UINT64_C(60000000000)
 #define OVERHEAD_NS UINT64_C(10000000000)
 /* Least time between two readings of CPU time: it takes 50 us, and is wanted on slots of 100 ms. */
@@ -203,18 +201,6 @@ static void release(struct gt_runtrace *trace)
     trace->rows = NULL;
 }
 
-/* What the times of the ticks from here on are: estimated refresh times, or (0) times of reading. */
-static void write_edges(struct gt_runtrace *trace, double sigma_ns)
-{
-    gt_trace_write_begin(&trace->writer, GT_TRACE_EDGE);
-    if (trace->follow.package >= 0)
-        gt_trace_write_u64(&trace->writer, GT_KEY_EDGE_PACKAGE, (uint64_t)trace->follow.package);
-    gt_trace_write_f64(&trace->writer, GT_KEY_EDGE_SIGMA_NS, sigma_ns);
-    gt_trace_write_f64(&trace->writer, GT_KEY_EDGE_PERIOD_NS, trace->follow.sync.period);
-    gt_trace_write_commit(&trace->writer);
-    trace->sigma_told = sigma_ns;
-}
-
 enum gt_status gt_runtrace_open(struct gt_runtrace *trace, const struct gt_os *os, const struct gt_runtrace_options *options,
                                 struct gt_err *err)
 {
@@ -246,7 +232,7 @@ enum gt_status gt_runtrace_open(struct gt_runtrace *trace, const struct gt_os *o
     gt_trace_write_note(&trace->writer, "cpu time", gt_jobtree_way(&trace->tree));
     if (trace->reading && options->follow && !trace->full &&
         gt_follow_begin(&trace->follow, os, trace->source, trace->state, &trace->desc, 1))
-        write_edges(trace, 0);
+        gt_origin_write_edges(&trace->writer, &trace->follow);
     gt_trace_write_flush(&trace->writer);
     return GT_OK;
 }
@@ -276,10 +262,10 @@ static void end_gap(struct gt_runtrace *trace, uint64_t end_ns)
 /* What the times of the ticks from here on are. Small changes of how well they are known are not told. */
 static void tell_edges(struct gt_runtrace *trace, double sigma_ns)
 {
-    if (fabs(sigma_ns - trace->sigma_told) <= SIGMA_STEP * trace->sigma_told)
+    if (!gt_follow_is_news(&trace->follow, sigma_ns))
         return;
     flush_ticks(trace);
-    write_edges(trace, sigma_ns);
+    gt_origin_write_edges(&trace->writer, &trace->follow);
 }
 
 /* row: the time, then all domains' counters. A refresh that lies before the last reading says nothing new. */

@@ -50,7 +50,6 @@ struct gt_runtrace {
     struct gt_source_desc desc;
     bool reading; /* the source is open and has counters */
     struct gt_follow follow;
-    double sigma_told;     /* of the last EDGE record; 0: times of reading */
     uint64_t last_tick_ns; /* ticks go forward */
     uint32_t ticks;        /* rows that wait in `rows` for their record */
     uint64_t *rows;        /* owned */

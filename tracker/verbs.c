@@ -210,7 +210,7 @@ const struct gt_verb gt_verbs[] = {
      "make it available. Changes nothing."},
     {"calibrate", "measure this host's idle power", "", 0, 0, GT_VERB_INGESTS, gt_cmd_calibrate, calibrate_options,
      "Measures the idle power of this host and stores it, so that the idle share of every later run is known. The machine must "
-     "be idle, and it must have an energy counter."},
+     "be idle, and it must have an energy counter. A meter that says nothing for ten seconds ends it."},
     {"export", "write runs, layers, families, event counters or gaps as data", "runs|layers|family|counters|unit-counters|gaps",
      1, 1, GT_VERB_INGESTS, gt_cmd_export, export_options,
      "Writes one of the store's views as JSON or CSV. With --output the file appears whole or not at all."},

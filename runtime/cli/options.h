@@ -27,6 +27,7 @@ struct gtcnn_cli_args {
     const char *classes, *crop, *interpolation, *mean, *std;
     uint64_t limit, batch, threads, resize; /* 0: not given */
     double seconds, timeout;
+    const char *precision;
     const char *versus; /* of bench: peers, parted by commas; NULL: none */
     uint64_t rounds;
     uint64_t seed, epochs, warmup, patience, held_out, shift; /* of train; defaults filled in */

@@ -1,27 +1,30 @@
 /*
- * Activations, on the way from a tile of sums to where the results belong: `n` vectors that lie side by side go to places `step`
- * floats apart, of each the first `lanes` ones. NaN stays NaN, as ONNX has it.
+ * Activations, on the way from a tile of sums to where the results belong: `n` vectors, `from` floats apart, go to places
+ * `step` elements apart, of each the first `lanes` ones. NaN stays NaN, as ONNX has it.
  */
 #ifndef GTCNN_FAST_ACTIVATE_H
 #define GTCNN_FAST_ACTIVATE_H
 
+#include "runtime/fast/element.h"
 #include "runtime/kernels.h"
 
 struct target {
     float *y;
-    int64_t step, lanes; /* 1 ... VL */
+    int64_t at, step, lanes; /* elements: the first vector's place, from vector to vector; 1 ... VL */
+    bool narrow;             /* y is bfloat16 */
 };
 
 /* y = f(v) for each vector v of the tile, and the sum of all y. */
 #define EACH(EXPRESSION)                                                                                                       \
     for (int64_t i = 0; i < n; i++) {                                                                                          \
-        vec v = vec_load(tile + i * VL), y = EXPRESSION;                                                                       \
+        vec v = vec_load(tile + i * from), y = EXPRESSION;                                                                     \
         sum = vec_add(sum, y);                                                                                                 \
-        vec_store_first(to->y + i * to->step, y, to->lanes);                                                                   \
+        element_store(to->y, narrow, to->at + i * to->step, y, lanes);                                                         \
     }                                                                                                                          \
     break;
 
-VEC_INLINE vec activate_lanes(const struct gtcnn_activation *activation, const float *tile, int64_t n, const struct target *to)
+VEC_INLINE vec activate_to(const struct gtcnn_activation *activation, const float *tile, int64_t from, int64_t n,
+                           const struct target *to, const bool narrow, int64_t lanes)
 {
     const vec zero = vec_set(0), one = vec_set(1), a = vec_set(activation->a), b = vec_set(activation->b);
     vec sum = zero;
@@ -45,10 +48,16 @@ VEC_INLINE vec activate_lanes(const struct gtcnn_activation *activation, const f
 }
 
 /* The sum over all vectors of what was stored. */
-static vec activate(const struct gtcnn_activation *activation, const float *tile, int64_t n, const struct target *to)
+static vec activate(const struct gtcnn_activation *activation, const float *tile, int64_t from, int64_t n,
+                    const struct target *to)
 {
-    const struct target whole = {to->y, to->step, VL};
-    return to->lanes == VL ? activate_lanes(activation, tile, n, &whole) : activate_lanes(activation, tile, n, to);
+#ifdef NARROW
+    if (to->narrow)
+        return activate_to(activation, tile, from, n, to, true, to->lanes);
+#endif
+    if (to->lanes == VL)
+        return activate_to(activation, tile, from, n, to, false, VL);
+    return activate_to(activation, tile, from, n, to, false, to->lanes);
 }
 
 #endif

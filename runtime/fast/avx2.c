@@ -3,6 +3,7 @@
 #include "runtime/fast/vec_avx2.h"
 
 #define NAME "fp32 AVX2"
+#define MACS_PER_US 45000
 #define ISA "avx2"
 #define TABLE gtcnn_kernels_avx2
 #include "runtime/fast/table.h"

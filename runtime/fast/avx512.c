@@ -3,6 +3,7 @@
 #include "runtime/fast/vec_avx512.h"
 
 #define NAME "fp32 AVX-512"
+#define MACS_PER_US 50000
 #define ISA "avx512"
 #define TABLE gtcnn_kernels_avx512
 #include "runtime/fast/table.h"

@@ -1,34 +1,46 @@
 /*
- * f32-gemm-{2..14}x{1,2,3}, f32-gemm-1x{1..8}: a tile of `rows` pixels by a few panels of VL output channels.
+ * {f32,bf16}-gemm-{2..14}x{1,2,3}, -1x{1..8}: a tile of `rows` pixels by a few panels of VL output channels.
  *
- * Layout: pixels [rows][a_bytes apart], their channels dense; a panel is [k][VL] (packed when the model is planned), the next
- * one b_bytes further on. The sums stay in registers over all of k; per step of it every pixel's channel is loaded once, as a
- * broadcast, and used for each panel. The budget of registers stands beside the tiles' list (vec_*.h).
+ * Layout: pixels a_bytes apart, of each the runs of words that its window says; a panel is [words of all runs][VL] (packed when
+ * the model is planned), the next one b_bytes further on. The sums stay in registers over all of k; per step of it every
+ * pixel's word is loaded once, as a broadcast, and used for each panel. The budget of registers stands beside the tiles' list
+ * (vec_*.h).
  *
- * Seven rows share one base register: rows 1 to 6 are base + {1, 2, 4} * stride, + {1, 2} * 3 strides and + 5 strides, which are
- * addresses that an instruction of x86 computes by itself.
+ * Seven rows share one base register: rows 1 to 6 are base + {1, 2, 4} * stride, + {1, 2} * 3 strides and + 5 strides, which
+ * are addresses that an instruction of x86 computes by itself.
  */
 #ifndef GTCNN_FAST_GEMM_H
 #define GTCNN_FAST_GEMM_H
+
+#include "runtime/fast/element.h"
 
 #include <stddef.h>
 
 enum { PANELS_MOST = 8 };
 
+/*
+ * What is read of each pixel: `lines` times `taps` runs of k words, so many bytes apart: the rows and columns of a window over
+ * the map; one of each for a pointwise product. Weights follow in that order.
+ */
+struct gemm_window {
+    int64_t lines, taps, k;
+    size_t line_bytes, tap_bytes;
+};
+
 struct gemm {
-    const float *a;
+    const char *a;
     size_t a_bytes;
+    const struct gemm_window *window;
     const float *b;
     size_t b_bytes;
-    int64_t k;
     const float *bias; /* a vector per panel */
     float *tile;       /* out: [rows], tile_step floats apart, of [panels][VL] */
     int64_t tile_step;
     /*
-     * What will be read next, fetched into the second-level cache meanwhile, a line of each per step of k: input and weights of a
-     * layer come from farther away the first time.
+     * What will be read next, fetched into the second-level cache meanwhile, a line of each per step of k: input and weights of
+     * a layer come from farther away the first time.
      */
-    const float *ahead[2];
+    const void *ahead[2];
 };
 
 typedef void gemm_fn(const struct gemm *g);
@@ -49,36 +61,40 @@ VEC_INLINE vec gemm_broadcast(const char *base, size_t one, size_t three, size_t
 VEC_INLINE void gemm_tile(const struct gemm *g, const int rows, const int panels)
 {
     vec sum[ROWS_1][3];
-    const char *low = (const char *)g->a, *high = low + 7 * g->a_bytes, *b = (const char *)g->b;
-    const char *ahead_a = (const char *)g->ahead[0], *ahead_b = (const char *)g->ahead[1];
+    const char *b = (const char *)g->b;
+    const char *ahead_a = g->ahead[0], *ahead_b = g->ahead[1];
     size_t one = g->a_bytes, three = 3 * one, five = 5 * one, next = g->b_bytes;
-    UNROLL for (int p = 0; p < panels; p++) {
+    UNROLL for (int p = 0; p < panels; p++)
+    {
         vec bias = vec_load(g->bias + p * VL);
-        UNROLL for (int r = 0; r < rows; r++)
-            sum[r][p] = bias;
+        UNROLL for (int r = 0; r < rows; r++) sum[r][p] = bias;
     }
-    for (int64_t k = g->k; k > 0; k--) {
-        /* Or the compiler keeps a pointer for each row, more than there are registers. */
-        __asm__("" : "+r"(low), "+r"(high), "+r"(one), "+r"(three), "+r"(five));
-        vec w[3];
-        UNROLL for (int p = 0; p < panels; p++)
-            w[p] = vec_load((const float *)(const void *)(b + (size_t)p * next));
-        UNROLL for (int r = 0; r < rows; r++) {
-            vec x = gemm_broadcast(r < 7 ? low : high, one, three, five, r % 7);
-            UNROLL for (int p = 0; p < panels; p++)
-                sum[r][p] = vec_fma(x, w[p], sum[r][p]);
+    const struct gemm_window *window = g->window;
+    for (int64_t line = 0; line < window->lines; line++)
+        for (int64_t tap = 0; tap < window->taps; tap++) {
+            const char *a = g->a + (size_t)line * window->line_bytes + (size_t)tap * window->tap_bytes;
+            const char *low = a, *high = low + 7 * g->a_bytes;
+            for (int64_t k = window->k; k > 0; k--) {
+                /* Or the compiler keeps a pointer for each row, more than there are registers. */
+                __asm__("" : "+r"(low), "+r"(high), "+r"(one), "+r"(three), "+r"(five));
+                vec w[3];
+                UNROLL for (int p = 0; p < panels; p++) w[p] = vec_load((const float *)(const void *)(b + (size_t)p * next));
+                UNROLL for (int r = 0; r < rows; r++)
+                {
+                    vec x = gemm_broadcast(r < 7 ? low : high, one, three, five, r % 7);
+                    UNROLL for (int p = 0; p < panels; p++) sum[r][p] = vec_dot(x, w[p], sum[r][p]);
+                }
+                _mm_prefetch(ahead_a, _MM_HINT_T1);
+                _mm_prefetch(ahead_b, _MM_HINT_T1);
+                ahead_a += 64;
+                ahead_b += 64;
+                low += sizeof(float);
+                high += sizeof(float);
+                b += VL * sizeof(float);
+            }
         }
-        _mm_prefetch(ahead_a, _MM_HINT_T1);
-        _mm_prefetch(ahead_b, _MM_HINT_T1);
-        ahead_a += 64;
-        ahead_b += 64;
-        low += sizeof(float);
-        high += sizeof(float);
-        b += VL * sizeof(float);
-    }
-    UNROLL for (int r = 0; r < rows; r++)
-        UNROLL for (int p = 0; p < panels; p++)
-            vec_store(g->tile + r * g->tile_step + p * VL, sum[r][p]);
+    UNROLL for (int r = 0; r < rows; r++) UNROLL for (int p = 0; p < panels; p++)
+        vec_store(g->tile + r * g->tile_step + p * VL, sum[r][p]);
 }
 
 /*
@@ -89,15 +105,18 @@ VEC_INLINE void gemm_row(const struct gemm *g, const int panels)
 {
     vec sum[PANELS_MOST];
     const char *b = (const char *)g->b;
-    UNROLL for (int p = 0; p < panels; p++)
-        sum[p] = vec_load(g->bias + p * VL);
-    for (int64_t k = 0; k < g->k; k++, b += VL * sizeof(float)) {
-        vec x = vec_set(g->a[k]);
-        UNROLL for (int p = 0; p < panels; p++)
-            sum[p] = vec_fma(x, vec_load((const float *)(const void *)(b + (size_t)p * g->b_bytes)), sum[p]);
-    }
-    UNROLL for (int p = 0; p < panels; p++)
-        vec_store(g->tile + p * VL, sum[p]);
+    UNROLL for (int p = 0; p < panels; p++) sum[p] = vec_load(g->bias + p * VL);
+    const struct gemm_window *window = g->window;
+    for (int64_t line = 0; line < window->lines; line++)
+        for (int64_t tap = 0; tap < window->taps; tap++) {
+            const char *a = g->a + (size_t)line * window->line_bytes + (size_t)tap * window->tap_bytes;
+            for (int64_t k = 0; k < window->k; k++, b += VL * sizeof(float)) {
+                vec x = gemm_broadcast(a + (size_t)k * sizeof(float), 0, 0, 0, 0);
+                UNROLL for (int p = 0; p < panels; p++) sum[p] =
+                    vec_dot(x, vec_load((const float *)(const void *)(b + (size_t)p * g->b_bytes)), sum[p]);
+            }
+        }
+    UNROLL for (int p = 0; p < panels; p++) vec_store(g->tile + p * VL, sum[p]);
 }
 
 #define DEFINE(R, P)                                                                                                           \
@@ -114,19 +133,27 @@ GEMM_TILES_3(DEFINE)
     {                                                                                                                          \
         gemm_row(g, P);                                                                                                        \
     }
-DEFINE(1) DEFINE(2) DEFINE(3) DEFINE(4) DEFINE(5) DEFINE(6) DEFINE(7) DEFINE(8)
+DEFINE(1)
+DEFINE(2)
+DEFINE(3)
+DEFINE(4)
+DEFINE(5) DEFINE(6) DEFINE(7) DEFINE(8)
 #undef DEFINE
 
 #define ENTRY(R, P) gemm_##R##x##P,
-static gemm_fn *const gemm_1[] = {NULL, gemm_1x1, GEMM_TILES_1(ENTRY)};
+    static gemm_fn *const gemm_1[] = {NULL, gemm_1x1, GEMM_TILES_1(ENTRY)};
 static gemm_fn *const gemm_2[] = {NULL, gemm_1x2, GEMM_TILES_2(ENTRY)};
 static gemm_fn *const gemm_3[] = {NULL, gemm_1x3, GEMM_TILES_3(ENTRY)};
 #undef ENTRY
 #define ENTRY(P) static gemm_fn *const gemm_##P[] = {NULL, gemm_1x##P};
-ENTRY(4) ENTRY(5) ENTRY(6) ENTRY(7) ENTRY(8)
+ENTRY(4)
+ENTRY(5)
+ENTRY(6)
+ENTRY(7)
+ENTRY(8)
 #undef ENTRY
-/* By panels, then rows; and the most rows. */
-static gemm_fn *const *const gemm_of[] = {NULL, gemm_1, gemm_2, gemm_3, gemm_4, gemm_5, gemm_6, gemm_7, gemm_8};
+    /* By panels, then rows; and the most rows. */
+    static gemm_fn *const *const gemm_of[] = {NULL, gemm_1, gemm_2, gemm_3, gemm_4, gemm_5, gemm_6, gemm_7, gemm_8};
 static const int gemm_rows[] = {0, ROWS_1, ROWS_2, ROWS_3, 1, 1, 1, 1, 1};
 
 #endif

@@ -1,9 +1,9 @@
 /*
- * f32-depthwise and f32-expand: depthwise convolutions, and those together with the dense convolution before them.
+ * {f32,bf16}-depthwise and -expand: depthwise convolutions, and those together with the dense convolution before them.
  *
- * Work is cut into blocks of two vectors of channels by bands of output rows. Of its block an item makes one input row after the
- * other - computed by the dense convolution, or copied - into a ring that holds as many rows as the window is high, zeros left
- * and right of the map included, and computes an output row as soon as its input is there. So what is between the two
+ * Work is cut into blocks of two vectors of channels by bands of output rows. Of its block an item makes one input row after
+ * the other - computed by the dense convolution, or copied - into a ring that holds as many rows as the window is high, zeros
+ * left and right of the map included, and computes an output row as soon as its input is there. So what is between the two
  * convolutions stays in the first cache, and is never stored as a whole. A map that is small as a whole is made at once: its
  * pixels fill tiles better than its rows.
  *
@@ -13,20 +13,21 @@
 #define GTCNN_FAST_MBCONV_H
 
 #include "runtime/fast/depthwise.h"
-#include "runtime/fast/gather.h"
-#include "runtime/fast/product.h"
+#include "runtime/fast/window.h"
 
 /* Channels of a block. Floats of a ring that a whole map may fill (40 KiB). Items that a layer should have at least. */
-enum { BLOCK = 2 * VL, RING_WHOLE = 10240, DEPTHWISE_ITEMS = 8, WINDOW_MOST = 64 };
+enum { BLOCK = 2 * VL, RING_WHOLE = 10240, DEPTHWISE_ITEMS = 8 };
 
 struct mbconv {
     const struct gtcnn_conv *expand, *depthwise; /* expand NULL: the input is there */
     int64_t blocks, span, width, slots;
+    struct cut columns; /* of an output row */
 };
 
 static struct mbconv mbconv_of(const struct gtcnn_conv *expand, const struct gtcnn_conv *d)
 {
-    struct mbconv m = {.expand = expand, .depthwise = d, .blocks = (d->groups + BLOCK - 1) / BLOCK};
+    struct mbconv m = {
+        .expand = expand, .depthwise = d, .blocks = (d->groups + BLOCK - 1) / BLOCK, .columns = cut_of(d->ow, COLUMNS)};
     int64_t read = (d->ow - 1) * d->stride[1] + (d->kernel[1] - 1) * d->dilation[1] + 1, stored = d->pad[1] + d->w;
     m.span = (d->kernel[0] - 1) * d->dilation[0] + 1;
     m.width = read > stored ? read : stored;
@@ -45,16 +46,25 @@ static int64_t f32_depthwise_scratch(const struct gtcnn_conv *expand, const stru
 {
     struct mbconv m = mbconv_of(expand, depthwise);
     int64_t ring = (m.slots + 1) * m.width * BLOCK;
-    bool gathers = expand && !gather_is_needless(expand);
-    return ring + (gathers ? (m.slots == depthwise->h ? depthwise->h : 1) * depthwise->w * gather_k(expand) + VL : 0);
+    bool slab = expand && !window_is_pixel(expand);
+    return ring + (slab ? window_slab(expand, m.slots == depthwise->h ? depthwise->h : 1) : 0);
 }
+
+/* Output pixels of one vector of channels, until there are enough to be activated and stored: small maps have short rows. */
+enum { OUTLET = 4 * COLUMNS };
+
+struct outlet {
+    _Alignas(64) float tile[OUTLET * VL];
+    int64_t first, filled; /* pixel of the map */
+    vec sum;               /* of what was stored */
+};
 
 /* One item: a block of channels of one image. */
 struct strip {
     const struct mbconv *m;
     int64_t image, channel; /* the first one */
     int panels;             /* vectors of it: 1 or 2 */
-    float *ring, *zeros, *gathered;
+    float *ring, *zeros, *slab;
     int64_t made; /* the next row that the ring lacks */
 };
 
@@ -66,12 +76,11 @@ static float *strip_pixel(const struct strip *s, int64_t row, int64_t column)
 static void strip_copy(const struct strip *s, int64_t row)
 {
     const struct gtcnn_conv *d = s->m->depthwise;
-    const float *x = d->x + ((s->image * d->h + row) * d->w) * d->groups + s->channel;
-    int64_t n = d->groups - s->channel;
+    int64_t from = (s->image * d->h + row) * d->w * d->groups + s->channel, n = d->groups - s->channel;
     float *to = strip_pixel(s, row, 0);
-    for (int64_t column = 0; column < d->w; column++, x += d->groups, to += BLOCK)
+    for (int64_t column = 0; column < d->w; column++, from += d->groups, to += BLOCK)
         for (int p = 0; p < s->panels; p++)
-            vec_store(to + p * VL, vec_load_first(x + p * VL, n - p * VL < VL ? n - p * VL : VL));
+            vec_store(to + p * VL, element_load(d->x, d->x_narrow, from + p * VL, n - p * VL < VL ? n - p * VL : VL));
 }
 
 /* A tile of the dense convolution's pixels, from `pixel` of the map on, into the ring: a row of the map at a time. */
@@ -81,7 +90,7 @@ static void strip_put(const struct strip *s, const struct gtcnn_activation *acti
     int64_t w = s->m->depthwise->w, row = pixel / w, column = pixel % w, step = s->panels == 2 ? VL : BLOCK;
     while (count > 0) {
         int64_t n = count < w - column ? count : w - column;
-        activate(activation, tile, n * s->panels, &(struct target){strip_pixel(s, row, column), step, VL});
+        activate(activation, tile, VL, n * s->panels, &(struct target){strip_pixel(s, row, column), 0, step, VL, false});
         tile += n * s->panels * VL;
         count -= n;
         row++;
@@ -89,29 +98,37 @@ static void strip_put(const struct strip *s, const struct gtcnn_activation *acti
     }
 }
 
+/* So many of the dense convolution's pixels, from `pixel` of the map on. */
+static void strip_pixels(const struct strip *s, const struct product *p, int64_t pixel)
+{
+    _Alignas(64) float tile[ROWS_2 * BLOCK];
+    const struct cut cut = cut_of(p->rows, gemm_rows[s->panels]);
+    for (int64_t i = 0, first = 0; i < cut.tiles; first += cut_rows(&cut, i++)) {
+        int64_t rows = cut_rows(&cut, i);
+        product_sums(p, first, rows, i, s->panels, tile, s->panels * VL);
+        strip_put(s, &s->m->expand->activation, pixel + first, rows, tile);
+    }
+}
+
 /* Rows `row` ... `row + count - 1` of the dense convolution's output. */
 static void strip_compute(const struct strip *s, int64_t row, int64_t count)
 {
     const struct gtcnn_conv *e = s->m->expand;
-    _Alignas(64) float tile[ROWS_2 * BLOCK];
-    int64_t k = gather_k(e), panel = s->channel / VL, pixels = count * e->ow, start = (s->image * e->oh + row) * e->ow;
-    struct product p = {.a = e->x + start * e->in,
-                        .a_step = e->in,
-                        .rows = pixels,
-                        .k = k,
-                        .w = e->weights + panel * k * VL,
-                        .bias = e->bias + panel * VL,
-                        .activation = &e->activation};
-    if (!gather_is_needless(e)) {
-        gather(e, 0, start, pixels, s->gathered);
-        p.a = s->gathered;
-        p.a_step = k;
+    int64_t panel = s->channel / VL;
+    struct product p = {.bias = e->bias + panel * VL};
+    window_describe(e, &p);
+    p.w = e->weights + panel * p.k * VL;
+    if (window_is_pixel(e)) {
+        p.a = (const char *)((const element *)(const void *)e->x + (s->image * e->oh + row) * e->ow * e->in);
+        p.rows = count * e->ow;
+        strip_pixels(s, &p, row * e->ow);
+        return;
     }
-    int64_t tiles = (pixels + gemm_rows[s->panels] - 1) / gemm_rows[s->panels], first;
-    for (int64_t i = 0; i < tiles; i++) {
-        int64_t rows = product_tile(pixels, i, tiles, &first);
-        product_sums(&p, first, rows, i, s->panels, tile, s->panels * VL);
-        strip_put(s, p.activation, row * e->ow + first, rows, tile);
+    window_make(e, s->image, 0, row, count, s->slab);
+    p.rows = e->ow;
+    for (int64_t i = 0; i < count; i++) {
+        p.a = window_at(e, s->slab, i);
+        strip_pixels(s, &p, (row + i) * e->ow);
     }
 }
 
@@ -131,60 +148,83 @@ static void strip_make(struct strip *s, int64_t until)
             strip_copy(s, s->made);
 }
 
-/* One vector of channels of an output row; the sum over its pixels. */
-static vec strip_row(const struct strip *s, int64_t oh, int v)
+static void outlet_flush(const struct strip *s, struct outlet *outlet, int v)
+{
+    const struct gtcnn_conv *d = s->m->depthwise;
+    int64_t channel = s->channel + v * VL, lanes = d->groups - channel < VL ? d->groups - channel : VL;
+    struct target to = {d->y, (s->image * d->oh * d->ow + outlet->first) * d->groups + channel, d->groups, lanes, d->y_narrow};
+    outlet->sum = vec_add(outlet->sum, activate(&d->activation, outlet->tile, VL, outlet->filled, &to));
+    outlet->first += outlet->filled;
+    outlet->filled = 0;
+}
+
+/* One vector of channels of an output row. */
+static void strip_row(const struct strip *s, int64_t oh, int v, struct outlet *outlet)
 {
     const struct gtcnn_conv *d = s->m->depthwise;
     depthwise_fn *const *fast = depthwise_of(d->kernel, d->stride, d->dilation);
-    _Alignas(64) float tile[COLUMNS * VL];
-    const float *rows[WINDOW_MOST];
-    int64_t channel = s->channel + v * VL, n = d->groups - channel < VL ? d->groups - channel : VL, first;
-    int64_t tiles = (d->ow + COLUMNS - 1) / COLUMNS;
-    struct depthwise call = {.rows = rows,
+    int64_t channel = s->channel + v * VL, top = oh * d->stride[0] - d->pad[0], slot = top % s->m->slots;
+    const struct depthwise_map map = {s->ring, s->zeros, d->h, s->m->slots, s->m->width * BLOCK};
+    struct depthwise call = {.map = &map,
+                             .top = top,
+                             .slot = map.slots == d->h ? top : slot < 0 ? slot + map.slots : slot,
+                             .offset = v * VL,
                              .x_step = BLOCK,
                              .w = d->weights + channel,
                              .w_step = d->groups,
                              .bias = vec_load(d->bias + channel),
-                             .tile = tile,
                              .kernel = {d->kernel[0], d->kernel[1]},
                              .stride = d->stride[1],
-                             .dilation = d->dilation[1]};
-    float *y = d->y + ((s->image * d->oh + oh) * d->ow) * d->groups + channel;
-    vec sum = vec_set(0);
-    for (int64_t o = 0; o < d->ow; o++) /* where the next row's results go; every second line lies alone */
-        __builtin_prefetch(y + (d->ow + o) * d->groups, 1);
-    for (int64_t i = 0; i < tiles; i++) {
-        int64_t count = product_tile(d->ow, i, tiles, &first);
-        for (int64_t kh = 0; kh < d->kernel[0]; kh++) {
-            int64_t row = oh * d->stride[0] - d->pad[0] + kh * d->dilation[0];
-            bool outside = row < 0 || row >= d->h;
-            rows[kh] = (outside ? s->zeros : s->ring + row % s->m->slots * s->m->width * BLOCK) + first * d->stride[1] * BLOCK + v * VL;
-        }
+                             .dilation = {d->dilation[0], d->dilation[1]}};
+    for (int64_t i = 0; i < s->m->columns.tiles; i++) {
+        int64_t count = cut_rows(&s->m->columns, i);
+        if (outlet->filled + count > OUTLET)
+            outlet_flush(s, outlet, v);
+        call.tile = outlet->tile + outlet->filled * VL;
         if (fast)
             fast[count](&call);
         else
             depthwise_any(&call, count);
-        sum = vec_add(sum, activate(&d->activation, tile, count, &(struct target){y + first * d->groups, d->groups, n}));
+        outlet->filled += count;
+        call.offset += count * d->stride[1] * BLOCK;
     }
-    return sum;
+}
+
+/* Where the results of the row behind this one go: every second line lies alone, and stores would wait for each. */
+static void strip_prefetch(const struct strip *s, int64_t oh)
+{
+    const struct gtcnn_conv *d = s->m->depthwise;
+    size_t size = d->y_narrow ? sizeof(uint16_t) : sizeof(float), pixel = (size_t)d->groups * size;
+    const char *y =
+        (const char *)d->y + (size_t)(s->image * d->oh + oh + 1) * (size_t)d->ow * pixel + (size_t)s->channel * size;
+    for (int64_t o = 0; o < d->ow; o++, y += pixel)
+        for (int v = 0; v < s->panels; v++)
+            __builtin_prefetch(y + (size_t)(v * VL) * size, 1);
 }
 
 static void strip_band(struct strip *s, int64_t band)
 {
     const struct gtcnn_conv *d = s->m->depthwise;
-    int64_t begin, rows = product_tile(d->oh, band, d->bands, &begin), top = begin * d->stride[0] - d->pad[0];
-    vec sum[2] = {vec_set(0), vec_set(0)};
-    s->made = top < 0 ? 0 : top;
-    if (s->m->slots == d->h && s->m->expand) /* at once, whatever the band */
-        s->made = 0;
-    for (int64_t oh = begin; oh < begin + rows; oh++) {
-        strip_make(s, s->m->slots == d->h ? d->h : oh * d->stride[0] - d->pad[0] + s->m->span);
-        for (int v = 0; v < s->panels; v++)
-            sum[v] = vec_add(sum[v], strip_row(s, oh, v));
+    const struct cut cut = cut_into(d->oh, d->bands);
+    struct outlet outlets[2];
+    int64_t begin = cut_first(&cut, band), top = begin * d->stride[0] - d->pad[0];
+    for (int v = 0; v < s->panels; v++) {
+        outlets[v].first = begin * d->ow;
+        outlets[v].filled = 0;
+        outlets[v].sum = vec_set(0);
     }
-    for (int v = 0; d->sums && v < s->panels; v++) {
-        int64_t channel = s->channel + v * VL, n = d->groups - channel < VL ? d->groups - channel : VL;
-        vec_store_first(d->sums + (s->image * d->bands + band) * d->groups + channel, sum[v], n);
+    s->made = top < 0 || s->m->slots == d->h ? 0 : top; /* a whole map is made at once, whatever the band */
+    for (int64_t oh = begin; oh < begin + cut_rows(&cut, band); oh++) {
+        strip_make(s, s->m->slots == d->h ? d->h : oh * d->stride[0] - d->pad[0] + s->m->span);
+        strip_prefetch(s, oh);
+        for (int v = 0; v < s->panels; v++)
+            strip_row(s, oh, v, &outlets[v]);
+    }
+    for (int v = 0; v < s->panels; v++) {
+        int64_t channel = s->channel + v * VL, lanes = d->groups - channel < VL ? d->groups - channel : VL;
+        outlet_flush(s, &outlets[v], v);
+        if (d->sums)
+            vec_store_first(d->sums + (s->image * d->bands + band) * d->groups + channel, outlets[v].sum, lanes);
     }
 }
 
@@ -205,7 +245,7 @@ static void mbconv_run(const struct gtcnn_conv *expand, const struct gtcnn_conv 
                           .panels = d->groups - channel > VL ? 2 : 1,
                           .ring = ring,
                           .zeros = ring + m.slots * m.width * BLOCK,
-                          .gathered = ring + floats};
+                          .slab = ring + floats};
         strip_band(&s, i % d->bands);
     }
 }

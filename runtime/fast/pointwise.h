@@ -1,4 +1,4 @@
-/* f32-gate, f32-mean and f32-elements: passes that touch each value once. */
+/* {f32,bf16}-gate and -scale, f32-mean and f32-elements: passes that touch each value once. */
 #ifndef GTCNN_FAST_POINTWISE_H
 #define GTCNN_FAST_POINTWISE_H
 
@@ -7,11 +7,30 @@ static void f32_gate(const struct gtcnn_gate *a, uint32_t part, uint32_t parts)
     uint64_t begin, end;
     gtcnn_pool_slice((uint64_t)(a->n * a->panels), part, parts, &begin, &end);
     for (int64_t i = (int64_t)begin; i < (int64_t)end; i++) {
-        const float *gate = a->gate + i / a->panels * a->k, *w = a->weights + i % a->panels * a->k * VL;
-        float *y = a->y + i * a->k * VL;
-        for (int64_t k = 0; k < a->k; k++)
+        int64_t words = (a->k + PAIR - 1) / PAIR;
+        const float *gate = a->gate + i / a->panels * a->k, *w = a->weights + i % a->panels * words * VL;
+        float *y = a->y + i * words * VL;
+        for (int64_t k = 0; k < words; k++) {
+#ifdef NARROW
+            float odd = 2 * k + 1 < a->k ? gate[2 * k + 1] : 0;
+            vec_store(y + k * VL, vec_scale_pairs(vec_load(w + k * VL), gate[2 * k], odd));
+#else
             vec_store(y + k * VL, vec_mul(vec_load(w + k * VL), vec_set(gate[k])));
+#endif
+        }
     }
+}
+
+static void f32_scale(const struct gtcnn_scale *a, uint32_t part, uint32_t parts)
+{
+    uint64_t begin, end;
+    gtcnn_pool_slice((uint64_t)(a->n * a->pixels), part, parts, &begin, &end);
+    for (int64_t i = (int64_t)begin; i < (int64_t)end; i++)
+        for (int64_t c = 0; c < a->channels; c += VL) {
+            int64_t n = a->channels - c < VL ? a->channels - c : VL, at = i * a->channels + c;
+            vec gate = vec_load_first(a->gate + i / a->pixels * a->channels + c, n);
+            element_store(a->y, a->narrow, at, vec_mul(element_load(a->x, a->narrow, at, n), gate), n);
+        }
 }
 
 /* Four sums, of every fourth pixel, added in the end. */
@@ -20,8 +39,7 @@ static vec mean_sum(const float *x, int64_t pixels, int64_t step, int64_t n)
     vec sum[4] = {vec_set(0), vec_set(0), vec_set(0), vec_set(0)};
     int64_t p = 0;
     for (; p + 4 <= pixels; p += 4)
-        UNROLL for (int c = 0; c < 4; c++)
-            sum[c] = vec_add(sum[c], vec_load_first(x + (p + c) * step, n));
+        UNROLL for (int c = 0; c < 4; c++) sum[c] = vec_add(sum[c], vec_load_first(x + (p + c) * step, n));
     for (; p < pixels; p++)
         sum[0] = vec_add(sum[0], vec_load_first(x + p * step, n));
     return vec_add(vec_add(sum[0], sum[1]), vec_add(sum[2], sum[3]));

@@ -1,4 +1,5 @@
-/* The kernels of one instruction set, put together: included behind its vector, with NAME, ISA and TABLE defined. */
+/* The kernels of one instruction set, put together: included behind its vector, with NAME, ISA, TABLE and MACS_PER_US
+ * defined. */
 #include "runtime/kernels.h"
 #include "runtime/pool.h"
 
@@ -12,8 +13,10 @@
 const struct gtcnn_kernels TABLE = {
     .name = NAME,
     .isa = ISA,
+    .precision = PAIR == 2 ? "bf16" : "fp32",
     .build = GTCNN_BUILD(NAME),
     .panel = VL,
+    .macs_per_us = MACS_PER_US,
     .conv = f32_conv,
     .depthwise = f32_depthwise,
     .pooling = gtcnn_ref_pooling,
@@ -23,6 +26,8 @@ const struct gtcnn_kernels TABLE = {
     .softmax = gtcnn_ref_softmax,
     .expand = f32_expand,
     .gate = f32_gate,
+    .scale = f32_scale,
+    .narrow = PAIR == 2,
     .conv_scratch = f32_conv_scratch,
     .depthwise_scratch = f32_depthwise_scratch,
     .bands = f32_depthwise_bands,

@@ -87,8 +87,8 @@ VEC_INLINE vec vec_at_most(vec bound, vec x)
 }
 
 /*
- * 1 / (1 + 2^(-x log2 e)), to 3e-6 of itself. 2^t is 2^floor(t), put together from bits, times a polynomial of degree 4 on [0, 1)
- * whose largest relative error, 2.6e-6, is the least possible (Remez). The reciprocal is the 12-bit one after a step of
+ * 1 / (1 + 2^(-x log2 e)), to 3e-6 of itself. 2^t is 2^floor(t), put together from bits, times a polynomial of degree 4 on [0,
+ * 1) whose largest relative error, 2.6e-6, is the least possible (Remez). The reciprocal is the 12-bit one after a step of
  * Newton's. Beyond +-120 the power stays what it is there.
  */
 VEC_INLINE vec vec_sigmoid(vec x)

@@ -26,6 +26,30 @@ tree() { find /sys/class -printf '%p %m %u %g %s\n' | sort; }
 doctor() { "$@" "$O/greentrack" doctor --format json; }
 source_is() { query ".sources[] | select(.source == \"$1\") | $2"; }
 
+# A counter that does not move, as in some virtual machines: said so, and joules are modelled; by name it is taken all the same.
+got=$(doctor env | query '.sources[] | select(.source == "powercap" or .chosen) | [.source, .result, .chosen, .detail[0:38]]')
+want='["powercap","absent",false,"present, but its counter does not move"]
+["model","available",true,'
+case $got in "$want"*) ;; *) fail "still: $got" ;; esac
+"$O/greentrack" run -q -- true || fail "run"
+[ "$("$O/greentrack" show last --format json | query .energy.source)" = model ] || fail "auto took a counter that stands still"
+"$O/greentrack" run -q --require-measured -- true 2>"$TMP/err" && fail "a counter that stands still measures"
+grep -q 'powercap absent' "$TMP/err" || fail "not told: $(cat "$TMP/err")"
+"$O/greentrack" run -q --energy-source powercap -- true || fail "run by name"
+[ "$("$O/greentrack" show last --format json | query .energy.source)" = powercap ] || fail "by name, another source was taken"
+
+# From here on it moves, always four digits long.
+mkfifo "$TMP/never" && exec 9<>"$TMP/never"
+move() {
+    for ((n = 1000; ; n = n < 9999 ? n + 1 : 1000)); do
+        printf '%d\n' "$n" 1<>/sys/class/powercap/intel-rapl:0/energy_uj
+        read -r -t 0.001 -u 9
+    done
+}
+move &
+mover=$!
+trap 'kill "$mover" 2>/dev/null' EXIT
+
 # Root may read it.
 before=$(tree)
 got=$(doctor env | source_is powercap '[.result, .chosen, .detail]')
@@ -60,6 +84,9 @@ doctor env | source_is powercap .detail | grep -q "noise filter is on" || fail "
 "$O/greentrack" show last --format json | query '[.events[]? | tojson] | any(contains("noise filter is on"))' | grep -q true || fail "the run does not tell the noise filter"
 got=$("$O/greentrack" show last --format json | query '[.energy.source, .energy.boundary, ([.domains[].name] | join(" "))]')
 [ "$got" = '["powercap","package+dram","package-0 core dram psys package-0"]' ] || fail "counters: $got"
+
+kill "$mover" && wait "$mover" 2>/dev/null
+trap - EXIT
 
 # A zone that goes away during a run: a gap, no joules out of nowhere.
 "$O/greentrack" run -q --energy-source powercap -- sh -c 'sleep 0.1; : >/sys/class/powercap/intel-rapl:0/energy_uj; sleep 0.1; echo 5001000 >/sys/class/powercap/intel-rapl:0/energy_uj; sleep 0.1' || fail "run"

@@ -16,6 +16,10 @@ got=$(query '[.energy.source, .energy.boundary, .energy.provenance]' <<<"$ran")
 STUB_NVML=power:12 GREENTRACK_TRACE_MB=0 "$G" run -q --energy-source nvml -- sleep 2.5 || fail "coarse"
 got=$("$G" show last --format json | query '[.energy.gaps == [], (.domains[0].counted_uj | num) > 28e6]')
 [ "$got" = '[true,true]' ] || fail "coarse: $got"
+# And at a pace of seconds, where that was asked for: 12 W all the time.
+STUB_NVML=power:12 "$G" run -q --interval 1200 --energy-source nvml -- sleep 2.6 || fail "slow"
+got=$("$G" show last --format json | query '((.ns | num) / 1e9) as $s | [.energy.gaps == [], (.domains[0].counted_uj | num) / 1e6 / $s > 11.5]')
+[ "$got" = '[true,true]' ] || fail "slow pace: $got"
 # auto never takes a GPU for the machine, but doctor shows it.
 got=$("$G" doctor --format json | query '[.sources[] | select(.source == "nvml") | .result, .chosen]')
 [ "$got" = '["available","no"]' ] || [ "$got" = '["available",false]' ] || fail "doctor: $got"

@@ -151,34 +151,35 @@ static const char *show(char *text, uint64_t value, const char *end)
     return text;
 }
 
+static uint64_t count_at(const struct gt_machine_counter *c, uint64_t mono_ns)
+{
+    return c->count + (c->machine->lives ? mono_ns / 1000000 : 0);
+}
+
 /* 32.32 fixed point joules since the event was opened (arch/x86/events/rapl.c: rapl_scale). */
 static const char *show_perf(void *context, uint64_t mono_ns)
 {
     struct gt_machine_counter *c = context;
-    (void)mono_ns;
-    return show(c->text[0], (c->count - c->start) << (32 - c->exponent), "");
+    return show(c->text[0], (count_at(c, mono_ns) - c->start) << (32 - c->exponent), "");
 }
 
 static const char *show_msr(void *context, uint64_t mono_ns)
 {
     struct gt_machine_counter *c = context;
-    (void)mono_ns;
-    return show(c->text[1], UINT64_C(0xdead) << 32 | (uint32_t)c->count, ""); /* the upper half is reserved */
+    return show(c->text[1], UINT64_C(0xdead) << 32 | (uint32_t)count_at(c, mono_ns), ""); /* the upper half is reserved */
 }
 
 /* intel_rapl_common.c: the register times a whole number of nanojoules, in whole microjoules. */
 static const char *show_powercap(void *context, uint64_t mono_ns)
 {
     struct gt_machine_counter *c = context;
-    (void)mono_ns;
-    return show(c->text[2], (uint64_t)((unsigned __int128)(uint32_t)c->count * c->nj / 1000), "\n");
+    return show(c->text[2], (uint64_t)((unsigned __int128)(uint32_t)count_at(c, mono_ns) * c->nj / 1000), "\n");
 }
 
 static const char *show_energy(void *context, uint64_t mono_ns)
 {
     struct gt_machine_counter *c = context;
-    (void)mono_ns;
-    return show(c->text[2], c->count, "\n"); /* 1 count: 1 µJ */
+    return show(c->text[2], count_at(c, mono_ns), "\n"); /* 1 count: 1 µJ */
 }
 
 static const char *show_millivolts(void *context, uint64_t mono_ns)

@@ -52,6 +52,7 @@ struct gt_machine_counter {
 
 struct gt_machine {
     struct gt_sim *sim;
+    bool lives; /* counters go on by one unit per ms of the sim's clock, besides what gt_machine_move adds */
     int counter_count;
     struct gt_machine_counter counters[GT_MACHINE_COUNTERS];
 };

@@ -174,6 +174,7 @@ static void test_what_auto_chooses(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
         build(expected[i].id, GT_MACHINE_ALL);
+        machine.lives = true;
         const struct gt_energy_source *source = gt_source_best(&sim.os);
         print_message("%s: %s\n", gt_machine_name(expected[i].id), source->name);
         assert_string_equal(source->name, expected[i].best);
@@ -202,10 +203,12 @@ static void test_what_comes_next(void **state)
                 {GT_MACHINE_HWMON, "model"}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         build(GT_MACHINE_INTEL_2S, rows[i].ways);
+        machine.lives = true;
         assert_string_equal(gt_source_best(&sim.os)->name, rows[i].name);
     }
     /* perf is there, and forbidden: the next one is taken */
     build(GT_MACHINE_INTEL_2S, GT_MACHINE_ALL);
+    machine.lives = true;
     gt_sim_fail_open(&sim, machine.counters[0].perf, EACCES);
     assert_string_equal(gt_source_best(&sim.os)->name, "powercap");
     const struct gt_energy_source *opened = gt_source_open_best(&sim.os, &state_memory, &desc);
@@ -213,6 +216,37 @@ static void test_what_comes_next(void **state)
     assert_string_equal(desc.source, "powercap");
     opened->close(&state_memory);
     assert_int_equal(sim.open_fds, 0);
+}
+
+/* Counters that are there and never move: "auto" goes on, doctor says why, and who asks for one by name gets it. */
+static void test_counters_that_stand_still(void **state)
+{
+    (void)state;
+    for (int way = GT_MACHINE_PERF; way <= GT_MACHINE_MSR; way *= 2) {
+        struct gt_probe probe;
+        build(GT_MACHINE_INTEL_2S, way);
+        uint64_t begin_ns = sim.mono_ns;
+        assert_ptr_equal(gt_source_open_best(&sim.os, &state_memory, &desc), &gt_source_model);
+        assert_string_equal(desc.source, "model");
+        assert_in_range(sim.mono_ns - begin_ns, 20 * MS, 21 * MS);
+        assert_ptr_equal(gt_source_best(&sim.os), &gt_source_model);
+        gt_source_probe(&sim.os, source_of(way), NULL, &probe);
+        assert_int_equal(probe.result, GT_PROBE_ABSENT);
+        assert_non_null(strstr(probe.detail, "present, but its counter does not move"));
+        assert_int_equal(source_of(way)->open(&sim.os, NULL, &state_memory, &desc, &err), GT_OK);
+        source_of(way)->close(&state_memory);
+        /* one that moves is taken within a refresh */
+        machine.lives = true;
+        begin_ns = sim.mono_ns;
+        assert_ptr_equal(gt_source_open_best(&sim.os, &state_memory, &desc), source_of(way));
+        assert_true(sim.mono_ns - begin_ns <= MS + MS / 4);
+        source_of(way)->close(&state_memory);
+        assert_int_equal(sim.open_fds, 0);
+    }
+    /* a power that stays what it is is no counter that stands still */
+    build(GT_MACHINE_JETSON, GT_MACHINE_ALL);
+    assert_ptr_equal(gt_source_open_best(&sim.os, &state_memory, &desc), &gt_source_hwmon);
+    gt_source_hwmon.close(&state_memory);
 }
 
 /* What the kernel's own rounding of powercap's unit makes of a total: 61.035 for 61.03515625 µJ, 15.3 for 15.2587890625. */
@@ -346,6 +380,52 @@ static void test_equal_counters_are_no_mirrors(void **state)
     finish(&run);
     assert_true(fabs(total_uj(&run, &gap_ns) - truth_uj()) <= 4);
     release(&run);
+    gt_source_msr.close(&state_memory);
+}
+
+/* --- a cpu that goes away
+ * ------------------------------------------------------------------------------------------------------- */
+
+/* The cpu through which a package is read goes offline: the next one of the same package shows the same registers. */
+static void test_a_cpu_goes_offline(void **state)
+{
+    (void)state;
+    uint64_t raw[GT_SOURCE_DOMAINS] = {0}, t_ns;
+    build(GT_MACHINE_INTEL_2S, GT_MACHINE_MSR);
+    for (int i = 0; i < machine.counter_count; i++)
+        machine.counters[i].count = machine.counters[i].start = 1000 * (uint64_t)(i + 1);
+    assert_int_equal(gt_source_msr.open(&sim.os, NULL, &state_memory, &desc, &err), GT_OK);
+    int open_fds = sim.open_fds;
+    gt_sim_file(&sim, "/sys/devices/system/cpu/online", "1-7\n");
+    for (int i = 0; i < 2; i++)
+        gt_sim_fail_read(&sim, machine.counters[i].msr, ENXIO, 1, 0);
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < machine.counter_count; i++)
+            gt_machine_move(&machine, i, 10);
+        assert_int_equal(gt_source_msr.read(&state_memory, raw, &t_ns), GT_OK);
+        for (int i = 0; i < machine.counter_count; i++)
+            assert_int_equal(raw[i], machine.counters[i].count);
+    }
+    assert_int_equal(sim.open_fds, open_fds);
+    gt_source_msr.close(&state_memory);
+}
+
+/* No cpu of the package is left: a gap, not the other package's joules; and an end to it when one comes back. */
+static void test_a_package_goes_offline(void **state)
+{
+    (void)state;
+    uint64_t raw[GT_SOURCE_DOMAINS] = {111}, t_ns;
+    build(GT_MACHINE_INTEL_2S, GT_MACHINE_MSR);
+    assert_int_equal(gt_source_msr.open(&sim.os, NULL, &state_memory, &desc, &err), GT_OK);
+    gt_sim_file(&sim, "/sys/devices/system/cpu/online", "4-7\n");
+    for (int i = 0; i < 2; i++)
+        gt_sim_fail_read(&sim, machine.counters[i].msr, ENXIO, 1, 0);
+    assert_int_equal(gt_source_msr.read(&state_memory, raw, &t_ns), GT_E_IO);
+    assert_int_equal(raw[0], 111);
+    gt_sim_file(&sim, "/sys/devices/system/cpu/online", "3-7\n");
+    sim.mono_ns += 1000 * MS;
+    assert_int_equal(gt_source_msr.read(&state_memory, raw, &t_ns), GT_OK);
+    assert_int_equal(raw[0], (uint32_t)machine.counters[0].count);
     gt_source_msr.close(&state_memory);
 }
 
@@ -693,6 +773,31 @@ static void test_integration_has_gaps(void **state)
     gt_source_hwmon.close(&state_memory);
 }
 
+/* A pace of some seconds, as was asked for: integrated as any other, and what is far longer than the pace is a gap. */
+static void test_integration_at_a_slow_pace(void **state)
+{
+    (void)state;
+    static const uint64_t paces_ms[] = {1000, 2000, 10000, 60000};
+    for (size_t p = 0; p < sizeof paces_ms / sizeof *paces_ms; p++)
+        for (int hole = 0; hole < 2; hole++) {
+            struct run run;
+            uint64_t gap_ns, pace_ns = paces_ms[p] * MS + MS / 2; /* a little late, as readings are */
+            build(GT_MACHINE_JETSON, GT_MACHINE_ALL);
+            gt_machine_move(&machine, 0, 10000000);
+            assert_int_equal(gt_source_hwmon.open(&sim.os, NULL, &state_memory, &desc, &err), GT_OK);
+            start(&run);
+            for (int i = 0; i <= 20; i++) {
+                sim.mono_ns += hole && i == 10 ? 4 * pace_ns : pace_ns;
+                tick(&gt_source_hwmon, &run);
+            }
+            finish(&run);
+            assert_true(fabs(total_uj(&run, &gap_ns) - (hole ? 19 : 20) * 10.0 * (double)pace_ns * 1e-3) <= 20);
+            assert_int_equal(gap_ns, hole ? 4 * pace_ns : 0);
+            release(&run);
+            gt_source_hwmon.close(&state_memory);
+        }
+}
+
 /* Sensors that no table knows are not the machine, until the user says so. */
 static void test_sensors_by_name(void **state)
 {
@@ -764,6 +869,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_what_auto_chooses),
         TEST(test_what_comes_next),
+        TEST(test_counters_that_stand_still),
         TEST(test_sums),
         TEST(test_every_way_opens),
         TEST(test_names),
@@ -779,8 +885,11 @@ int main(void)
         TEST(test_fixes),
         TEST(test_container),
         TEST(test_garbled_event_source),
+        TEST(test_a_cpu_goes_offline),
+        TEST(test_a_package_goes_offline),
         TEST(test_integrated_power),
         TEST(test_integration_has_gaps),
+        TEST(test_integration_at_a_slow_pace),
         TEST(test_sensors_by_name),
         TEST(test_hostile_files),
     };

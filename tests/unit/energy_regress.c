@@ -53,15 +53,20 @@ static void feed(struct gt_fold *fold, struct gt_batches *batches, int intervals
     assert_int_equal(gt_batches_take(batches, fold, &err), GT_OK);
 }
 
-static void *begin(struct gt_fold **fold, struct gt_batches *batches)
+static void *begin_with(const struct gt_fold_config *config, struct gt_fold **fold, struct gt_batches *batches)
 {
     struct gt_source_desc desc = package();
-    size_t bytes = gt_fold_bytes(&gt_fold_config_large, 1);
+    size_t bytes = gt_fold_bytes(config, 1);
     void *memory = aligned_alloc(16, (bytes + 15) / 16 * 16);
     assert_non_null(memory);
-    assert_int_equal(gt_fold_init(memory, bytes, &gt_fold_config_large, &desc, fold), GT_OK);
+    assert_int_equal(gt_fold_init(memory, bytes, config, &desc, fold), GT_OK);
     gt_batches_init(batches);
     return memory;
+}
+
+static void *begin(struct gt_fold **fold, struct gt_batches *batches)
+{
+    return begin_with(&gt_fold_config_large, fold, batches);
 }
 
 static void test_exact(void **state)
@@ -112,6 +117,40 @@ static void test_refusals(void **state)
         assert_int_equal(gt_regress(batches.blocks, batches.count, &r, &err), GT_E_STATE);
         assert_true(err.text[0] != '\0');
         assert_null(r.units);
+        gt_batches_free(&batches);
+        free(memory);
+    }
+}
+
+/* Few places for units in intervals: older intervals end early, nothing is lost. Few for pairs: then the equations are not
+ * whole. */
+static void test_small_folds(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t pairs, entries;
+        bool told;
+    } cases[] = {{64, 32, true}, {4, 8192, false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct gt_fold_config config = gt_fold_config_small;
+        struct gt_fold *fold;
+        static struct gt_batches batches;
+        uint64_t intervals = 0, lost_ns = 0;
+        config.pairs = cases[i].pairs;
+        config.entries = cases[i].entries;
+        void *memory = begin_with(&config, &fold, &batches);
+        feed(fold, &batches, 5000, 100);
+        for (size_t b = 0; b < batches.count; b++) {
+            intervals += batches.blocks[b].head->intervals;
+            lost_ns += batches.blocks[b].head->entry_overflow_ns + batches.blocks[b].head->late_ns;
+        }
+        assert_int_equal(intervals, 5000);
+        assert_int_equal(lost_ns, 0);
+        const char *refusal = gt_regress_refusal(batches.blocks, batches.count);
+        if (cases[i].told)
+            assert_null(refusal);
+        else
+            assert_non_null(strstr(refusal, "more layers than"));
         gt_batches_free(&batches);
         free(memory);
     }
@@ -257,6 +296,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_exact),
         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_small_folds),
         cmocka_unit_test(test_nested_units_are_refused),
         cmocka_unit_test(test_nested_time_of_earlier_batches),
         cmocka_unit_test(test_batches_stay_few),

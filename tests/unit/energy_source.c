@@ -200,12 +200,20 @@ static void test_no_powercap(void **state)
     assert_ptr_equal(gt_source_best(&sim.os), &gt_source_model);
 }
 
+static const char *show_moving(void *context, uint64_t mono_ns)
+{
+    snprintf(context, 32, "%llu\n", (unsigned long long)mono_ns / 100000);
+    return context;
+}
+
 static void test_only_root_may_read(void **state)
 {
     (void)state;
     struct gt_probe probe;
+    char text[32];
     zone("intel-rapl:0", "package-0", 1, 1000);
     zone("intel-rapl:0:0", "core", 1, 1000);
+    gt_sim_dynamic(&sim, ROOT "intel-rapl:0/energy_uj", show_moving, text);
     gt_sim_fail_open(&sim, ROOT "intel-rapl:0/energy_uj", EACCES);
     assert_int_equal(open_powercap(), GT_E_PERM);
     assert_non_null(strstr(err.text, "intel-rapl:0/energy_uj"));

@@ -1,4 +1,5 @@
 /* The meter's rows: parsing, and the joules that come out of any mixture of rows, by a clock that is scripted. */
+#include "energy/calibrate.h"
 #include "energy/heavy/integrate.h"
 #include "energy/heavy/meter_rows.h"
 #include "energy/source.h"
@@ -187,6 +188,22 @@ static void test_no_rows_at_all(void **state)
     assert_true(u.gap_ns == 5 * S);
 }
 
+/* Idle power by a meter that says nothing is given up soon, with what to do about it; one that has spoken may be a slow one. */
+static void test_calibration_by_a_silent_meter(void **state)
+{
+    (void)state;
+    const struct gt_calibrate_options options = {.seconds = 30};
+    struct gt_calibration c;
+    for (int rows = 0; rows < 2; rows++) {
+        uint64_t begin_ns = sim.mono_ns;
+        assert_int_equal(gt_calibrate_idle(&sim.os, &gt_source_external, path, &options, &c, &err), GT_E_BUSY);
+        assert_non_null(strstr(err.text, "calibrate again"));
+        uint64_t seconds = (sim.mono_ns - begin_ns) / S;
+        assert_in_range(seconds, rows ? 55 : 8, rows ? 65 : 12);
+        row(sim.mono_ns - 2 * S, 100);
+    }
+}
+
 /* What comes in late counts from the first row on; before it nothing is known. */
 static void test_the_first_row_comes_late(void **state)
 {
@@ -309,6 +326,7 @@ int main(void)
         TEST(test_a_hole_is_a_gap_with_bounds),
         TEST(test_silence),
         TEST(test_no_rows_at_all),
+        TEST(test_calibration_by_a_silent_meter),
         TEST(test_the_first_row_comes_late),
         TEST(test_days_of_history),
         TEST(test_any_bytes),

@@ -5,6 +5,7 @@
  */
 #include "core/trace_read.h"
 #include "energy/attribute.h"
+#include "energy/origin.h"
 #include "plugin/compact.h"
 #include "plugin/sampler.h"
 #include "plugin/unittable.h"
@@ -85,21 +86,36 @@ static struct gt_sampler *start(bool blocks)
     return s;
 }
 
+/* As a counter whose refreshes are followed: what it says of the times of ticks goes to the trace, or to the fold. */
+static void follow(struct gt_sampler *s)
+{
+    static const struct gt_energy_source counter = {.name = "test"};
+    s->meter.follow = (struct gt_follow){.source = &counter, .package = 0};
+    if (s->blocks.on)
+        gt_refresh_tell_fold(s);
+    else
+        gt_origin_write_edges(&s->writer, &s->meter.follow);
+}
+
+/* Most ticks are refreshes, known better at times than at others; some are plain readings. */
+static double sigma_of(const struct gt_sampler *s, uint64_t t_ns)
+{
+    uint64_t seconds = t_ns / (1000 * MS), ms = t_ns / MS % 1000;
+    return s->meter.follow.source && ms > 100 ? (double)(5000 + seconds % 3 * 4000 + ms) : 0;
+}
+
 static void read_counters(struct gt_sampler *s, uint64_t t_ns, const uint64_t raw[2], const struct gt_trace_cpu *cpu)
 {
     struct gt_meter *m = &s->meter;
+    const uint64_t row[] = {t_ns, raw[0], raw[1]};
     if (s->blocks.on) {
-        m->tick_rows[0] = t_ns; /* where they stand in block mode */
-        memcpy(m->tick_rows + 1, raw, 2 * sizeof *raw);
+        gt_meter_add_tick(s, row, sigma_of(s, t_ns));
         m->cpu.rows[0] = *cpu;
-        gt_fold_add_tick(s->blocks.fold, t_ns, raw);
         gt_fold_add_cpu(s->blocks.fold, cpu);
         return;
     }
-    uint64_t *row = m->tick_rows + 3 * m->ticks++;
-    row[0] = t_ns;
-    memcpy(row + 1, raw, 2 * sizeof *raw);
     m->cpu.rows[m->cpu.count++] = *cpu;
+    gt_meter_add_tick(s, row, sigma_of(s, t_ns));
     if (m->cpu.count == GT_BATCH)
         gt_meter_flush(s);
 }
@@ -213,8 +229,11 @@ static void take_record(struct told *told, const struct gt_trace_view *view)
     const uint64_t *ticks;
     uint64_t thread;
     uint32_t count, domains;
+    double sigma_ns;
     struct gt_block block;
-    if (view->type == GT_TRACE_TICK && gt_trace_view_ticks(view, &count, &domains, &ticks) == GT_OK)
+    if (view->type == GT_TRACE_EDGE && gt_trace_find_f64(view, GT_KEY_EDGE_SIGMA_NS, &sigma_ns))
+        gt_fold_set_edges(told->fold, 0, sigma_ns);
+    else if (view->type == GT_TRACE_TICK && gt_trace_view_ticks(view, &count, &domains, &ticks) == GT_OK)
         for (uint32_t i = 0; i < count; i++, ticks += 1 + domains)
             gt_fold_add_tick(told->fold, ticks[0], ticks + 1);
     else if (view->type == GT_TRACE_CPU && gt_trace_view_cpu(view, &count, &cpus) == GT_OK)
@@ -357,28 +376,53 @@ static void assert_same_joules(const struct judged *a, const struct judged *b)
     }
 }
 
-static void blocks_say_what_rows_say(void **state)
+/* The same sequence, told either way. */
+static void tell_both(bool followed, struct told *rows, struct told *blocks)
 {
     char names[2][GT_TRACE_WRITE_NAME_BYTES];
-    static struct judged a, b;
-    (void)state;
     for (int i = 0; i < 2; i++) {
         struct gt_sampler *s = start(i == 1);
         strcpy(names[i], s->name);
+        if (followed)
+            follow(s);
         play(s);
         stop(s);
     }
-    struct told rows = ingest(names[0]), blocks = ingest(names[1]);
-    assert_true(rows.rows > STEPS && rows.blocks == 0);
-    assert_int_equal(blocks.rows, 0);
+    *rows = ingest(names[0]);
+    *blocks = ingest(names[1]);
+    assert_true(rows->rows > STEPS && rows->blocks == 0);
+    assert_int_equal(blocks->rows, 0);
     /* So many were cut that they were merged pairwise at least once. */
-    assert_in_range(blocks.blocks, 2, STEPS / BLOCK_EVERY * 3 / 4);
-    assert_true(rows.block.head->unit_count == MODELS * (UNITS + 1) && rows.block.head->pair_count > 0);
+    assert_in_range(blocks->blocks, 2, STEPS / BLOCK_EVERY * 3 / 4);
+    assert_true(rows->block.head->unit_count == MODELS * (UNITS + 1) && rows->block.head->pair_count > 0);
+}
+
+static void blocks_say_what_rows_say(void **state)
+{
+    static struct judged a, b;
+    struct told rows, blocks;
+    (void)state;
+    tell_both(false, &rows, &blocks);
+    assert_true(rows.block.head->edge_intervals == 0);
     assert_same_sums(&rows, &blocks);
     judge(&rows, &a);
     judge(&blocks, &b);
     assert_true(a.all.known && a.all.closure.units.uj > 0 && a.all.closure.framework.uj > 0);
     assert_same_joules(&a, &b);
+    free_told(&rows);
+    free_told(&blocks);
+}
+
+/* With ticks at refreshes the equations know the errors of their times, too; those of plain readings between them stay out. */
+static void blocks_know_refreshes(void **state)
+{
+    struct told rows, blocks;
+    (void)state;
+    tell_both(true, &rows, &blocks);
+    const struct gt_block_head *head = rows.block.head;
+    assert_true(head->edge_intervals > STEPS / 2 && head->edge_intervals == head->intervals && head->unread_ns > 0);
+    assert_true(head->edge_ns2 > head->edge_intervals * 4000 * 4000 && rows.block.units[0].edge_ns2 > 0);
+    assert_same_sums(&rows, &blocks);
     free_told(&rows);
     free_told(&blocks);
 }
@@ -571,9 +615,9 @@ static void words_do_not_pile_up(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(blocks_say_what_rows_say),   cmocka_unit_test(regions_have_a_window),
-        cmocka_unit_test(inferences_take_the_window), cmocka_unit_test(merging_goes_on_for_ever),
-        cmocka_unit_test(words_do_not_pile_up),
+        cmocka_unit_test(blocks_say_what_rows_say), cmocka_unit_test(blocks_know_refreshes),
+        cmocka_unit_test(regions_have_a_window),    cmocka_unit_test(inferences_take_the_window),
+        cmocka_unit_test(merging_goes_on_for_ever), cmocka_unit_test(words_do_not_pile_up),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

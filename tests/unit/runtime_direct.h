@@ -415,8 +415,10 @@ static inline float *direct_run(const struct gtcnn_graph *g, const bool *keep, c
     return output;
 }
 
-/* ‖y - wanted‖∞ / ‖wanted‖∞ must be at most 1e-5 (the bound for fp32). */
-static inline void direct_assert_near(const float *y, const double *wanted, int64_t n, const char *what)
+#define DIRECT_BF16 0.05
+
+/* ‖y - wanted‖∞ / ‖wanted‖∞ must be at most `bound`. */
+static inline void direct_assert_within(const float *y, const double *wanted, int64_t n, double bound, const char *what)
 {
     double most = 0, worst = 0;
     for (int64_t i = 0; i < n; i++) {
@@ -424,8 +426,14 @@ static inline void direct_assert_near(const float *y, const double *wanted, int6
         double error = fabs((double)y[i] - wanted[i]);
         worst = error > worst || isnan(error) ? error : worst;
     }
-    if (!(worst <= 1e-5 * most + 1e-30))
+    if (!(worst <= bound * most + 1e-30))
         fail_msg("%s: error %g of %g", what, worst, most);
+}
+
+/* Within 1e-5 (the bound for fp32). */
+static inline void direct_assert_near(const float *y, const double *wanted, int64_t n, const char *what)
+{
+    direct_assert_within(y, wanted, n, 1e-5, what);
 }
 
 /* On 1, 2 and 3 threads, which must compute the same bit for bit. */
@@ -439,7 +447,7 @@ static inline void direct_check_kernels(const struct gtcnn_graph *g, const struc
     for (uint32_t threads = 1; threads <= 3; threads++) {
         struct gtcnn_plan_options options = {.kernels = kernels, .threads = threads, .by_layer = by_layer};
         float *y = direct_run(g, NULL, &options, input, NULL);
-        direct_assert_near(y, wanted, n, text);
+        direct_assert_within(y, wanted, n, kernels->narrow ? DIRECT_BF16 : 1e-5, text);
         if (first && memcmp(first, y, (size_t)n * sizeof *y) != 0)
             fail_msg("%s: %u threads compute something else than one", text, threads);
         if (first)

@@ -296,7 +296,9 @@ static void a_computed_scale_is_refused(void **state)
     struct gtcnn_plan *plan = NULL;
     struct gtcnn_err err = {0};
     assert_int_equal(gtcnn_graph_infer_shapes(g, 0, &err), GTCNN_OK);
-    assert_int_equal(gtcnn_plan_new(g, keep, &(struct gtcnn_plan_options){.kernels = &gtcnn_kernels_ref, .threads = 1}, &plan, &err), GTCNN_E_UNSUPPORTED);
+    assert_int_equal(
+        gtcnn_plan_new(g, keep, &(struct gtcnn_plan_options){.kernels = &gtcnn_kernels_ref, .threads = 1}, &plan, &err),
+        GTCNN_E_UNSUPPORTED);
     assert_non_null(strstr(err.text, "BatchNormalization"));
     assert_null(plan);
     gtcnn_graph_free(g);

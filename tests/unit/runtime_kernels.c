@@ -60,6 +60,28 @@ static void depthwise_convolutions(void **state)
         one_convolution(direct_pick(2, 70), 1, 1, direct_pick(1, 5));
 }
 
+/* Windows larger than the map, of which padding makes up the rest, and higher ones than any network has. */
+static void windows_beyond_the_map(void **state)
+{
+    (void)state;
+    for (int i = 0; i < ROUNDS; i++) {
+        struct gtcnn_graph *g = gtcnn_graph_new();
+        bool depthwise = direct_pick(0, 1);
+        int channels = direct_pick(2, 40), in = depthwise ? channels : direct_pick(1, 9);
+        int kernel = i % 10 == 0 ? direct_pick(60, 80) : direct_pick(2, 9), h = direct_pick(1, 4), w = direct_pick(1, 4);
+        struct gtcnn_shape xs = direct_shape4(direct_pick(1, 2), in, h, w);
+        struct gtcnn_shape ws = direct_shape4(channels, depthwise ? 1 : in, kernel, direct_pick(1, 3));
+        int inputs[2] = {direct_input(g, &xs), direct_constant(g, &ws, false)};
+        struct gtcnn_attr *attr;
+        direct_node(g, GTCNN_OP_CONV, inputs, 2, &attr);
+        set_window(attr, kernel, (int)ws.dim[3], false);
+        attr->group = depthwise ? (uint32_t)channels : 1;
+        for (int k = 0; k < 4; k++)
+            attr->pad[k] = k % 2 ? 4 : (uint32_t)kernel * attr->dilation[0] / 2 + 2;
+        direct_check(g, 0, "a window beyond the map");
+    }
+}
+
 /* 1 x 1, stride 1, no padding: small maps are flattened, large ones (above 256 pixels) not. */
 static void pointwise_convolutions(void **state)
 {
@@ -352,6 +374,7 @@ int main(void)
         cmocka_unit_test(dense_convolutions),
         cmocka_unit_test(grouped_convolutions),
         cmocka_unit_test(depthwise_convolutions),
+        cmocka_unit_test(windows_beyond_the_map),
         cmocka_unit_test(pointwise_convolutions),
         cmocka_unit_test(pools),
         cmocka_unit_test(means),

@@ -11,7 +11,9 @@ static inline struct gtcnn_plan *layers_plan(struct gtcnn_graph *g, const bool *
     bool none[256] = {0};
     struct gtcnn_plan *plan = NULL;
     assert_true(g->tensor_count <= sizeof none);
-    if (gtcnn_graph_infer_shapes(g, 0, &err) || gtcnn_plan_new(g, keep ? keep : none, &(struct gtcnn_plan_options){.kernels = &gtcnn_kernels_ref, .threads = 1}, &plan, &err))
+    if (gtcnn_graph_infer_shapes(g, 0, &err) ||
+        gtcnn_plan_new(g, keep ? keep : none, &(struct gtcnn_plan_options){.kernels = &gtcnn_kernels_ref, .threads = 1}, &plan,
+                       &err))
         fail_msg("%s", err.text);
     return plan;
 }
