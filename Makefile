@@ -20,7 +20,7 @@ WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes 
 # After the user's flags, so that these win: without them LTO, -Bsymbolic-functions or -fno-semantic-interposition lose the hooks.
 HOOK_CFLAGS := -fsemantic-interposition
 HOOK_LDFLAGS := -Wl,-Bno-symbolic
-CFLAGS_ALL = -std=c11 -D_GNU_SOURCE -DGT_VERSION='"$(VERSION)"' -I. -I$(O)/gen $(WARN) -fPIC -fvisibility=hidden -MMD -MP $(CFLAGS) \
+CFLAGS_ALL = -std=c11 -D_GNU_SOURCE -DGT_VERSION='"$(VERSION)"' -I. -I$(O)/gen $(WARN) -fPIC -fvisibility=hidden -MMD -MP $(CFLAGS) $(CFLAGS_FILE) \
   $(HOOK_CFLAGS)
 
 src = $(sort $(wildcard $(1)/*.c))
@@ -186,14 +186,17 @@ $(O)/%.o: %.c $(O)/flags
 	$(if $(Q),@echo '  CC      $<')
 	$(Q)$(CC) $(CFLAGS_ALL) -c -o $@ $<
 
+# What single files need, whatever CFLAGS the command line has: those there would take the place of CFLAGS += here.
+CFLAGS_FILE :=
+
 # The reference kernels are plain C: it is the compiler that makes them vector code.
-$(O)/runtime/kernels_%.o: CFLAGS += -O3
+$(O)/runtime/kernels_%.o: CFLAGS_FILE += -O3
 # The others are written for one instruction set each.
-$(O)/runtime/fast/%.o: CFLAGS += -O3 -ffp-contract=off
+$(O)/runtime/fast/%.o: CFLAGS_FILE += -O3 -ffp-contract=off
 ifneq (,$(findstring x86_64,$(shell $(CC) -dumpmachine)))
-$(O)/runtime/fast/avx512.o: CFLAGS += -mavx512f -mavx512dq -mfma
-$(O)/runtime/fast/avx512_bf16.o: CFLAGS += -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx512bf16 -mfma
-$(O)/runtime/fast/avx2.o: CFLAGS += -mavx2 -mfma
+$(O)/runtime/fast/avx512.o: CFLAGS_FILE += -mavx512f -mavx512dq -mfma
+$(O)/runtime/fast/avx512_bf16.o: CFLAGS_FILE += -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx512bf16 -mfma
+$(O)/runtime/fast/avx2.o: CFLAGS_FILE += -mavx2 -mfma
 endif
 
 $(O)/gen/onnx.pb-c.c: /usr/include/onnx/onnx.proto
@@ -336,7 +339,7 @@ $(O)/tests/raplsim/libgtcnn.so.1: $(call obj,$(addprefix tests/raplsim/,runtime.
 $(O)/tests/raplsim/layered: $(call obj,$(addprefix tests/raplsim/,layered.c power.c)) $(O)/tests/raplsim/libgtcnn.so.1
 	$(Q)$(LINK) -Wl,-rpath,'$$ORIGIN' -o $@ $^ -pthread
 
-$(O)/tests/raplsim/raplsim.o: CFLAGS += $(shell pkg-config --cflags fuse3)
+$(O)/tests/raplsim/raplsim.o: CFLAGS_FILE += $(shell pkg-config --cflags fuse3)
 
 ## check-unit: the unit tests of one module (M=core)
 check-unit: $(filter $(O)/tests/unit/$(M)_%,$(TESTS))
