@@ -20,8 +20,8 @@ WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes 
 # After the user's flags, so that these win: without them LTO, -Bsymbolic-functions or -fno-semantic-interposition lose the hooks.
 HOOK_CFLAGS := -fsemantic-interposition
 HOOK_LDFLAGS := -Wl,-Bno-symbolic
-CFLAGS_ALL = -std=c11 -D_GNU_SOURCE -DGT_VERSION='"$(VERSION)"' -I. -I$(O)/gen $(WARN) -fPIC -fvisibility=hidden -MMD -MP $(CFLAGS) $(CFLAGS_FILE) \
-  $(HOOK_CFLAGS)
+CFLAGS_ALL = -std=c11 -D_GNU_SOURCE -DGT_VERSION='"$(VERSION)"' -I. -I$(O)/gen $(WARN) -fPIC -fvisibility=hidden -MMD -MP $(CFLAGS) \
+  $(KERNEL_CFLAGS) $(HOOK_CFLAGS)
 
 src = $(sort $(wildcard $(1)/*.c))
 obj = $(patsubst %.c,$(O)/%.o,$(1))
@@ -82,7 +82,7 @@ endif
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help deps demo check check-unit check-cli check-host check-peers lint format asan tsan ubsan bench bench-deps accuracy fuzz install uninstall clean
+.PHONY: all help deps demo check check-unit check-cli check-host check-peers lint format asan tsan ubsan bench bench-tiles bench-deps accuracy fuzz install uninstall clean
 
 ## all: the libraries and the commands
 all: deps $(PRODUCTS)
@@ -136,6 +136,13 @@ fuzz:
 bench: all $(HOSTS)
 	$(Q)O='$(abspath $(O))' ./tests/bench/run
 
+## bench-tiles: GFLOP/s of every tile that kernels are made of
+bench-tiles: $(O)/tests/bench/tiles
+	$(Q)$<
+
+$(O)/tests/bench/tiles: $(O)/tests/bench/tiles.o $(LIBS_runtime)
+	$(Q)$(LINK) -o $@ $^ $(EXT_runtime)
+
 # Where `gtcnn bench --vs` finds its peers.
 PEERS := $(abspath $(or $(GREENTRACK_PEERS),$(O)/peers))
 
@@ -186,17 +193,14 @@ $(O)/%.o: %.c $(O)/flags
 	$(if $(Q),@echo '  CC      $<')
 	$(Q)$(CC) $(CFLAGS_ALL) -c -o $@ $<
 
-# What single files need, whatever CFLAGS the command line has: those there would take the place of CFLAGS += here.
-CFLAGS_FILE :=
-
 # The reference kernels are plain C: it is the compiler that makes them vector code.
-$(O)/runtime/kernels_%.o: CFLAGS_FILE += -O3
-# The others are written for one instruction set each.
-$(O)/runtime/fast/%.o: CFLAGS_FILE += -O3 -ffp-contract=off
+$(O)/runtime/kernels_%.o: CFLAGS += -O3
+# The others are written for one instruction set each; whatever CFLAGS are, they need these.
+$(O)/runtime/fast/%.o: KERNEL_CFLAGS = -O3 -ffp-contract=off $(KERNEL_ISA)
 ifneq (,$(findstring x86_64,$(shell $(CC) -dumpmachine)))
-$(O)/runtime/fast/avx512.o: CFLAGS_FILE += -mavx512f -mavx512dq -mfma
-$(O)/runtime/fast/avx512_bf16.o: CFLAGS_FILE += -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx512bf16 -mfma
-$(O)/runtime/fast/avx2.o: CFLAGS_FILE += -mavx2 -mfma
+$(O)/runtime/fast/avx512.o: KERNEL_ISA = -mavx512f -mavx512dq -mfma
+$(O)/runtime/fast/avx512_bf16.o: KERNEL_ISA = -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx512bf16 -mfma
+$(O)/runtime/fast/avx2.o: KERNEL_ISA = -mavx2 -mfma
 endif
 
 $(O)/gen/onnx.pb-c.c: /usr/include/onnx/onnx.proto
@@ -339,7 +343,7 @@ $(O)/tests/raplsim/libgtcnn.so.1: $(call obj,$(addprefix tests/raplsim/,runtime.
 $(O)/tests/raplsim/layered: $(call obj,$(addprefix tests/raplsim/,layered.c power.c)) $(O)/tests/raplsim/libgtcnn.so.1
 	$(Q)$(LINK) -Wl,-rpath,'$$ORIGIN' -o $@ $^ -pthread
 
-$(O)/tests/raplsim/raplsim.o: CFLAGS_FILE += $(shell pkg-config --cflags fuse3)
+$(O)/tests/raplsim/raplsim.o: CFLAGS += $(shell pkg-config --cflags fuse3)
 
 ## check-unit: the unit tests of one module (M=core)
 check-unit: $(filter $(O)/tests/unit/$(M)_%,$(TESTS))

@@ -177,7 +177,9 @@ enum gt_trace_type {
     X(EDGE_SIGMA_NS, 96)    /* f64: standard deviation of the estimated refresh times */                                       \
     X(EDGE_PERIOD_NS, 97)   /* f64: mean time between two refreshes */                                                         \
     X(OVERHEAD_CPU_NS, 98)  /* u64: CPU time of the sampler: the plugin's thread, or greentrack run while the job ran */       \
-    X(OVERHEAD_HOOK_NS, 99) /* f64: one hook, as its begin and end took on a ring of the sampler's own; absent: not tried */
+    X(OVERHEAD_HOOK_NS, 99) /* f64: one hook, as its begin and end took on a ring of the sampler's own; absent: not tried */   \
+    X(MEMBER_BYTES, 110)    /* u64: traffic of that layer alone, for one image: inputs, weights, outputs, each once */         \
+    X(FUSED, 111)           /* u64: of a MODEL: 1 when its units may be groups of layers, 0 when it runs layer by layer */
 
 enum gt_trace_key {
 #define GT_TRACE_KEY_ENUM(name, value) GT_KEY_##name = (value),

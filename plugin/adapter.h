@@ -74,10 +74,11 @@ void gt_span_nest(const struct gt_span *span);
 
 #define GT_SLOT_NONE UINT32_C(0xffffffff)
 
-/* What identifies a model across its instances: same content, same binding. */
+/* What identifies a model across its instances: same content, same binding, executed in the same way. */
 struct gt_model_key {
     uint8_t digest[32];
     uint32_t batch, threads, units;
+    uint64_t variant; /* a hash of what else the runtime may do with the same content: precision, kernels, fusing; 0: nothing */
 };
 
 /* Fields of a description under way, in the plugin's own memory. */

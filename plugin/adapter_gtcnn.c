@@ -90,8 +90,23 @@ static void describe_unit(struct gt_describe *d, const struct gtcnn_unit *unit, 
         gt_describe_string(d, GT_KEY_MEMBER_OP, unit->members[i]->op);
         gt_describe_u64(d, GT_KEY_MEMBER_MACS, unit->members[i]->macs);
         gt_describe_u64(d, GT_KEY_MEMBER_PARAMS, unit->members[i]->params);
+        gt_describe_u64(d, GT_KEY_MEMBER_BYTES, unit->members[i]->bytes);
     }
     gt_describe_end(d);
+}
+
+/* A runtime of interface version 1 does not say it. */
+static bool says_fused(const struct gtcnn_model_info *info)
+{
+    return info->struct_bytes >= offsetof(struct gtcnn_model_info, fused) + sizeof info->fused;
+}
+
+/* Without what FUSED says: runs that differ in nothing else are of one build. */
+static size_t build_length(const struct gtcnn_model_info *info)
+{
+    static const char by_layer[] = ", by layer";
+    size_t n = info->build ? strnlen(info->build, 120) : 0, tail = sizeof by_layer - 1;
+    return says_fused(info) && n > tail && memcmp(info->build + n - tail, by_layer, tail) == 0 ? n - tail : n;
 }
 
 static void describe_version(struct gt_describe *d, const struct gtcnn_model_info *info)
@@ -99,8 +114,9 @@ static void describe_version(struct gt_describe *d, const struct gtcnn_model_inf
     char text[256];
     size_t used = 0;
     const char *parts[] = {info->version, info->build};
+    const size_t lengths[] = {info->version ? strnlen(info->version, 120) : 0, build_length(info)};
     for (int i = 0; i < 2; i++) {
-        size_t n = parts[i] ? strnlen(parts[i], 120) : 0;
+        size_t n = lengths[i];
         if (used > 0 && n > 0)
             text[used++] = ' ';
         memcpy(text + used, parts[i] ? parts[i] : "", n);
@@ -130,10 +146,27 @@ static void describe_model(struct gt_describe *d, uint32_t first, const void *co
     gt_describe_u64(d, GT_KEY_BATCH, info->batch);
     gt_describe_u64(d, GT_KEY_THREADS, info->threads);
     gt_describe_string(d, GT_KEY_PRECISION, info->precision);
+    if (says_fused(info))
+        gt_describe_u64(d, GT_KEY_FUSED, info->fused != 0);
     describe_version(d, info);
     gt_describe_end(d);
     for (uint32_t i = 0; i < info->unit_count; i++)
         describe_unit(d, &info->units[i], first + i);
+}
+
+/* FNV-1a of the text with its terminator. */
+static uint64_t mixed(uint64_t hash, const char *text)
+{
+    size_t n = text ? strnlen(text, 256) : 0;
+    for (size_t i = 0; i < n; i++)
+        hash = (hash ^ (unsigned char)text[i]) * UINT64_C(1099511628211);
+    return hash * UINT64_C(1099511628211);
+}
+
+/* One file may be executed in several ways by one process: its units are not the same then, nor is what they cost. */
+static uint64_t variant_of(const struct gtcnn_model_info *info)
+{
+    return mixed(mixed(UINT64_C(14695981039346656037), info->precision), info->build);
 }
 
 static uint32_t first_slot(const struct gtcnn_model_info *info)
@@ -141,7 +174,8 @@ static uint32_t first_slot(const struct gtcnn_model_info *info)
     uint32_t slot = gt_model_slot_known(info->uid);
     if (slot != GT_SLOT_NONE)
         return slot;
-    struct gt_model_key key = {.batch = info->batch, .threads = info->threads, .units = info->unit_count};
+    struct gt_model_key key = {
+        .batch = info->batch, .threads = info->threads, .units = info->unit_count, .variant = variant_of(info)};
     memcpy(key.digest, info->digest, sizeof key.digest);
     return gt_model_slot(info->uid, &key, describe_model, info);
 }

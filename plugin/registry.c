@@ -177,7 +177,7 @@ static struct gt_model *find_model(const struct gt_model_key *key)
     for (uint32_t i = 0; i < r->model_count; i++) {
         const struct gt_model_key_copy *have = &r->models[i].key;
         if (memcmp(have->digest, key->digest, sizeof have->digest) == 0 && have->batch == key->batch &&
-            have->threads == key->threads && have->units == key->units)
+            have->threads == key->threads && have->units == key->units && have->variant == key->variant)
             return &r->models[i];
     }
     return NULL;
@@ -200,6 +200,7 @@ static struct gt_model *add_model(const struct gt_model_key *key,
     model->key.batch = key->batch;
     model->key.threads = key->threads;
     model->key.units = key->units;
+    model->key.variant = key->variant;
     model->first_slot = r->next_slot;
     r->next_slot += key->units > 0 ? key->units : 1;
     return model;

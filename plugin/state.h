@@ -70,6 +70,7 @@ struct gt_model {
     struct gt_model_key_copy {
         uint8_t digest[32];
         uint32_t batch, threads, units;
+        uint64_t variant;
     } key;
     uint32_t first_slot;
 };

@@ -68,7 +68,8 @@ enum gt_status gt_report_analyse(const struct gt_facts *facts, const struct gt_r
 {
     struct gt_analysis analysis = {
         .facts = facts, .query = query, .arena = arena, .report = report, .choice = gt_report_choose(facts)};
-    static void (*const steps[])(struct gt_analysis *) = {gt_analysis_fill_family, gt_analysis_judge, gt_analysis_write_labels,
+    static void (*const steps[])(struct gt_analysis *) = {gt_analysis_fill_family, gt_analysis_compare_fusing,
+                                                          gt_analysis_judge,       gt_analysis_write_labels,
                                                           gt_analysis_write_notes, gt_analysis_write_headline};
     for (size_t i = 0; i < sizeof steps / sizeof *steps && !analysis.failed; i++)
         steps[i](&analysis);

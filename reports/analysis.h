@@ -26,6 +26,14 @@ void gt_analysis_leave_out(struct gt_analysis *analysis, const struct gt_facts_m
 
 /* Identity, rows of the family with accuracy and energy; what does not compare is left out with its reason. */
 void gt_analysis_fill_family(struct gt_analysis *analysis);
+/* The run that stands for a model in the report's group, and its figures with those of its rounds. NULL: none. */
+const struct gt_facts_run *gt_analysis_pick_run(const struct gt_analysis *analysis, size_t model);
+/* Rounds of the picked run: all hooks-off runs of its series, or that run alone. `rounds` has room for all runs. */
+size_t gt_analysis_rounds(const struct gt_analysis *analysis, const struct gt_facts_run *picked,
+                          const struct gt_facts_run **rounds);
+struct gt_report_energy gt_analysis_energy(struct gt_analysis *analysis, const struct gt_facts_run *picked);
+/* What fusing saves; notes what limits the comparison. */
+void gt_analysis_compare_fusing(struct gt_analysis *analysis);
 /* Axis, front, hulls, steps, break-points, knee, "beyond". */
 void gt_analysis_judge(struct gt_analysis *analysis);
 /* Whose accuracies and whose joules stand side by side, where they are not of the same weights. */

@@ -1,4 +1,5 @@
 #include "reports/facts.h"
+#include "sqlite/records.h"
 
 #include <string.h>
 
@@ -32,6 +33,13 @@ static bool complete(const struct gt_facts_run *run)
     return !run->series || run->series_complete;
 }
 
+/* Asked for, to see layers: not how the model runs otherwise. */
+static bool by_layer(const struct gt_facts_run *run)
+{
+    const char *execution = run->group[GT_GROUP_EXECUTION];
+    return execution && strcmp(execution, GT_EXECUTION_LAYERS) == 0;
+}
+
 static bool of_series(const struct gt_facts_run *run, const char *series)
 {
     return run->series && series && strcmp(run->series, series) == 0;
@@ -59,6 +67,8 @@ static bool stands_better(const struct gt_facts *facts, const struct gt_facts_ru
         return rank(run) > rank(than);
     if (complete(run) != complete(than))
         return complete(run);
+    if (by_layer(run) != by_layer(than))
+        return by_layer(than);
     return of_series(run, than->series) || span(facts, run) >= span(facts, than);
 }
 

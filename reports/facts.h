@@ -21,6 +21,7 @@
     X(HOST, "host class")                                                                                                      \
     X(BUILD, "runtime build")                                                                                                  \
     X(PRECISION, "precision")                                                                                                  \
+    X(EXECUTION, "execution")                                                                                                  \
     X(THREADS, "threads")                                                                                                      \
     X(BATCH, "batch")                                                                                                          \
     X(SOURCE, "energy source")                                                                                                 \
@@ -97,8 +98,8 @@ struct gt_report_choice {
 /*
  * The reference is the latest run of the selected model that has energy and its hooks off, else energy of observed inferences,
  * else energy, else any. Of several, one of a series that ended well goes before one of a series that was aborted or still
- * runs, and then that of the series which has rounds of the most models: a family is compared within one series where it can
- * be.
+ * runs, then any before one that was executed layer by layer, and then that of the series which has rounds of the most models:
+ * a family is compared within one series where it can be.
  */
 struct gt_report_choice gt_report_choose(const struct gt_facts *facts);
 

@@ -119,7 +119,7 @@ static bool better_run(const struct gt_analysis *a, const struct gt_facts_run *t
     return merit(a, run) >= merit(a, than);
 }
 
-static const struct gt_facts_run *pick_run(const struct gt_analysis *a, size_t model)
+const struct gt_facts_run *gt_analysis_pick_run(const struct gt_analysis *a, size_t model)
 {
     const struct gt_facts_run *best = NULL;
     for (size_t i = 0; i < a->facts->run_count && reference(a); i++) {
@@ -140,8 +140,7 @@ static bool is_round(const struct gt_facts_run *run)
     return !run->whole && !run->hooked;
 }
 
-/* Rounds of the picked run: all hooks-off runs of its series, or that run alone. */
-static size_t collect_rounds(const struct gt_analysis *a, const struct gt_facts_run *picked, const struct gt_facts_run **rounds)
+size_t gt_analysis_rounds(const struct gt_analysis *a, const struct gt_facts_run *picked, const struct gt_facts_run **rounds)
 {
     size_t n = 0;
     for (size_t i = 0; i < a->facts->run_count && n < MOST_ROUNDS && is_round(picked) && picked->series; i++) {
@@ -229,14 +228,14 @@ static const char *caveats_of(struct gt_analysis *a, const struct gt_facts_run *
     return out;
 }
 
-static struct gt_report_energy report_energy(struct gt_analysis *a, const struct gt_facts_run *picked)
+struct gt_report_energy gt_analysis_energy(struct gt_analysis *a, const struct gt_facts_run *picked)
 {
     struct gt_report_energy out = unknown_energy();
     const struct gt_facts_run **rounds = gt_analysis_alloc(a, a->facts->run_count + 1, sizeof *rounds);
     double *scratch = gt_analysis_alloc(a, a->facts->run_count + 1, sizeof *scratch);
     if (!picked || !rounds || !scratch)
         return out;
-    size_t n = collect_rounds(a, picked, rounds);
+    size_t n = gt_analysis_rounds(a, picked, rounds);
     struct gt_mean seconds = MEAN(seconds);
     out.seconds_per_inference = seconds.mean;
     out.seconds_lo = not_below_zero(seconds.ci.lo);
@@ -283,8 +282,9 @@ static int standing(const struct gt_analysis *a, size_t model)
 {
     const struct gt_facts_model *m = &a->facts->models[model];
     int weights = same(m->weights, a->facts->models[a->facts->selected].weights);
-    return model == a->facts->selected ? 100
-                                       : 4 * (pick_accuracy(a, model) != NULL) + 2 * (pick_run(a, model) != NULL) + weights;
+    return model == a->facts->selected
+               ? 100
+               : 4 * (pick_accuracy(a, model) != NULL) + 2 * (gt_analysis_pick_run(a, model) != NULL) + weights;
 }
 
 /* Of several files under one name, one stands for its size. */
@@ -314,7 +314,7 @@ static void note_preprocessing(struct gt_analysis *a, size_t model)
 static void fill_row(struct gt_analysis *a, size_t model)
 {
     const struct gt_facts_model *m = &a->facts->models[model];
-    const struct gt_facts_run *run = pick_run(a, model);
+    const struct gt_facts_run *run = gt_analysis_pick_run(a, model);
     const char *reason = run ? NULL : group_reason(a, model);
     if (!stands_for_its_name(a, model))
         reason = "another file under the same name";
@@ -334,7 +334,7 @@ static void fill_row(struct gt_analysis *a, size_t model)
         .macs_known = m->macs_known,
         .params_known = m->params_known,
         .accuracy = row_accuracy(a, model),
-        .energy = report_energy(a, run),
+        .energy = gt_analysis_energy(a, run),
         .cost = NAN,
         .gain_pp_per_doubling = NAN,
         .gain_lo_pp = NAN,
@@ -415,6 +415,7 @@ static void fill_group(struct gt_analysis *a)
     a->report->group_text = text;
     a->report->host_text = run->group[GT_GROUP_HOST];
     a->report->precision = run->group[GT_GROUP_PRECISION];
+    a->report->execution = run->group[GT_GROUP_EXECUTION];
     a->report->runtime = run->group[GT_GROUP_BUILD];
     if (a->facts->family_alone)
         return;

@@ -61,8 +61,8 @@ void gt_report_document(const struct gt_report *report, const struct gt_report_v
                         struct gt_document *document)
 {
     static void (*const parts[])(struct gt_layout *) = {gt_layout_identity, gt_layout_layers, gt_layout_closure,
-                                                        gt_layout_family,   gt_layout_steps,  gt_layout_breaks,
-                                                        gt_layout_words};
+                                                        gt_layout_fusing,   gt_layout_family, gt_layout_steps,
+                                                        gt_layout_breaks,   gt_layout_words};
     struct gt_layout layout = {report, arena, document, view && view->layers ? view->layers : GT_REPORT_LAYERS};
     gt_document_init(document, arena, "report");
     for (size_t i = 0; i < GT_LAYOUT_COUNT(parts) && document->status == GT_OK; i++)

@@ -32,6 +32,7 @@ struct gt_column *gt_layout_columns(struct gt_layout *layout, const struct gt_co
 void gt_layout_identity(struct gt_layout *layout);
 void gt_layout_layers(struct gt_layout *layout);
 void gt_layout_closure(struct gt_layout *layout);
+void gt_layout_fusing(struct gt_layout *layout);
 void gt_layout_family(struct gt_layout *layout);
 void gt_layout_steps(struct gt_layout *layout);
 void gt_layout_breaks(struct gt_layout *layout);

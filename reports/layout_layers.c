@@ -1,5 +1,6 @@
 /* Layers and closure: all of them for programs, the costliest for people. */
 #include "reports/layout.h"
+#include "reports/members.h"
 
 #include <string.h>
 
@@ -9,6 +10,16 @@ static struct gt_section *table(struct gt_layout *l, const char *key, const char
                                 size_t n)
 {
     return gt_document_section(l->document, GT_SECTION_TABLE, key, title, columns, n);
+}
+
+static const char *const *member_names(struct gt_layout *l, const struct gt_report_layer *layer)
+{
+    const char **names = gt_arena_alloc(l->arena, layer->member_count + 1, sizeof *names);
+    if (!names)
+        l->document->status = GT_E_NOMEM;
+    for (size_t i = 0; names && i < layer->member_count; i++)
+        names[i] = layer->members[i].name;
+    return names;
 }
 
 static void data_layers(struct gt_layout *l)
@@ -39,7 +50,7 @@ static void data_layers(struct gt_layout *l)
         const struct gt_value values[] = {
             gt_value_text(layer->name),
             gt_value_text(layer->op),
-            gt_value_texts(layer->members, layer->member_count),
+            gt_value_texts(member_names(l, layer), layer->member_count),
             gt_value_u64(layer->calls),
             gt_value_f64(layer->ns_per_call),
             gt_value_f64_if(layer->energy_known, layer->uj_per_call),
@@ -110,14 +121,32 @@ static void text_layers(struct gt_layout *l)
     }
 }
 
+static void layer_members(struct gt_layout *l)
+{
+    const struct gt_report *r = l->report;
+    struct gt_report_members *units = gt_arena_alloc(l->arena, r->layer_count + 1, sizeof *units);
+    if (!units)
+        l->document->status = GT_E_NOMEM;
+    for (size_t i = 0; units && i < r->layer_count; i++)
+        units[i] = (struct gt_report_members){.model = r->name,
+                                              .index = r->layers[i].index,
+                                              .unit = r->layers[i].name,
+                                              .rows = r->layers[i].members,
+                                              .count = r->layers[i].member_count};
+    if (units)
+        gt_report_members_section(l->document, l->arena, units, r->layer_count, l->text_layers);
+}
+
 void gt_layout_layers(struct gt_layout *l)
 {
     if (l->report->family_alone) { /* null, not a model without layers */
         gt_layout_fields(l, "layers", NULL, false, NULL, NULL, 0);
+        gt_layout_fields(l, "members", NULL, false, NULL, NULL, 0);
         return;
     }
     data_layers(l);
     text_layers(l);
+    layer_members(l);
 }
 
 static double share_of(const struct gt_report_closure *c, int64_t uj)

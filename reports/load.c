@@ -1,6 +1,7 @@
 /* From the store to facts: which model was meant, its family, accuracies and runs, and the layers of one run. */
 #include "core/text.h"
 #include "reports/facts.h"
+#include "reports/members.h"
 #include "sqlite/store.h"
 
 #include <inttypes.h>
@@ -344,6 +345,7 @@ static struct gt_facts_run run_fact(struct load *l, size_t model, const struct g
     out.group[GT_GROUP_HOST] = host_text(l, run);
     out.group[GT_GROUP_BUILD] = joined(l, part->runtime, part->runtime_version);
     out.group[GT_GROUP_PRECISION] = part->precision;
+    out.group[GT_GROUP_EXECUTION] = part->execution;
     out.group[GT_GROUP_THREADS] = number_text(l, part->threads);
     out.group[GT_GROUP_BATCH] = number_text(l, part->batch);
     out.group[GT_GROUP_SOURCE] = run->source;
@@ -370,18 +372,6 @@ static enum gt_status load_runs(struct load *l, size_t model)
 }
 
 /* --- layers and closure of one run */
-
-static enum gt_status fill_members(struct load *l, struct gt_report_layer *out, const struct gt_unit_record *unit)
-{
-    const char **members = gt_arena_alloc(l->arena, unit->member_count + 1, sizeof *members);
-    if (!members)
-        return no_memory(l);
-    for (size_t i = 0; i < unit->member_count; i++)
-        members[i] = unit->members[i].name;
-    out->members = members;
-    out->member_count = unit->member_count;
-    return GT_OK;
-}
 
 static const struct gt_unit_record *find_unit(const struct gt_model_record *model, int64_t index)
 {
@@ -415,7 +405,9 @@ static enum gt_status fill_layer(struct load *l, struct gt_report_layer *out, co
     out->macs_known = known(unit->macs);
     out->macs = count_of(unit->macs);
     out->params = count_of(unit->params);
-    return fill_members(l, out, unit);
+    out->members = gt_report_members_of(unit, l->arena);
+    out->member_count = out->members ? unit->member_count : 0;
+    return out->members ? GT_OK : no_memory(l);
 }
 
 /* Costliest first: by what all calls together took; the model's order on ties. */
@@ -443,7 +435,7 @@ static void share_by_time(struct gt_report_layer *layers, size_t n)
 static enum gt_status fill_layers(struct load *l, const struct gt_run_model_record *part)
 {
     struct gt_model_record *model;
-    enum gt_status status = gt_store_get_model(l->store, part->model, l->arena, &model, l->err);
+    enum gt_status status = gt_store_get_model_of(l->store, part, l->arena, &model, l->err);
     struct gt_report_layer *layers = gt_arena_alloc(l->arena, part->unit_count + 1, sizeof *layers);
     if (status != GT_OK)
         return status;
@@ -489,6 +481,18 @@ static void fill_closure(struct gt_report_closure *out, const struct gt_attribut
                                       .unattributed_flagged = from->unattributed_flag};
 }
 
+static bool fits(const char *group, const char *own)
+{
+    return !group || !own || strcmp(group, own) == 0;
+}
+
+/* A run may have executed one model in several ways. */
+static bool is_part(const struct load *l, const struct gt_facts_run *fact, const struct gt_run_model_record *part)
+{
+    return strcmp(part->model, l->models[fact->model].digest) == 0 && fits(fact->group[GT_GROUP_EXECUTION], part->execution) &&
+           fits(fact->group[GT_GROUP_PRECISION], part->precision);
+}
+
 static enum gt_status load_layers(struct load *l)
 {
     struct gt_report_choice choice = gt_report_choose(&l->facts);
@@ -508,7 +512,7 @@ static enum gt_status load_layers(struct load *l)
         return GT_OK;
     fill_closure(&l->report->closure, &run->attribution);
     for (size_t i = 0; i < run->model_count; i++)
-        if (strcmp(run->models[i].model, l->models[fact->model].digest) == 0 && choice.layers != GT_FACTS_NONE)
+        if (choice.layers != GT_FACTS_NONE && is_part(l, fact, &run->models[i]))
             return fill_layers(l, &run->models[i]);
     return GT_OK;
 }

@@ -366,6 +366,24 @@ static void note_unpaired(struct gt_analysis *a)
         }
 }
 
+/* Two lists of rounds, or two runs, that are not told apart, or that did not take turns. */
+static void note_fusing(struct gt_analysis *a)
+{
+    const struct gt_report_fusing *f = &a->report->fusing;
+    if (f->layers_run)
+        gt_analysis_note(a, "Each layer on its own, as it was measured layer by layer: greentrack show %.12s.", f->layers_run);
+    if (!f->compared)
+        return;
+    if (isnan(f->saved_lo_s))
+        gt_analysis_note(a, "What fusing saves rests on fewer than two rounds of each: no interval over rounds.");
+    else if (f->saved_lo_s <= 0 && f->saved_hi_s >= 0)
+        gt_analysis_note(a, "What fusing saves in time is not told apart from none by these rounds.");
+    if (!f->same_series)
+        gt_analysis_note(a,
+                         "The runs fused and layer by layer did not take turns in one series: a machine that drifts shows in "
+                         "their difference.");
+}
+
 static void note_fixed(struct gt_analysis *a)
 {
     if (any(a, has_macs))
@@ -377,8 +395,8 @@ static void note_fixed(struct gt_analysis *a)
 void gt_analysis_write_notes(struct gt_analysis *a)
 {
     static void (*const kinds[])(struct gt_analysis *) = {
-        note_random,  note_accuracy,   note_energy, note_modelled,  note_measured, note_idle,     note_basis,
-        note_caveats, note_annotation, note_method, note_dominated, note_left_out, note_unpaired, note_fixed};
+        note_random,     note_accuracy, note_energy, note_modelled,  note_measured, note_idle,     note_basis, note_caveats,
+        note_annotation, note_method,   note_fusing, note_dominated, note_left_out, note_unpaired, note_fixed};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds && !a->failed; i++)
         kinds[i](a);
 }

@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 struct gt_store;
+struct gt_report_member;
 
 /* Which accuracies a report may use. Published ones belong to other weights and therefore only enter when asked for. */
 enum gt_report_accuracy_choice { GT_REPORT_ACCURACY_OWN, GT_REPORT_ACCURACY_PUBLISHED };
@@ -79,7 +80,7 @@ struct gt_report_energy {
 struct gt_report_layer {
     int64_t index; /* position of the unit in the model */
     const char *name, *op;
-    const char *const *members;
+    const struct gt_report_member *members; /* reports/members.h */
     size_t member_count;
     uint64_t calls;
     double ns_per_call;
@@ -91,6 +92,25 @@ struct gt_report_layer {
     double group_uj, group_lo_uj, group_hi_uj;
     uint64_t macs, params;
     bool macs_known;
+};
+
+/*
+ * What fusing saves: the model executed in units of several layers against layer by layer, in runs that are of one comparison
+ * group otherwise and taken with the same hooks. Differences are layer by layer less fused: positive where fusing saves.
+ */
+struct gt_report_fusing {
+    bool known;    /* how the report's runs were executed; without, it is no question */
+    bool compared; /* runs of both are there: the rest means something */
+    bool same_series;
+    bool paired; /* the rounds took turns, and the intervals over rounds are of their differences */
+    struct gt_report_energy fused, layers;
+    double saved_uj, saved_lo_uj, saved_hi_uj; /* of one inference; bounds NaN unknown: a range's common factor, else 95 % */
+    double saved_stat_lo_uj, saved_stat_hi_uj; /* 95 % over rounds; NaN below two of each */
+    double saved_share;                        /* of the joules layer by layer */
+    double saved_s, saved_lo_s, saved_hi_s;    /* seconds; 95 % over rounds */
+    double saved_s_share;
+    const char *layers_run; /* a hooked run layer by layer of that group, else NULL */
+    const char *command;    /* that makes runs of both; NULL: the runtime knows one way alone */
 };
 
 struct gt_report_closure {
@@ -154,6 +174,7 @@ struct gt_report {
         family_alone; /* no model was asked for: name to params, accuracy, energy, layers, closure are unknown; family is not */
     /* identity */
     const char *name, *family, *digest, *weights, *precision, *runtime;
+    const char *execution; /* GT_EXECUTION_FUSED, GT_EXECUTION_LAYERS; NULL not known */
     double phi, phi_eff;
     uint64_t macs, params;
     bool macs_known, params_known;
@@ -169,6 +190,7 @@ struct gt_report {
     size_t layer_count;
     const char *layer_provenance; /* of the layers' energy */
     struct gt_report_closure closure;
+    struct gt_report_fusing fusing;
     size_t run_models;       /* in the run of layers and closure: the closure covers all of them */
     bool idle_unknown;       /* no calibration: the split into dynamic and idle is not known */
     const char *wattage_row; /* of the table that modelled it, with source and year; NULL when measured */

@@ -19,7 +19,7 @@ static uint64_t elements(const struct counter *c, int tensor)
 
 static bool is_constant(const struct counter *c, int tensor)
 {
-    return tensor >= 0 && c->graph->tensors[c->alias[tensor]].data != NULL;
+    return tensor >= 0 && gtcnn_tensor_is_constant(&c->graph->tensors[c->alias[tensor]]);
 }
 
 /* A constant is there once, whatever the batch. */

@@ -26,6 +26,23 @@ static const struct gtcnn_blueprint EFFICIENTNET = {
     .stages = EFFICIENTNET_STAGES,
 };
 
+/* The same blocks without what accelerators do badly, efficientnet_lite_builder.py: ReLU6, no squeeze-and-excite, fixed ends.
+ */
+static const struct gtcnn_blueprint EFFICIENTNET_LITE = {
+    .family = "efficientnet-lite",
+    .input_channels = 3,
+    .classes = 1000,
+    .stem_channels = 32,
+    .stem_stride = 2,
+    .head_channels = 1280,
+    .divisor = 8,
+    .bn_epsilon = 1e-3f,
+    .relu6 = true,
+    .fixed_ends = true,
+    .stage_count = sizeof EFFICIENTNET_STAGES / sizeof *EFFICIENTNET_STAGES,
+    .stages = EFFICIENTNET_STAGES,
+};
+
 /*
  * Ours, for 28x28 images halved to 14x14: three stages at 14, 7 and 4 pixels. Found by enumerating blueprints of at most
  * 200,000 MACs for the one whose exact, quantised MACs stay closest to doubling under the paper's alpha = 1.2, beta = 1.1,
@@ -66,6 +83,12 @@ static const struct gtcnn_member MEMBERS[] = {
     {"efficientnet/b5", &EFFICIENTNET, 5, 1.6, 2.2, 456},
     {"efficientnet/b6", &EFFICIENTNET, 6, 1.8, 2.6, 528},
     {"efficientnet/b7", &EFFICIENTNET, 7, 2.0, 3.1, 600},
+    /* efficientnet_lite_params */
+    {"efficientnet-lite/lite0", &EFFICIENTNET_LITE, 0, 1.0, 1.0, 224},
+    {"efficientnet-lite/lite1", &EFFICIENTNET_LITE, 1, 1.0, 1.1, 240},
+    {"efficientnet-lite/lite2", &EFFICIENTNET_LITE, 2, 1.1, 1.2, 260},
+    {"efficientnet-lite/lite3", &EFFICIENTNET_LITE, 3, 1.2, 1.4, 280},
+    {"efficientnet-lite/lite4", &EFFICIENTNET_LITE, 4, 1.4, 1.8, 300},
 };
 
 enum { MEMBER_COUNT = sizeof MEMBERS / sizeof *MEMBERS };
@@ -114,7 +137,7 @@ uint32_t gtcnn_family_squeeze_channels(uint32_t input_channels, double ratio)
 
 static enum gtcnn_status unknown_name(const char *name, struct gtcnn_err *err)
 {
-    char names[256] = "", safe[128];
+    char names[512] = "", safe[128];
     size_t used = 0;
     for (size_t i = 0; i < MEMBER_COUNT && used < sizeof names; i++)
         used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", MEMBERS[i].name);

@@ -7,7 +7,8 @@
  *
  * Sources: Tan & Le, EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks, ICML 2019 (arXiv:1905.11946),
  * and the official code, github.com/tensorflow/tpu models/official/efficientnet: efficientnet_builder.py (efficientnet_params,
- * blocks_args) and efficientnet_model.py (round_filters, round_repeats, MBConvBlock).
+ * blocks_args) and efficientnet_model.py (round_filters, round_repeats, MBConvBlock); beside it in lite/
+ * efficientnet_lite_builder.py (efficientnet_lite_params, blocks_args).
  */
 #ifndef GTCNN_FAMILIES_H
 #define GTCNN_FAMILIES_H
@@ -27,7 +28,9 @@ struct gtcnn_blueprint {
     uint32_t head_channels;              /* 1x1 convolution before the pooling */
     uint32_t divisor;                    /* channels are multiples of it */
     float bn_epsilon;
-    double se_ratio; /* of the block's input channels */
+    double se_ratio; /* of the block's input channels; 0: no squeeze-and-excite */
+    bool relu6;      /* the activation is min(max(x, 0), 6), else x * sigmoid(x) */
+    bool fixed_ends; /* stem and head keep their channels, the first and the last stage their repeats, at any size */
     uint32_t stage_count;
     const struct gtcnn_stage *stages;
 };

@@ -29,6 +29,8 @@
 #define HE_SQUEEZE 0.25
 /* Second moment of SiLU of a normal value of variance 1 + GAIN_VARIANCE + OFFSET_VARIANCE, by numerical integration. */
 #define SILU_MOMENT 0.4665
+/* The same of ReLU6 of such a value. */
+#define RELU6_MOMENT 0.6296
 /* Second moment of a gate: a sigmoid near 0. */
 #define GATE_MOMENT 0.25
 
@@ -152,11 +154,25 @@ static void add_silu(struct builder *b, const char *name)
     b->moment = SILU_MOMENT;
 }
 
-static void add_conv_bn_silu(struct builder *b, const struct conv *c)
+static void add_relu6(struct builder *b, const char *name)
+{
+    int x = b->x;
+    struct gtcnn_attr *attr = add_node(b, GTCNN_OP_CLIP, name, ".relu6", &x, 1);
+    if (attr) {
+        attr->min = 0;
+        attr->max = 6;
+    }
+    b->moment = RELU6_MOMENT;
+}
+
+static void add_conv_bn_act(struct builder *b, const struct conv *c)
 {
     add_conv(b, c);
     add_batchnorm(b, c->name, 1, OFFSET_VARIANCE);
-    add_silu(b, c->name);
+    if (b->member->blueprint->relu6)
+        add_relu6(b, c->name);
+    else
+        add_silu(b, c->name);
 }
 
 /* Scales every channel by a gate computed from all channels' means (Hu et al. 2018). */
@@ -182,9 +198,10 @@ static void add_block(struct builder *b, const struct gtcnn_stage *stage, uint32
     double moment = b->moment;
     bool residual = stride == 1 && in == channels;
     if (stage->expand != 1)
-        add_conv_bn_silu(b, &(struct conv){"expand", wide, 1, 1, false, false});
-    add_conv_bn_silu(b, &(struct conv){"dw", wide, stage->kernel, stride, true, false});
-    add_squeeze_excite(b, gtcnn_family_squeeze_channels(in, b->member->blueprint->se_ratio));
+        add_conv_bn_act(b, &(struct conv){"expand", wide, 1, 1, false, false});
+    add_conv_bn_act(b, &(struct conv){"dw", wide, stage->kernel, stride, true, false});
+    if (b->member->blueprint->se_ratio > 0)
+        add_squeeze_excite(b, gtcnn_family_squeeze_channels(in, b->member->blueprint->se_ratio));
     add_conv(b, &(struct conv){"project", channels, 1, 1, false, false});
     add_batchnorm(b, "project", residual ? RESIDUAL_GAIN : 1, OFFSET_VARIANCE_LINEAR);
     if (residual) {
@@ -200,7 +217,8 @@ static void add_stages(struct builder *b)
     for (uint32_t s = 0; s < m->blueprint->stage_count; s++) {
         const struct gtcnn_stage *stage = &m->blueprint->stages[s];
         uint32_t channels = gtcnn_family_round_channels(stage->channels, m->width, m->blueprint->divisor);
-        uint32_t repeats = gtcnn_family_round_repeats(stage->repeats, m->depth);
+        bool fixed = m->blueprint->fixed_ends && (s == 0 || s + 1 == m->blueprint->stage_count);
+        uint32_t repeats = fixed ? stage->repeats : gtcnn_family_round_repeats(stage->repeats, m->depth);
         for (uint32_t r = 0; r < repeats; r++) {
             snprintf(b->scope, sizeof b->scope, "block%u.", ++number);
             add_block(b, stage, r == 0 ? stage->stride : 1, channels);
@@ -264,11 +282,12 @@ static void add_network(struct builder *b)
 {
     const struct gtcnn_member *m = b->member;
     const struct gtcnn_blueprint *p = m->blueprint;
-    uint32_t stem = gtcnn_family_round_channels(p->stem_channels, m->width, p->divisor);
-    uint32_t head = gtcnn_family_round_channels(p->head_channels, m->width, p->divisor);
-    add_conv_bn_silu(b, &(struct conv){"stem.conv", stem, 3, p->stem_stride, false, false});
+    double width = p->fixed_ends ? 1 : m->width;
+    uint32_t stem = gtcnn_family_round_channels(p->stem_channels, width, p->divisor);
+    uint32_t head = gtcnn_family_round_channels(p->head_channels, width, p->divisor);
+    add_conv_bn_act(b, &(struct conv){"stem.conv", stem, 3, p->stem_stride, false, false});
     add_stages(b);
-    add_conv_bn_silu(b, &(struct conv){"head.conv", head, 1, 1, false, false});
+    add_conv_bn_act(b, &(struct conv){"head.conv", head, 1, 1, false, false});
     add_classifier(b);
     b->graph->output = b->x;
 }

@@ -45,7 +45,7 @@ void gtcnn_fuser_absorb(struct gtcnn_fuser *f, struct gtcnn_group *group, int no
 bool gtcnn_fuser_is_constant(const struct gtcnn_fuser *f, int tensor)
 {
     int t = gtcnn_fuser_resolve(f, tensor);
-    return t >= 0 && f->graph->tensors[t].data != NULL;
+    return t >= 0 && gtcnn_tensor_is_constant(&f->graph->tensors[t]);
 }
 
 /* Are the normalised channels (dimension 1) the columns of the weights, and nothing but a bias by column added to them? */

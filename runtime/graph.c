@@ -1,5 +1,7 @@
 #include "runtime/graph.h"
 
+#include "runtime/store.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
@@ -68,6 +70,7 @@ void gtcnn_graph_free(struct gtcnn_graph *graph)
         free(graph->nodes[i].name);
         free(graph->nodes[i].inputs);
     }
+    gtcnn_store_free(graph->store);
     free(graph->tensors);
     free(graph->nodes);
     free(graph->buckets);

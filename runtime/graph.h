@@ -53,12 +53,21 @@ enum gtcnn_op gtcnn_op_find(const char *name);
 
 enum gtcnn_dtype { GTCNN_F32, GTCNN_I64 };
 
+/* Where the elements of a large initialiser stand while they are in no memory (store.h). */
+struct gtcnn_place {
+    uint64_t at;   /* bytes from the begin of the file */
+    uint32_t file; /* of the graph's store */
+    uint32_t type; /* TensorProto.DataType; 0: the tensor has no such place */
+};
+
 struct gtcnn_tensor {
     char *name; /* owned; unique; never empty */
     enum gtcnn_dtype dtype;
     struct gtcnn_shape shape; /* rank 0 with count 1: a scalar. Dimension 0 (batch) may be -1 until the batch is bound */
     bool shape_known;
-    void *data;    /* owned; an initialiser's or constant's elements in the file's order; NULL for an activation */
+    void *data; /* owned; an initialiser's or constant's elements in the file's order; NULL for an activation, and where they
+                   stand in place */
+    struct gtcnn_place place;
     bool external; /* the initialiser was stored outside the file */
 };
 
@@ -98,6 +107,8 @@ struct gtcnn_node {
     int output;  /* the one output that is used */
 };
 
+struct gtcnn_store;
+
 struct gtcnn_graph {
     char *name, *family; /* owned; family NULL when unknown */
     double phi;          /* NaN when unknown */
@@ -107,6 +118,7 @@ struct gtcnn_graph {
     uint32_t tensor_count, node_count;
     struct gtcnn_tensor *tensors; /* owned */
     struct gtcnn_node *nodes;     /* owned */
+    struct gtcnn_store *store;    /* owned; what tensors with a place are read from; NULL: there are none */
     int input, output;            /* tensor indices: one image-like input, one output; -1 until set */
     bool batch_dynamic;           /* the batch was -1 before shape inference bound it; what is written has it dynamic */
     uint32_t tensor_capacity, node_capacity, bucket_count; /* graph.c's own: room, and the hash of names */
@@ -117,6 +129,12 @@ struct gtcnn_graph {
 /* Life cycle: gtcnn_graph_new -> add ... -> gtcnn_graph_free. NULL when memory is out. */
 struct gtcnn_graph *gtcnn_graph_new(void);
 void gtcnn_graph_free(struct gtcnn_graph *graph);
+
+/* Does the tensor hold an initialiser or a constant, in memory or not? */
+static inline bool gtcnn_tensor_is_constant(const struct gtcnn_tensor *tensor)
+{
+    return tensor->data || tensor->place.type;
+}
 
 /* Index of a new tensor (name copied; NULL makes one up from the count), or -1 when memory is out or the name is taken. */
 int gtcnn_graph_add_tensor(struct gtcnn_graph *graph, const char *name, enum gtcnn_dtype dtype);
@@ -137,8 +155,8 @@ int gtcnn_graph_add_node(struct gtcnn_graph *graph, enum gtcnn_op op, const char
  */
 enum gtcnn_status gtcnn_graph_prune(struct gtcnn_graph *graph);
 /*
- * A copy of graph, tensors and nodes whose tensors have no data of their own: `data` is NULL throughout (shapes are kept).
- * NULL when memory is out.
+ * A copy of graph, tensors and nodes whose tensors have no data of their own: no tensor has `data` or a place (shapes are
+ * kept). NULL when memory is out.
  */
 struct gtcnn_graph *gtcnn_graph_outline(const struct gtcnn_graph *graph);
 
@@ -172,6 +190,12 @@ enum gtcnn_status gtcnn_err_set(struct gtcnn_err *err, enum gtcnn_status status,
  * is an error. Statuses: NOENT, IO, FORMAT, UNSUPPORTED, LIMIT, SHAPE, NOMEM.
  */
 enum gtcnn_status gtcnn_onnx_read(const char *path, struct gtcnn_graph **graph, struct gtcnn_err *err);
+/*
+ * The same, but large initialisers are left where they are: their tensors have a place in the graph's store, which is always
+ * there and keeps the files open. Its digest is under way: gtcnn_store_end_digest tells it, the graph's own is not filled in.
+ * Such a graph can be planned, but not written.
+ */
+enum gtcnn_status gtcnn_onnx_open(const char *path, struct gtcnn_graph **graph, struct gtcnn_err *err);
 /*
  * The same from an open descriptor (borrowed; read by pread only). `folder`: descriptor of the folder that external data lies
  * in, -1: external data is refused. `label` stands for the file in errors and gives the name; NULL: "model".

@@ -94,7 +94,7 @@ struct gtcnn_model_info {
     double phi;                         /* scaling coefficient; NaN when unknown */
     const char *weights;                /* "random", "trained" or "file" */
     const char *path;                   /* of the file; NULL for a built-in model */
-    const char *precision;              /* "fp32" or "bf16" */
+    const char *precision;              /* "fp32", "bf16" */
     uint8_t digest[GTCNN_DIGEST_BYTES]; /* SHA-256 of the file, then of each external range in initialiser order;
                                            for a built-in model, of what export writes */
     uint64_t macs, params;              /* sums over all layers; one image */
@@ -118,19 +118,22 @@ struct gtcnn_options {
     uint32_t struct_bytes; /* sizeof(struct gtcnn_options) */
     uint32_t batch;        /* binds a dynamic batch dimension; 0: the file's own, or 1 where that is dynamic */
     uint32_t threads;      /* 0: 1 */
-    uint32_t flags;        /* GTCNN_BY_LAYER, or 0; others are GTCNN_E_ARG. From version 2 on, as all that follows */
-    const char *precision; /* "fp32", or "bf16": weights and maps, with sums in fp32; NULL: fp32. GTCNN_E_ARG where the
-                              processor has no such kernels: none is ever picked silently. Borrowed for the call */
+    uint32_t flags;        /* GTCNN_BY_LAYER | GTCNN_BF16, or 0; others are GTCNN_E_ARG. From version 2 on */
 };
 
-/* No unit of more than one convolution or matrix product (with the normalisation and activation behind it). */
-enum { GTCNN_BY_LAYER = 1 };
+/*
+ * GTCNN_BY_LAYER: no unit of more than one convolution or matrix product (with the normalisation and activation behind it).
+ * GTCNN_BF16: weights of convolutions and products, and maps between them, are bfloat16, sums are fp32; GTCNN_E_ARG where the
+ * processor has no instruction for that (AVX512_BF16).
+ */
+enum { GTCNN_BY_LAYER = 1, GTCNN_BF16 = 2 };
 
 struct gtcnn_model;
 
 /*
  * Opens a built-in model ("fashion/b3", "efficientnet/b0") or an ONNX file (anything that names an existing file, or ends
- * in .onnx). *model is owned by the caller. `options` NULL: all defaults.
+ * in .onnx). *model is owned by the caller. `options` NULL: all defaults. Weights are in memory once, as the kernels want them:
+ * a file, and its external data, stays open for as long as the model. A thread that helps to read it has ended on return.
  */
 GTCNN_API enum gtcnn_status gtcnn_model_open(const char *name_or_path, const struct gtcnn_options *options,
                                              struct gtcnn_model **model, struct gtcnn_err *err);
@@ -163,8 +166,8 @@ GTCNN_API enum gtcnn_status gtcnn_model_export(const struct gtcnn_model *model, 
  * gtcnn_model_keep before the first inference are kept; others are GTCNN_E_NOENT. *data is owned by the caller (free).
  *
  * gtcnn_model_keep plans the model anew, since what is kept cannot be fused: layers and units that were read before it are
- * void; read info->layers and info->units again. When it fails, for lack of memory too, the model is as it was, those pointers
- * included.
+ * void; read info->layers and info->units again. It reads the weights of a file again: GTCNN_E_IO when that has changed since
+ * the model was opened. When it fails, for lack of memory too, the model is as it was, those pointers included.
  */
 GTCNN_API enum gtcnn_status gtcnn_model_keep(struct gtcnn_model *model, const char *name, struct gtcnn_err *err);
 GTCNN_API enum gtcnn_status gtcnn_model_tensor(const struct gtcnn_model *model, const char *name, float **data,

@@ -134,6 +134,8 @@ struct gtcnn_along {
 
 #define GTCNN_BUILD(NAME) "compiler " __VERSION__ ", kernels " NAME
 
+struct gtcnn_variants;
+
 struct gtcnn_kernels {
     const char *name;      /* "fp32 reference" */
     const char *isa;       /* as GTCNN_ISA names it */
@@ -156,6 +158,7 @@ struct gtcnn_kernels {
     /* Floats of scratch for one part; NULL: none. `expand` NULL: of the depthwise convolution alone. */
     int64_t (*conv_scratch)(const struct gtcnn_conv *args);
     int64_t (*depthwise_scratch)(const struct gtcnn_conv *expand, const struct gtcnn_conv *depthwise);
+    const struct gtcnn_variants *variants; /* the tiles that these are made of (fast/variants.h); NULL: none */
     /* Into how many bands of rows a depthwise convolution is cut; by its shape alone. NULL: 1. */
     int64_t (*bands)(const struct gtcnn_conv *depthwise);
 };

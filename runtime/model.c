@@ -5,6 +5,7 @@
 #include "runtime/families.h"
 #include "runtime/isa.h"
 #include "runtime/shipped.h"
+#include "runtime/store.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -44,15 +45,33 @@ static enum gtcnn_status load_graph(struct gtcnn_model *model, const char *name,
     model->path = strdup(name);
     if (!model->path)
         return gtcnn_err_set(err, GTCNN_E_NOMEM, "out of memory");
-    return gtcnn_onnx_read(name, &model->graph, err);
+    return gtcnn_onnx_open(name, &model->graph, err);
+}
+
+/* Of what the weights have been read from: taken while they were packed. The first time it becomes the model's. */
+static enum gtcnn_status check_digest(struct gtcnn_model *model, struct gtcnn_err *err)
+{
+    uint8_t digest[GTCNN_DIGEST_BYTES];
+    if (!model->graph->store)
+        return GTCNN_OK;
+    enum gtcnn_status status = gtcnn_store_end_digest(model->graph->store, digest, err);
+    if (!status && model->plan && memcmp(digest, model->info.digest, sizeof digest) != 0)
+        return gtcnn_err_set(err, GTCNN_E_IO, "%s: has changed since the model was opened; open it again",
+                             model->graph->store->label);
+    if (!status)
+        memcpy(model->info.digest, digest, sizeof digest);
+    return status;
 }
 
 static enum gtcnn_status make_plan(struct gtcnn_model *model, struct gtcnn_err *err)
 {
     struct gtcnn_plan *plan = NULL;
-    struct gtcnn_plan_options options = {
-        .kernels = model->kernels, .threads = model->info.threads, .by_layer = model->by_layer};
-    enum gtcnn_status status = gtcnn_plan_new(model->graph, model->keep, &options, &plan, err);
+    struct gtcnn_plan_options options = {.threads = model->info.threads, .by_layer = model->by_layer};
+    enum gtcnn_status status = gtcnn_isa_choose(model->bf16 ? "bf16" : "fp32", &options.kernels, err);
+    if (!status)
+        status = gtcnn_plan_new(model->graph, model->keep, &options, &plan, err);
+    if (!status)
+        status = check_digest(model, err);
     if (!status)
         status = gtcnn_model_take_plan(model, plan, err);
     if (status)
@@ -85,17 +104,16 @@ enum gtcnn_status gtcnn_model_open(const char *name_or_path, const struct gtcnn_
     if (!name_or_path || !*name_or_path || !out)
         return gtcnn_err_set(err, GTCNN_E_ARG, "no model was named");
     gtcnn_options_take(&chosen, options);
-    if (chosen.flags & ~(uint32_t)GTCNN_BY_LAYER)
-        return gtcnn_err_set(err, GTCNN_E_ARG, "flags 0x%x: the library knows GTCNN_BY_LAYER alone", chosen.flags);
+    if (chosen.flags & ~(uint32_t)(GTCNN_BY_LAYER | GTCNN_BF16))
+        return gtcnn_err_set(err, GTCNN_E_ARG, "flags 0x%x: the library knows GTCNN_BY_LAYER and GTCNN_BF16", chosen.flags);
     struct gtcnn_model *model = calloc(1, sizeof *model);
     if (!model)
         return gtcnn_err_set(err, GTCNN_E_NOMEM, "out of memory");
     model->by_layer = chosen.flags & GTCNN_BY_LAYER;
+    model->bf16 = chosen.flags & GTCNN_BF16;
     model->info =
         (struct gtcnn_model_info){.struct_bytes = sizeof model->info, .api_version = GTCNN_API_VERSION, .uid = next_uid()};
-    enum gtcnn_status status = gtcnn_isa_choose(chosen.precision ? chosen.precision : "fp32", &model->kernels, err);
-    if (!status)
-        status = load_graph(model, name_or_path, err);
+    enum gtcnn_status status = load_graph(model, name_or_path, err);
     if (!status) {
         memcpy(model->info.digest, model->graph->digest, sizeof model->info.digest);
         status = gtcnn_graph_infer_shapes(model->graph, chosen.batch, err);
@@ -169,9 +187,14 @@ enum gtcnn_status gtcnn_model_keep(struct gtcnn_model *model, const char *name, 
     if (model->keep[tensor])
         return GTCNN_OK;
     model->keep[tensor] = true;
-    enum gtcnn_status status = make_plan(model, err);
-    if (status)
+    enum gtcnn_status status = model->graph->store ? gtcnn_store_begin_digest(model->graph->store, err) : GTCNN_OK;
+    if (!status)
+        status = make_plan(model, err);
+    if (status) {
         model->keep[tensor] = false;
+        if (model->graph->store)
+            gtcnn_store_drop_digest(model->graph->store);
+    }
     return status;
 }
 

@@ -12,7 +12,7 @@ struct gtcnn_model {
     char *path;                /* owned; NULL for a built-in model */
     char *build;               /* owned; what info.build shows */
     bool by_layer;             /* nothing but one product in a unit */
-    const struct gtcnn_kernels *kernels;
+    bool bf16;
     struct gtcnn_layer *layers;
     struct gtcnn_unit *units;
     uint64_t *unit_bytes;

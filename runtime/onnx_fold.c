@@ -52,6 +52,9 @@ enum gtcnn_status gtcnn_onnx_fold(struct gtcnn_onnx_reader *reader, const Onnx__
     status = gtcnn_node_infer_shape(graph, &step, reader->err);
     if (status)
         return status;
+    status = gtcnn_onnx_bring(reader, node, &graph->tensors[input]);
+    if (status)
+        return status;
     const struct gtcnn_tensor *from = &graph->tensors[input];
     struct gtcnn_tensor *to = &graph->tensors[output];
     size_t width = from->dtype == GTCNN_F32 ? 4 : 8, size = (size_t)gtcnn_shape_count(&to->shape) * width;

@@ -38,7 +38,7 @@ static enum gtcnn_status constant_input(const struct parse *p, uint32_t i, enum 
                                         const struct gtcnn_tensor **out)
 {
     const struct gtcnn_tensor *t = &p->reader->graph->tensors[p->inputs[i]];
-    if (!t->data)
+    if (!gtcnn_tensor_is_constant(t))
         return FAIL(
             p, GTCNN_E_UNSUPPORTED,
             "input %u ('%s') is computed, but must be an initialiser or a Constant; fold the model's constants when exporting",
@@ -386,19 +386,19 @@ static enum gtcnn_status check_data_inputs(const struct parse *p)
         if (p->inputs[i] < 0)
             continue;
         const struct gtcnn_tensor *t = &p->reader->graph->tensors[p->inputs[i]];
-        struct gtcnn_onnx_name name = gtcnn_onnx_quote(t->name);
-        bool must = i < 32 && rules[p->op].constant >> i & 1;
-        constants += t->data != NULL;
+        bool must = i < 32 && rules[p->op].constant >> i & 1, constant = gtcnn_tensor_is_constant(t);
+        constants += constant;
         if (t->dtype != GTCNN_F32)
-            return FAIL(p, GTCNN_E_UNSUPPORTED, "input %u ('%s') holds integers, but only float32 is computed", i, name.text);
-        if (must && !t->data)
+            return FAIL(p, GTCNN_E_UNSUPPORTED, "input %u ('%s') holds integers, but only float32 is computed", i,
+                        gtcnn_onnx_quote(t->name).text);
+        if (must && !constant)
             return FAIL(p, GTCNN_E_UNSUPPORTED, "input %u ('%s') is computed, but only constant weights are supported there", i,
-                        name.text);
-        if (t->data && gtcnn_shape_count(&t->shape) == 0)
-            return FAIL(p, GTCNN_E_SHAPE, "input %u ('%s') is empty", i, name.text);
-        if (t->data && !must && !mixes)
+                        gtcnn_onnx_quote(t->name).text);
+        if (constant && gtcnn_shape_count(&t->shape) == 0)
+            return FAIL(p, GTCNN_E_SHAPE, "input %u ('%s') is empty", i, gtcnn_onnx_quote(t->name).text);
+        if (constant && !must && !mixes)
             return FAIL(p, GTCNN_E_UNSUPPORTED, "input %u ('%s') is a constant; fold the model's constants when exporting", i,
-                        name.text);
+                        gtcnn_onnx_quote(t->name).text);
     }
     if (mixes && constants == p->input_count)
         return FAIL(p, GTCNN_E_UNSUPPORTED, "computes a constant; fold the model's constants when exporting");
@@ -521,7 +521,7 @@ static enum gtcnn_status add_parsed(struct parse *p)
     enum gtcnn_status status = rules[p->op].parse(p);
     if (status)
         return status;
-    bool constant = has_input(p, 0) && p->reader->graph->tensors[p->inputs[0]].data;
+    bool constant = has_input(p, 0) && gtcnn_tensor_is_constant(&p->reader->graph->tensors[p->inputs[0]]);
     if (constant && p->op == GTCNN_OP_IDENTITY)
         return add_alias(p);
     if (constant && gtcnn_onnx_folds(p->op))

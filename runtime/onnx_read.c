@@ -1,7 +1,7 @@
 /*
  * The ONNX reader: the model as a whole. In this order: the wire format is checked (onnx_wire.c), the model without its
- * initialisers is unpacked, each initialiser is read straight to where it stays (onnx_tensor.c), each node is turned into the
- * graph's (onnx_node.c), and the digest is taken from the same descriptors.
+ * initialisers is unpacked, each initialiser is read straight to where it stays or left where it is (onnx_tensor.c), and each
+ * node is turned into the graph's (onnx_node.c). The digest is taken meanwhile, from the same descriptors.
  */
 #include "runtime/escape.h"
 #include "runtime/onnx_io.h"
@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -228,7 +227,7 @@ static enum gtcnn_status read_inputs(struct gtcnn_onnx_reader *r)
     for (size_t i = 0; i < g->n_input; i++) {
         const char *name = g->input[i]->name ? g->input[i]->name : "";
         int known = gtcnn_graph_find_tensor(r->graph, name);
-        if (known >= 0 && r->graph->tensors[known].data)
+        if (known >= 0 && gtcnn_tensor_is_constant(&r->graph->tensors[known]))
             continue;
         if (r->graph->input >= 0)
             return gtcnn_onnx_fail(r, NULL, GTCNN_E_UNSUPPORTED, "has several inputs ('%s', '%s'); only one is supported",
@@ -248,7 +247,7 @@ static enum gtcnn_status read_output(struct gtcnn_onnx_reader *r)
                                g->n_output);
     const char *name = g->output[0]->name ? g->output[0]->name : "";
     enum gtcnn_status status = gtcnn_onnx_resolve(r, NULL, name, &r->graph->output);
-    if (!status && (r->graph->tensors[r->graph->output].data || r->graph->output == r->graph->input))
+    if (!status && (gtcnn_tensor_is_constant(&r->graph->tensors[r->graph->output]) || r->graph->output == r->graph->input))
         status = gtcnn_onnx_fail(r, NULL, GTCNN_E_UNSUPPORTED, "the output '%s' is not computed by any node",
                                  gtcnn_onnx_quote(name).text);
     return status;
@@ -326,38 +325,43 @@ static enum gtcnn_status read_labels(struct gtcnn_onnx_reader *r, const char *la
  * ---------------------------------------------------------------------------------------------------------------------------------------
  */
 
-static enum gtcnn_status hash_range(const struct gtcnn_onnx_reader *r, EVP_MD_CTX *sha, const struct gtcnn_source *from,
-                                    uint64_t at, uint64_t size)
-{
-    uint8_t piece[16384];
-    while (size > 0) {
-        size_t n = size < sizeof piece ? (size_t)size : sizeof piece;
-        if (gtcnn_io_read(from, piece, n, at) != 0)
-            return gtcnn_onnx_fail(r, NULL, GTCNN_E_IO, "cannot be read to its end: %s (did the file shrink?)",
-                                   strerror(errno));
-        if (EVP_DigestUpdate(sha, piece, n) != 1)
-            return gtcnn_onnx_fail(r, NULL, GTCNN_E_NOMEM, "SHA-256 failed");
-        at += n;
-        size -= n;
-    }
-    return GTCNN_OK;
-}
-
+/* It has been begun before anything else; what lies outside the file is added now. */
 static enum gtcnn_status read_digest(struct gtcnn_onnx_reader *r)
 {
-    EVP_MD_CTX *sha = EVP_MD_CTX_new();
-    enum gtcnn_status status = GTCNN_OK;
-    if (!sha || EVP_DigestInit_ex(sha, EVP_sha256(), NULL) != 1)
-        status = gtcnn_onnx_fail(r, NULL, GTCNN_E_NOMEM, "SHA-256 is not available");
-    if (!status)
-        status = hash_range(r, sha, &r->from, 0, r->from.size);
-    for (uint32_t i = 0; i < r->range_count && !status; i++)
-        status = hash_range(r, sha, &(struct gtcnn_source){.fd = r->files[r->ranges[i].file].fd}, r->ranges[i].at,
-                            r->ranges[i].size);
-    if (!status && EVP_DigestFinal_ex(sha, r->graph->digest, NULL) != 1)
-        status = gtcnn_onnx_fail(r, NULL, GTCNN_E_NOMEM, "SHA-256 failed");
-    EVP_MD_CTX_free(sha);
-    return status;
+    struct gtcnn_digest *digest = r->digest;
+    if (!gtcnn_digest_more(digest, r->ranges, r->range_count))
+        return gtcnn_onnx_fail(r, NULL, GTCNN_E_NOMEM, "out of memory");
+    if (r->in_place)
+        return GTCNN_OK;
+    r->digest = NULL;
+    return gtcnn_digest_end(digest, r->label, r->graph->digest, r->err);
+}
+
+/* The graph's store takes the files over, and the digest that is under way. */
+static enum gtcnn_status hand_over(struct gtcnn_onnx_reader *r)
+{
+    struct gtcnn_store *store = calloc(1, sizeof *store);
+    struct gtcnn_source *files = calloc(r->file_count + 1, sizeof *files);
+    if (!store || !files) {
+        free(store);
+        free(files);
+        return gtcnn_onnx_fail(r, NULL, GTCNN_E_NOMEM, "out of memory");
+    }
+    files[0] = r->from;
+    for (uint32_t i = 0; i < r->file_count; i++) {
+        files[i + 1] = (struct gtcnn_source){.fd = r->files[i].fd, .size = r->files[i].size};
+        r->files[i].fd = -1;
+    }
+    *store = (struct gtcnn_store){.files = files,
+                                  .file_count = r->file_count + 1,
+                                  .ranges = r->ranges,
+                                  .range_count = r->range_count,
+                                  .digest = r->digest};
+    memcpy(store->label, r->label, sizeof store->label);
+    r->ranges = NULL;
+    r->digest = NULL;
+    r->graph->store = store;
+    return GTCNN_OK;
 }
 
 /* --- the whole
@@ -385,9 +389,17 @@ static enum gtcnn_status read_nodes(struct gtcnn_onnx_reader *r)
     return status;
 }
 
+static enum gtcnn_status begin_digest(struct gtcnn_onnx_reader *r)
+{
+    r->digest = gtcnn_digest_begin(&(struct gtcnn_range){.from = r->from, .size = r->from.size});
+    return r->digest ? GTCNN_OK : gtcnn_onnx_fail(r, NULL, GTCNN_E_NOMEM, "out of memory");
+}
+
 static enum gtcnn_status read_all(struct gtcnn_onnx_reader *r, const char *label)
 {
-    enum gtcnn_status status = unpack(r);
+    enum gtcnn_status status = begin_digest(r);
+    if (!status)
+        status = unpack(r);
     if (!status)
         status = read_versions(r);
     if (!status)
@@ -406,13 +418,17 @@ static enum gtcnn_status read_all(struct gtcnn_onnx_reader *r, const char *label
         status = read_digest(r);
     if (!status && gtcnn_graph_prune(r->graph) != GTCNN_OK)
         status = gtcnn_onnx_fail(r, NULL, GTCNN_E_NOMEM, "out of memory");
+    if (!status && r->in_place)
+        status = hand_over(r);
     return status;
 }
 
 static void free_reader(struct gtcnn_onnx_reader *r)
 {
+    gtcnn_digest_drop(r->digest); /* it reads the files */
     for (uint32_t i = 0; i < r->file_count; i++) {
-        close(r->files[i].fd);
+        if (r->files[i].fd >= 0)
+            close(r->files[i].fd);
         free(r->files[i].location);
     }
     if (r->model)
@@ -423,8 +439,9 @@ static void free_reader(struct gtcnn_onnx_reader *r)
     free(r);
 }
 
-static enum gtcnn_status read_source(struct gtcnn_source from, int folder, const char *label, struct gtcnn_graph **graph,
-                                     struct gtcnn_err *err)
+/* in_place: large initialisers are left in the file, whose descriptor is the graph's where all goes well. */
+static enum gtcnn_status read_source(struct gtcnn_source from, int folder, const char *label, bool in_place,
+                                     struct gtcnn_graph **graph, struct gtcnn_err *err)
 {
     struct stat st;
     struct gtcnn_onnx_reader *r = calloc(1, sizeof *r);
@@ -434,7 +451,7 @@ static enum gtcnn_status read_source(struct gtcnn_source from, int folder, const
         status = gtcnn_err_set(err, GTCNN_E_NOMEM, "out of memory");
         goto out;
     }
-    *r = (struct gtcnn_onnx_reader){.from = from, .folder = folder, .err = err, .graph = g};
+    *r = (struct gtcnn_onnx_reader){.from = from, .folder = folder, .err = err, .graph = g, .in_place = in_place};
     gtcnn_escape(r->label, sizeof r->label, label, SIZE_MAX);
     if (!from.bytes && (fstat(from.fd, &st) != 0 || !S_ISREG(st.st_mode))) {
         status = gtcnn_onnx_fail(r, NULL, GTCNN_E_IO, "not a regular file");
@@ -454,13 +471,13 @@ out:
 
 enum gtcnn_status gtcnn_onnx_read_fd(int fd, int folder, const char *label, struct gtcnn_graph **graph, struct gtcnn_err *err)
 {
-    return read_source((struct gtcnn_source){.fd = fd}, folder, label ? label : "model", graph, err);
+    return read_source((struct gtcnn_source){.fd = fd}, folder, label ? label : "model", false, graph, err);
 }
 
 enum gtcnn_status gtcnn_onnx_read_memory(const void *bytes, size_t n, const char *label, struct gtcnn_graph **graph,
                                          struct gtcnn_err *err)
 {
-    return read_source((struct gtcnn_source){.fd = -1, .bytes = bytes, .size = n}, -1, label, graph, err);
+    return read_source((struct gtcnn_source){.fd = -1, .bytes = bytes, .size = n}, -1, label, false, graph, err);
 }
 
 /* Descriptor of the folder that the file lies in; -1 when it cannot be opened. */
@@ -475,7 +492,7 @@ static int open_folder(const char *path)
     return fd;
 }
 
-enum gtcnn_status gtcnn_onnx_read(const char *path, struct gtcnn_graph **graph, struct gtcnn_err *err)
+static enum gtcnn_status read_path(const char *path, bool in_place, struct gtcnn_graph **graph, struct gtcnn_err *err)
 {
     uint64_t size;
     int fd = gtcnn_io_open(path, &size);
@@ -487,9 +504,20 @@ enum gtcnn_status gtcnn_onnx_read(const char *path, struct gtcnn_graph **graph, 
                              name, error == EINVAL ? "not a regular file" : strerror(error));
     }
     int folder = open_folder(path);
-    enum gtcnn_status status = gtcnn_onnx_read_fd(fd, folder, path, graph, err);
+    enum gtcnn_status status = read_source((struct gtcnn_source){.fd = fd}, folder, path, in_place, graph, err);
     if (folder >= 0)
         close(folder);
-    close(fd);
+    if (status || !in_place)
+        close(fd);
     return status;
+}
+
+enum gtcnn_status gtcnn_onnx_read(const char *path, struct gtcnn_graph **graph, struct gtcnn_err *err)
+{
+    return read_path(path, false, graph, err);
+}
+
+enum gtcnn_status gtcnn_onnx_open(const char *path, struct gtcnn_graph **graph, struct gtcnn_err *err)
+{
+    return read_path(path, true, graph, err);
 }

@@ -7,6 +7,7 @@
 
 #include "runtime/graph.h"
 #include "runtime/onnx_wire.h"
+#include "runtime/store.h"
 
 #include "onnx.pb-c.h"
 
@@ -17,12 +18,6 @@ struct gtcnn_onnx_file {
     char *location; /* owned */
     int fd;         /* owned */
     uint64_t size;
-};
-
-/* A range of an external file, in initialiser order. */
-struct gtcnn_onnx_range {
-    uint32_t file;
-    uint64_t at, size;
 };
 
 /* What the reader knows of a tensor beside the graph. */
@@ -43,10 +38,12 @@ struct gtcnn_onnx_reader {
     uint32_t mark_capacity;
     struct gtcnn_onnx_file files[GTCNN_ONNX_MAX_FILES];
     uint32_t file_count;
-    struct gtcnn_onnx_range *ranges;
+    struct gtcnn_digest *digest; /* owned; of the file, from the begin on */
+    struct gtcnn_range *ranges;  /* owned; of external files, in initialiser order */
     uint32_t range_count, range_capacity;
     uint64_t external_bytes, external_room; /* asked for so far; sizes of the files together */
     uint64_t folded_bytes;                  /* of constants made from others */
+    bool in_place;                          /* large initialisers are left in the file */
 };
 
 /* One error text: "file: node 'name' (Operator): detail". `node` NULL: without the node. */
@@ -69,6 +66,15 @@ struct gtcnn_onnx_name gtcnn_onnx_quote(const char *name);
 enum gtcnn_status gtcnn_onnx_tensor(struct gtcnn_onnx_reader *reader, const Onnx__NodeProto *node,
                                     const Onnx__TensorProto *proto, const struct gtcnn_wire_tensor *at,
                                     struct gtcnn_tensor *tensor);
+
+/* Brings the elements of a tensor that has been left in the file into memory; nothing to do where they are. */
+enum gtcnn_status gtcnn_onnx_bring(struct gtcnn_onnx_reader *reader, const Onnx__NodeProto *node, struct gtcnn_tensor *tensor);
+
+/*
+ * Reads `count` elements of a supported type at a byte of a file, as fp32 or int64, to `out`. 0, or -1 with errno set: EIO when
+ * the file ends before.
+ */
+int gtcnn_onnx_elements(const struct gtcnn_source *from, uint64_t at, uint32_t type, size_t count, void *out);
 
 /* onnx_read.c */
 

@@ -198,22 +198,69 @@ static enum gtcnn_status read_failed(const struct load *load)
                 errno == EIO ? " (did the file shrink?)" : "");
 }
 
-/* From a file: in one go where the elements are as they should be, else piece by piece through the converter. */
-static enum gtcnn_status read_elements(struct load *load, const struct gtcnn_source *from, uint64_t at)
+/* In one go where the elements are as they should be, else piece by piece through the converter. */
+int gtcnn_onnx_elements(const struct gtcnn_source *from, uint64_t at, uint32_t type, size_t count, void *out)
 {
+    const struct element_type *t = &element_types[type];
+    if (t->convert == copy4 || t->convert == copy8)
+        return gtcnn_io_read(from, out, count * t->file_bytes, at);
+    char piece[4096];
+    size_t step = sizeof piece / t->file_bytes, wide = t->dtype == GTCNN_F32 ? 4 : 8;
+    for (size_t i = 0; i < count; i += step) {
+        size_t n = count - i < step ? count - i : step;
+        if (gtcnn_io_read(from, piece, n * t->file_bytes, at + (uint64_t)i * t->file_bytes) != 0)
+            return -1;
+        t->convert((char *)out + i * wide, piece, n);
+    }
+    return 0;
+}
+
+/* What is smaller is read at once: shapes and bounds must be known now, and a system call costs as much as 4 KiB do. */
+enum { LARGE = 4096 };
+
+static const struct gtcnn_source *source_of(const struct gtcnn_onnx_reader *reader, uint32_t file,
+                                            struct gtcnn_source *external)
+{
+    if (file == 0)
+        return &reader->from;
+    *external = (struct gtcnn_source){.fd = reader->files[file - 1].fd, .size = reader->files[file - 1].size};
+    return external;
+}
+
+/* From a file (0: the model's own, else an external one, from 1 on), now or when they are packed. */
+static enum gtcnn_status read_elements(struct load *load, uint32_t file, uint64_t at)
+{
+    struct gtcnn_place place = {at, file, (uint32_t)load->proto->data_type};
+    struct gtcnn_source external;
+    if (load->reader->in_place && load->type->dtype == GTCNN_F32 && load->count > LARGE / sizeof(float)) {
+        load->tensor->place = place;
+        return GTCNN_OK;
+    }
     enum gtcnn_status status = allocate(load);
     if (status)
         return status;
-    if (load->type->convert == copy4 || load->type->convert == copy8)
-        return gtcnn_io_read(from, load->tensor->data, (size_t)load->bytes, at) == 0 ? GTCNN_OK : read_failed(load);
-    char piece[4096];
-    size_t step = sizeof piece / load->type->file_bytes, wide = load->type->dtype == GTCNN_F32 ? 4 : 8;
-    for (size_t i = 0; i < load->count; i += step) {
-        size_t n = load->count - i < step ? load->count - i : step;
-        if (gtcnn_io_read(from, piece, n * load->type->file_bytes, at + (uint64_t)i * load->type->file_bytes) != 0)
-            return read_failed(load);
-        load->type->convert((char *)load->tensor->data + i * wide, piece, n);
+    const struct gtcnn_source *from = source_of(load->reader, file, &external);
+    bool ok = gtcnn_onnx_elements(from, at, place.type, load->count, load->tensor->data) == 0;
+    return ok ? GTCNN_OK : read_failed(load);
+}
+
+enum gtcnn_status gtcnn_onnx_bring(struct gtcnn_onnx_reader *reader, const Onnx__NodeProto *node, struct gtcnn_tensor *tensor)
+{
+    if (tensor->data || !tensor->place.type)
+        return GTCNN_OK;
+    struct gtcnn_source external;
+    const struct gtcnn_source *from = source_of(reader, tensor->place.file, &external);
+    size_t count = (size_t)gtcnn_shape_count(&tensor->shape);
+    void *data = malloc(count * sizeof(float));
+    if (!data)
+        return gtcnn_onnx_fail(reader, node, GTCNN_E_NOMEM, "out of memory");
+    if (gtcnn_onnx_elements(from, tensor->place.at, tensor->place.type, count, data) != 0) {
+        free(data);
+        return gtcnn_onnx_fail(reader, node, GTCNN_E_IO, "cannot read tensor '%s': %s", gtcnn_onnx_quote(tensor->name).text,
+                               strerror(errno));
     }
+    tensor->data = data;
+    tensor->place = (struct gtcnn_place){0};
     return GTCNN_OK;
 }
 
@@ -352,7 +399,8 @@ static enum gtcnn_status note_range(const struct load *load, uint32_t file, uint
         r->ranges = grown;
         r->range_capacity = wanted;
     }
-    r->ranges[r->range_count++] = (struct gtcnn_onnx_range){file, at, load->bytes};
+    struct gtcnn_source from = {.fd = r->files[file].fd, .size = r->files[file].size};
+    r->ranges[r->range_count++] = (struct gtcnn_range){from, at, load->bytes};
     return GTCNN_OK;
 }
 
@@ -379,7 +427,7 @@ static enum gtcnn_status read_external(struct load *load)
         return FAIL(load, GTCNN_E_LIMIT, "the initialisers together take more than four times what the external files hold");
     load->tensor->external = true;
     status = note_range(load, file, place.offset);
-    return status ? status : read_elements(load, &(struct gtcnn_source){.fd = r->files[file].fd}, place.offset);
+    return status ? status : read_elements(load, file + 1, place.offset);
 }
 
 /* --- the whole
@@ -404,7 +452,7 @@ static enum gtcnn_status read_data(struct load *load)
     if (raw_size != load->bytes)
         return wrong_size(load, "raw_data", raw_size);
     if (load->at)
-        return read_elements(load, &load->reader->from, load->at->raw_at);
+        return read_elements(load, 0, load->at->raw_at);
     enum gtcnn_status status = allocate(load);
     if (!status && load->count)
         load->type->convert(load->tensor->data, p->raw_data.data, load->count);

@@ -208,7 +208,7 @@ enum gtcnn_status gtcnn_measure_peaks(const struct gtcnn_options *options, struc
     const struct gtcnn_kernels *kernels;
     struct gtcnn_options chosen;
     gtcnn_options_take(&chosen, options);
-    enum gtcnn_status status = gtcnn_isa_choose(chosen.precision ? chosen.precision : "fp32", &kernels, err);
+    enum gtcnn_status status = gtcnn_isa_choose(chosen.flags & GTCNN_BF16 ? "bf16" : "fp32", &kernels, err);
     if (status)
         return status;
     uint32_t threads = chosen.threads ? chosen.threads : 1;

@@ -42,24 +42,15 @@ int gtcnn_plan_add_buffer(struct gtcnn_plan *plan, int64_t elements)
 
 float *gtcnn_plan_add_constant(struct gtcnn_plan *plan, int64_t n)
 {
-    float **owned = grow(plan->owned, plan->owned_count, &plan->owned_room, sizeof *owned);
-    if (!owned || n < 0 || (uint64_t)n > SIZE_MAX / sizeof(float) - 64)
-        return NULL;
-    plan->owned = owned;
-    size_t bytes = ((size_t)n * sizeof(float) + 63) / 64 * 64;
-    float *data = aligned_alloc(64, bytes ? bytes : 64);
-    if (data) {
-        memset(data, 0, bytes);
-        owned[plan->owned_count++] = data;
-    }
-    return data;
+    bool fits = n >= 0 && (uint64_t)n <= SIZE_MAX / 4 / sizeof(float);
+    return fits ? gtcnn_arena_take(&plan->constants, (size_t)n * sizeof(float)) : NULL;
 }
 
 float *gtcnn_plan_data(const struct gtcnn_plan *plan, const struct gtcnn_ref *at)
 {
     if (at->buffer < 0)
         return (float *)at->constant;
-    return plan->scratch + plan->buffers[at->buffer].offset + at->offset;
+    return (float *)plan->scratch.at + plan->buffers[at->buffer].offset + at->offset;
 }
 
 /* --- building */
@@ -88,7 +79,11 @@ static enum gtcnn_status add_steps(struct gtcnn_plan *plan, struct gtcnn_err *er
     for (uint32_t g = 0; g < plan->fusion.group_count; g++) {
         struct gtcnn_step *step = &plan->steps[plan->step_count];
         *step = (struct gtcnn_step){g, plan->call_count, 0};
-        enum gtcnn_status status = gtcnn_plan_lower(plan, &plan->fusion.groups[g], err);
+        enum gtcnn_status status = gtcnn_plan_fetch(plan, &plan->fusion.groups[g], err);
+        if (!status)
+            status = gtcnn_plan_lower(plan, &plan->fusion.groups[g], err);
+        if (!status)
+            status = gtcnn_plan_forget(plan, &plan->fusion.groups[g], step->first);
         if (status)
             return status;
         step->count = plan->call_count - step->first;
@@ -171,11 +166,9 @@ static enum gtcnn_status allocate_scratch(struct gtcnn_plan *plan, struct gtcnn_
     int64_t machine = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE) / (int64_t)sizeof(float);
     if (elements < 0 || elements > machine)
         return gtcnn_err_set(err, GTCNN_E_LIMIT, "the activations take more memory than this machine has; use a smaller batch");
-    size_t bytes = ((size_t)elements * sizeof(float) + 63) / 64 * 64 + 64;
-    plan->scratch = aligned_alloc(64, bytes);
-    if (!plan->scratch)
+    size_t bytes = (size_t)elements * sizeof(float) + 64;
+    if (!gtcnn_memory_new(&plan->scratch, bytes))
         return gtcnn_err_set(err, GTCNN_E_NOMEM, "no memory for %zu bytes of activations; use a smaller batch", bytes);
-    memset(plan->scratch, 0, bytes);
     return GTCNN_OK;
 }
 
@@ -285,13 +278,12 @@ static enum gtcnn_status allocate_workspace(struct gtcnn_plan *plan, uint32_t th
         most = scratch->step > most ? scratch->step : most;
     }
     size_t bytes = (size_t)most * threads * sizeof(float) + 64;
-    plan->workspace = aligned_alloc(64, bytes);
-    if (!plan->workspace)
+    if (!gtcnn_memory_new(&plan->workspace, bytes))
         return gtcnn_err_set(err, GTCNN_E_NOMEM, "no memory for %zu bytes of workspace", bytes);
     for (uint32_t c = 0; c < plan->call_count; c++) {
         struct gtcnn_scratch *scratch = scratch_of(plan->kernels, &plan->calls[c], &floats);
         if (scratch)
-            scratch->base = plan->workspace;
+            scratch->base = plan->workspace.at;
     }
     return GTCNN_OK;
 }
@@ -316,7 +308,10 @@ enum gtcnn_status gtcnn_plan_new(const struct gtcnn_graph *graph, const bool *ke
     if (!status)
         status = add_input(plan);
     if (!status)
+        status = gtcnn_plan_begin_fetching(plan);
+    if (!status)
         status = add_steps(plan, err);
+    gtcnn_memory_free(&plan->fetched);
     if (!status)
         status = add_zeros(plan);
     if (status)
@@ -343,17 +338,15 @@ void gtcnn_plan_free(struct gtcnn_plan *plan)
 {
     if (!plan)
         return;
-    for (uint32_t i = 0; i < plan->owned_count; i++)
-        free(plan->owned[i]);
+    gtcnn_arena_free(&plan->constants);
     gtcnn_fusion_free(&plan->fusion);
-    free(plan->owned);
     free(plan->narrow);
     free(plan->arrays);
     free(plan->steps);
     free(plan->calls);
     free(plan->buffers);
-    free(plan->scratch);
-    free(plan->workspace);
+    gtcnn_memory_free(&plan->scratch);
+    gtcnn_memory_free(&plan->workspace);
     free(plan);
 }
 

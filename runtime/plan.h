@@ -10,6 +10,7 @@
 #include "runtime/fuse.h"
 #include "runtime/kernels.h"
 #include "runtime/layout.h"
+#include "runtime/memory.h"
 #include "runtime/pool.h"
 
 /* No unit executes the layer: it only renames or reshapes, or nobody needs it. */
@@ -70,11 +71,11 @@ struct gtcnn_plan {
     uint32_t call_count, call_room;
     struct gtcnn_buffer *buffers;
     uint32_t buffer_count, buffer_room;
-    float **owned; /* packed weights and other constants made here */
-    uint32_t owned_count, owned_room;
-    const float *zeros; /* as many as the deepest convolution reads at once; among `owned` */
-    float *scratch;     /* 64-byte aligned */
-    float *workspace;   /* what kernels may use while they compute a part; likewise */
+    struct gtcnn_arena constants;  /* packed weights and what else is made here */
+    struct gtcnn_memory fetched;   /* weights of the group that is being lowered; empty before and after planning */
+    const float *zeros;            /* as many as the deepest convolution reads at once; among the constants */
+    struct gtcnn_memory scratch;   /* activations */
+    struct gtcnn_memory workspace; /* what kernels may use while they compute a part */
 };
 
 struct gtcnn_plan_options {
@@ -85,7 +86,7 @@ struct gtcnn_plan_options {
 
 /*
  * `keep`: per tensor, still readable after an inference. *plan is owned by the caller. GTCNN_E_UNSUPPORTED names node and
- * operator; GTCNN_E_LIMIT: more memory than the machine has; GTCNN_E_NOMEM.
+ * operator; GTCNN_E_LIMIT: more memory than the machine has; GTCNN_E_IO: weights cannot be read; GTCNN_E_NOMEM.
  */
 enum gtcnn_status gtcnn_plan_new(const struct gtcnn_graph *graph, const bool *keep, const struct gtcnn_plan_options *options,
                                  struct gtcnn_plan **plan, struct gtcnn_err *err);
@@ -104,6 +105,15 @@ enum gtcnn_status gtcnn_plan_find_narrow(struct gtcnn_plan *plan, const bool *ke
 
 /* Turns one group into calls and the array of its output (plan_lower.c). */
 enum gtcnn_status gtcnn_plan_lower(struct gtcnn_plan *plan, const struct gtcnn_group *group, struct gtcnn_err *err);
+
+/*
+ * What a group reads of weights that stand in the graph's store, around the lowering of that group (plan_fetch.c): memory for
+ * the greediest group, GTCNN_E_NOMEM; the elements, behind arrays[].at.constant, GTCNN_E_IO with its text; and their end, but
+ * for those that calls (from first_call on) go on reading, GTCNN_E_NOMEM.
+ */
+enum gtcnn_status gtcnn_plan_begin_fetching(struct gtcnn_plan *plan);
+enum gtcnn_status gtcnn_plan_fetch(struct gtcnn_plan *plan, const struct gtcnn_group *group, struct gtcnn_err *err);
+enum gtcnn_status gtcnn_plan_forget(struct gtcnn_plan *plan, const struct gtcnn_group *group, uint32_t first_call);
 
 /* A new call, zeroed; NULL when memory is out. */
 struct gtcnn_call *gtcnn_plan_add_call(struct gtcnn_plan *plan, enum gtcnn_call_kind kind);

@@ -57,7 +57,8 @@ static const struct gt_column unit[] = {AS(gt_unit_record, INTEGER, "idx", index
 TABLE(gt_table_unit, "units", gt_unit_record, unit);
 
 static const struct gt_column member[] = {TEXT(gt_member_record, name), TEXT(gt_member_record, op),
-                                          INTEGER(gt_member_record, macs), INTEGER(gt_member_record, params)};
+                                          INTEGER(gt_member_record, macs), INTEGER(gt_member_record, params),
+                                          INTEGER(gt_member_record, bytes)};
 TABLE(gt_table_member, "members", gt_member_record, member);
 
 static const struct gt_column dataset[] = {TEXT(gt_dataset_record, digest), TEXT(gt_dataset_record, name),
@@ -92,6 +93,8 @@ static const struct gt_column run_model[] = {TEXT(R, model),
                                              INTEGER(R, calls),
                                              INTEGER(R, ns),
                                              REAL(R, seconds_per_inference),
+                                             TEXT(R, execution),
+                                             TEXT(R, division),
                                              REAL(R, uj_per_inference),
                                              REAL(R, lo_uj),
                                              REAL(R, hi_uj),
@@ -291,7 +294,9 @@ static const struct gt_column model_run[] = {TEXT(M, run),
                                              P(REAL, lo_uj),
                                              P(REAL, hi_uj),
                                              P(REAL, dynamic_uj),
-                                             P(REAL, seconds_per_inference)};
+                                             P(REAL, seconds_per_inference),
+                                             P(TEXT, execution),
+                                             P(TEXT, division)};
 #undef P
 #undef M
 TABLE(gt_table_model_run, "model_runs", gt_model_run, model_run);

@@ -233,23 +233,39 @@ static enum gt_status get_units(struct gt_store *store, struct gt_model_record *
                                 struct gt_err *err)
 {
     void *rows = NULL;
-    enum gt_status status = gt_columns_select(store, &gt_table_unit, "", "FROM units WHERE model = ? ORDER BY idx",
-                                              model->digest, NULL, arena, &rows, &model->unit_count, err);
+    enum gt_status status =
+        gt_columns_select(store, &gt_table_unit, "", "FROM units WHERE model = ? AND division = ? ORDER BY idx", model->digest,
+                          model->division, arena, &rows, &model->unit_count, err);
     struct gt_unit_record *units = rows;
     model->units = units;
     for (size_t u = 0; u < model->unit_count && status == GT_OK; u++) {
         char rest[96];
-        sqlite3_snprintf(sizeof rest, rest, "FROM members WHERE model = ? AND unit = %lld ORDER BY position",
+        sqlite3_snprintf(sizeof rest, rest, "FROM members WHERE model = ? AND division = ? AND unit = %lld ORDER BY position",
                          (long long)units[u].index);
-        status = gt_columns_select(store, &gt_table_member, "", rest, model->digest, NULL, arena, &rows, &units[u].member_count,
-                                   err);
+        status = gt_columns_select(store, &gt_table_member, "", rest, model->digest, model->division, arena, &rows,
+                                   &units[u].member_count, err);
         units[u].members = rows;
     }
     return status;
 }
 
-enum gt_status gt_store_get_model(struct gt_store *store, const char *digest, struct gt_arena *arena,
-                                  struct gt_model_record **model, struct gt_err *err)
+static enum gt_status longest_division(struct gt_store *store, struct gt_model_record *model, struct gt_arena *arena,
+                                       struct gt_err *err)
+{
+    static const struct gt_column column = {"division", GT_COLUMN_TEXT, 0};
+    static const struct gt_table table = {"units", sizeof(char *), 1, &column};
+    void *rows = NULL;
+    size_t count = 0;
+    enum gt_status status = gt_columns_select(
+        store, &table, "", "FROM units WHERE model = ? GROUP BY division ORDER BY count(*) DESC, division LIMIT 1",
+        model->digest, NULL, arena, &rows, &count, err);
+    model->division = status == GT_OK && count > 0 ? *(const char **)rows : "";
+    return status;
+}
+
+/* `division` NULL: the longest. */
+static enum gt_status get_model(struct gt_store *store, const char *digest, const char *division, struct gt_arena *arena,
+                                struct gt_model_record **model, struct gt_err *err)
 {
     void *rows = NULL;
     size_t count;
@@ -258,7 +274,23 @@ enum gt_status gt_store_get_model(struct gt_store *store, const char *digest, st
     if (status == GT_OK && count == 0)
         return gt_err_set(err, GT_E_NOENT, "no model %.64s in the store", digest);
     *model = rows;
+    if (status == GT_OK && division)
+        (*model)->division = division;
+    else if (status == GT_OK)
+        status = longest_division(store, *model, arena, err);
     return status == GT_OK ? get_units(store, *model, arena, err) : status;
+}
+
+enum gt_status gt_store_get_model(struct gt_store *store, const char *digest, struct gt_arena *arena,
+                                  struct gt_model_record **model, struct gt_err *err)
+{
+    return get_model(store, digest, NULL, arena, model, err);
+}
+
+enum gt_status gt_store_get_model_of(struct gt_store *store, const struct gt_run_model_record *part, struct gt_arena *arena,
+                                     struct gt_model_record **model, struct gt_err *err)
+{
+    return get_model(store, part->model, part->division ? part->division : "", arena, model, err);
 }
 
 /* --- accuracies, datasets, calibrations */

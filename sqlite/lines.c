@@ -9,7 +9,7 @@ static const char lines_from[] =
     " r.begin_real_ns, r.end_ns - r.begin_ns AS ns, r.exit_status, r.exit_signal,"
     " (SELECT count(*) FROM runs c WHERE (c.parent = r.id OR c.series = r.id) AND c.id <> r.id) AS children,"
     " m.name AS model, m.digest AS model_digest, m.weights, m.family, m.phi,"
-    " (SELECT count(*) FROM run_models p WHERE p.run = r.id) AS model_count,"
+    " (SELECT count(DISTINCT p.model) FROM run_models p WHERE p.run = r.id) AS model_count,"
     " (SELECT sum(inferences) FROM run_models p WHERE p.run = r.id) AS inferences,"
     " t.run_job_uj AS job_uj, t.run_job_lo_uj AS job_lo_uj, t.run_job_hi_uj AS job_hi_uj, t.kind, r.provenance, r.source,"
     " r.boundary, r.unit_hooks, " GT_DB_ANNOTATION_UNUSED

@@ -11,34 +11,65 @@
 
 static enum gt_status put_regions(struct gt_store *store, const struct gt_model_record *model, struct gt_err *err)
 {
-    const struct gt_key key = {"model", model->digest, 0};
+    const struct gt_key keys[] = {{"model", model->digest, 0}, {"division", "", 0}};
     enum gt_status status = GT_OK;
     for (size_t u = 0; u < model->unit_count && status == GT_OK; u++)
-        status = gt_columns_insert(store, "INSERT OR IGNORE", &gt_table_unit, &key, 1, &model->units[u], err);
+        status = gt_columns_insert(store, "INSERT OR IGNORE", &gt_table_unit, keys, 2, &model->units[u], err);
     return status;
 }
 
-/* A run with its unit hooks off knows no units: the fullest list stays. Regions are added to those of other runs. */
-static enum gt_status put_units(struct gt_store *store, const struct gt_model_record *model, struct gt_err *err)
+static enum gt_status put_unit(struct gt_store *store, const struct gt_model_record *model, const struct gt_unit_record *unit,
+                               struct gt_err *err)
 {
-    int64_t stored;
-    if (gt_regions_alone(model))
-        return put_regions(store, model, err);
-    enum gt_status status = gt_db_integer(store, "SELECT count(*) FROM units WHERE model = ?", model->digest, 0, &stored, err);
-    if (status != GT_OK || (int64_t)model->unit_count < stored || model->unit_count == 0)
-        return status;
-    status = gt_db_run(store, "DELETE FROM units WHERE model = ?", &model->digest, 1, err);
-    for (size_t u = 0; u < model->unit_count && status == GT_OK; u++) {
-        const struct gt_unit_record *unit = &model->units[u];
-        const struct gt_key key = {"model", model->digest, 0};
-        status = gt_columns_insert(store, "INSERT", &gt_table_unit, &key, 1, unit, err);
-        for (size_t m = 0; m < unit->member_count && status == GT_OK; m++) {
-            const struct gt_key keys[] = {
-                {"model", model->digest, 0}, {"unit", NULL, unit->index}, {"position", NULL, (int64_t)m}};
-            status = gt_columns_insert(store, "INSERT", &gt_table_member, keys, 3, &unit->members[m], err);
-        }
+    struct gt_key keys[] = {{"model", model->digest, 0},
+                            {"division", model->division ? model->division : "", 0},
+                            {"unit", NULL, unit->index},
+                            {"position", NULL, 0}};
+    enum gt_status status = gt_columns_insert(store, "INSERT OR IGNORE", &gt_table_unit, keys, 2, unit, err);
+    for (size_t m = 0; m < unit->member_count && status == GT_OK; m++) {
+        keys[3].integer = (int64_t)m;
+        status = gt_columns_insert(store, "INSERT OR IGNORE", &gt_table_member, keys, 4, &unit->members[m], err);
     }
     return status;
+}
+
+/* Makes room for a list without a division of its own. *shorter: what is stored has more, and stays. */
+static enum gt_status clear_units(struct gt_store *store, const struct gt_model_record *model, bool *shorter,
+                                  struct gt_err *err)
+{
+    int64_t stored;
+    enum gt_status status =
+        gt_db_integer(store, "SELECT count(*) FROM units WHERE model = ? AND division = ''", model->digest, 0, &stored, err);
+    *shorter = (int64_t)model->unit_count < stored;
+    if (status != GT_OK || *shorter)
+        return status;
+    return gt_db_run(store, "DELETE FROM units WHERE model = ? AND division = ''", &model->digest, 1, err);
+}
+
+/*
+ * A run with its unit hooks off knows no units: the fullest list stays. Regions are added to those of other runs. A list with
+ * a division of its own never changes, and stands beside the model's others.
+ */
+static enum gt_status put_units(struct gt_store *store, const struct gt_model_record *model, struct gt_err *err)
+{
+    bool shorter = false;
+    enum gt_status status = GT_OK;
+    if (gt_regions_alone(model))
+        return put_regions(store, model, err);
+    if (model->unit_count > 0 && !(model->division && *model->division))
+        status = clear_units(store, model, &shorter, err);
+    for (size_t u = 0; u < model->unit_count && status == GT_OK && !shorter; u++)
+        status = put_unit(store, model, &model->units[u], err);
+    return status;
+}
+
+/* Lists of units that no run has: a live run's first look may have seen the beginning of one. */
+static enum gt_status sweep_units(struct gt_store *store, const char *model, struct gt_err *err)
+{
+    return gt_db_run(store,
+                     "DELETE FROM units WHERE model = ?1 AND division <> '' AND division NOT IN"
+                     " (SELECT division FROM run_models WHERE model = ?1 AND division IS NOT NULL)",
+                     &model, 1, err);
 }
 
 /* What an earlier run did not know (a live job's first ingest may be early) is filled in; what this one does not, stays. */
@@ -242,6 +273,8 @@ static enum gt_status put_placed(struct gt_store *store, const struct gt_run_rec
         status = put_trace(store, run, digest, err);
     if (status == GT_OK && before)
         status = sweep_trace(store, before, err);
+    for (size_t m = 0; m < model_count && status == GT_OK; m++)
+        status = sweep_units(store, models[m].digest, err);
     gt_arena_free(&arena);
     if (status == GT_OK)
         status = put_attribution(store, run->id, &run->attribution, run->models, run->model_count, err);

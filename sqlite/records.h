@@ -31,6 +31,7 @@ struct gt_host_record {
 struct gt_member_record {
     const char *name, *op;
     int64_t macs, params;
+    int64_t bytes; /* traffic of the layer alone, one image: inputs, weights and outputs, each once */
 };
 
 /* A unit of a model, or a region that a program named itself: those of a model of regions alone are told apart by name. */
@@ -50,6 +51,7 @@ struct gt_model_record {
     int64_t macs, params;
     size_t unit_count;
     const struct gt_unit_record *units;
+    const char *division; /* which list of units (sqlite/units.h); NULL: of a model that has just one, as one of regions */
 };
 
 struct gt_dataset_record {
@@ -112,7 +114,13 @@ struct gt_run_model_record {
     double seconds_per_inference;
     size_t unit_count;
     const struct gt_unit_energy_record *units;
+    const char *execution; /* GT_EXECUTION_FUSED, GT_EXECUTION_LAYERS; NULL not known */
+    const char *division;  /* of the model's units that `units` index */
 };
+
+/* How a runtime executes a model; the words reach users. */
+#define GT_EXECUTION_FUSED "fused"           /* units may be groups of layers */
+#define GT_EXECUTION_LAYERS "layer by layer" /* a unit has one layer that multiplies, and what belongs to it */
 
 /* What a slot of the folded trace stands for: with it, a run can be attributed again from its trace alone. */
 struct gt_slot_record {

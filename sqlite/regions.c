@@ -41,8 +41,9 @@ static enum gt_status find_names(struct gt_store *store, struct exchange *x, str
 {
     void *rows = NULL;
     size_t count = 0;
-    enum gt_status status = gt_columns_select(store, &gt_table_unit, "", "FROM units WHERE model = ? ORDER BY idx",
-                                              x->model->digest, NULL, arena, &rows, &count, err);
+    enum gt_status status =
+        gt_columns_select(store, &gt_table_unit, "", "FROM units WHERE model = ? AND division = '' ORDER BY idx",
+                          x->model->digest, NULL, arena, &rows, &count, err);
     x->to = gt_arena_alloc(arena, x->model->unit_count, sizeof *x->to);
     if (status != GT_OK || !x->to)
         return status != GT_OK ? status : no_memory(err);

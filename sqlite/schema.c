@@ -290,7 +290,65 @@ static const char version_4[] =
 
 static const char version_5[] = VERSION_5_GAPS VERSION_5_EVENTS VERSION_5_SHARES VERSION_5_UNITS VERSION_5_OVERHEAD;
 
-static const char *const migrations[GT_STORE_VERSION] = {version_1, version_2, version_3, version_4, version_5};
+/*
+ * One model executed in several ways: a list of units belongs to a model and a division (sqlite/units.h), a run's part names
+ * its own. What was stored before has the division '' and is what its units show: fused where one has several members that
+ * multiply. Members have the traffic of their layer.
+ */
+#define VERSION_6_DIVISIONS                                                                                                    \
+    "DROP VIEW v_layers; DROP VIEW v_unit_counters;"                                                                           \
+    "ALTER TABLE run_models ADD COLUMN execution TEXT; ALTER TABLE run_models ADD COLUMN division TEXT;"                       \
+    "UPDATE run_models SET execution = CASE WHEN EXISTS (SELECT 1 FROM members e WHERE e.model = run_models.model"             \
+    " AND e.macs > 0 GROUP BY e.unit HAVING count(*) > 1) THEN 'fused'"                                                        \
+    " WHEN EXISTS (SELECT 1 FROM members e WHERE e.model = run_models.model) THEN 'layer by layer' END;"                       \
+    "ALTER TABLE units RENAME TO units_5; ALTER TABLE members RENAME TO members_5;"                                            \
+    "CREATE TABLE units(model TEXT NOT NULL REFERENCES models(digest) ON DELETE CASCADE, division TEXT NOT NULL,"              \
+    " idx INTEGER NOT NULL, name TEXT, op TEXT, shape_in TEXT, shape_out TEXT, macs INTEGER, params INTEGER,"                  \
+    " region INTEGER NOT NULL, PRIMARY KEY(model, division, idx)) STRICT, WITHOUT ROWID;"                                      \
+    "CREATE TABLE members(model TEXT NOT NULL, division TEXT NOT NULL, unit INTEGER NOT NULL, position INTEGER NOT NULL,"      \
+    " name TEXT, op TEXT, macs INTEGER, params INTEGER, bytes INTEGER, PRIMARY KEY(model, division, unit, position),"          \
+    " FOREIGN KEY(model, division, unit) REFERENCES units(model, division, idx) ON DELETE CASCADE) STRICT, WITHOUT ROWID;"     \
+    "INSERT INTO units SELECT model, '', idx, name, op, shape_in, shape_out, macs, params, region FROM units_5;"               \
+    "INSERT INTO members SELECT model, '', unit, position, name, op, macs, params, NULL FROM members_5;"                       \
+    "DROP TABLE members_5; DROP TABLE units_5;"
+
+/* Units by their division; members with their shares of what their unit counts, which is no measurement of them. */
+#define VERSION_6_VIEWS                                                                                                        \
+    "CREATE VIEW v_layers AS SELECT p.run, m.name AS model, m.digest, m.weights, u.idx, u.name, u.op, u.macs, u.params,"       \
+    " (SELECT group_concat(name, ' + ') FROM (SELECT e.name FROM members e WHERE e.model = u.model"                            \
+    " AND e.division = u.division AND e.unit = u.idx ORDER BY e.position)) AS members, x.calls, x.ns,"                         \
+    " CAST(x.ns AS REAL) / x.calls AS ns_per_call, x.uj_per_call, x.lo_uj, x.hi_uj, x.share,"                                  \
+    " 1e3 * x.uj_per_call * x.calls / x.ns AS watts, x.resolution, x.group_idx, x.group_uj, x.group_lo_uj, x.group_hi_uj,"     \
+    " r.source, r.boundary, r.provenance, a.kind, a.method, a.version, p.execution"                                            \
+    " FROM v_unit_attributions x JOIN run_models p ON p.run = x.run AND p.position = x.part JOIN runs r ON r.id = x.run"       \
+    " JOIN v_models m ON m.digest = p.model LEFT JOIN units u ON u.model = p.model AND u.division = coalesce(p.division, '')"  \
+    " AND u.idx = x.idx LEFT JOIN v_attributions a ON a.run = x.run;"                                                          \
+    "CREATE VIEW v_members AS SELECT p.run, m.name AS model, m.digest, u.idx, u.name AS unit, e.position, e.name, e.op,"       \
+    " e.macs, e.params, e.bytes,"                                                                                              \
+    " CAST(e.macs AS REAL) / sum(e.macs) OVER same_unit AS counted_macs_share,"                                                \
+    " CASE WHEN count(e.bytes) OVER same_unit = count(*) OVER same_unit"                                                       \
+    " THEN CAST(e.bytes AS REAL) / sum(e.bytes) OVER same_unit END AS counted_bytes_share, p.execution"                        \
+    " FROM run_models p JOIN v_models m ON m.digest = p.model JOIN units u ON u.model = p.model"                               \
+    " AND u.division = coalesce(p.division, '') JOIN members e ON e.model = u.model AND e.division = u.division"               \
+    " AND e.unit = u.idx WINDOW same_unit AS (PARTITION BY p.run, p.position, u.idx);"                                         \
+    "CREATE VIEW v_unit_counters AS SELECT c.run, m.name AS model, m.digest, u.idx, u.name, u.op, c.name AS counter, c.calls," \
+    " c.value, c.value / c.calls AS per_call, CAST(c.running_ns AS REAL) / c.enabled_ns AS counted"                            \
+    " FROM unit_counters c JOIN run_models p ON p.run = c.run AND p.position = c.part JOIN v_models m ON m.digest = p.model"   \
+    " LEFT JOIN units u ON u.model = p.model AND u.division = coalesce(p.division, '') AND u.idx = c.idx;"                     \
+    "DROP VIEW v_family;"                                                                                                      \
+    "CREATE VIEW v_family AS SELECT m.family, m.phi, m.name, m.digest, m.weights, m.macs, m.params, p.run, r.round,"           \
+    " r.unit_hooks, p.precision, p.threads, p.batch, p.runtime, p.runtime_version, r.host, r.source, r.boundary,"              \
+    " r.provenance, a.kind, p.inferences, p.uj_per_inference, p.lo_uj, p.hi_uj, p.seconds_per_inference,"                      \
+    " c.pct AS accuracy_pct, c.n AS accuracy_n, c.provenance AS accuracy_provenance, c.dataset_name, c.split, p.counted,"      \
+    " a.method, a.version, c.preprocessing, p.execution"                                                                       \
+    " FROM v_run_models p JOIN runs r ON r.id = p.run JOIN v_models m ON m.digest = p.model"                                   \
+    " LEFT JOIN v_attributions a ON a.run = p.run"                                                                             \
+    " LEFT JOIN accuracies c ON c.id = (SELECT max(id) FROM accuracies d WHERE d.model = m.digest"                             \
+    " AND d.provenance IN ('measured', 'user'));"
+
+static const char version_6[] = VERSION_6_DIVISIONS VERSION_6_VIEWS;
+
+static const char *const migrations[GT_STORE_VERSION] = {version_1, version_2, version_3, version_4, version_5, version_6};
 
 static enum gt_status migrate_one(struct gt_store *store, int64_t from, struct gt_err *err)
 {

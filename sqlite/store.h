@@ -15,7 +15,7 @@
 #include "core/status.h"
 #include "sqlite/records.h"
 
-enum { GT_STORE_VERSION = 5 }; /* PRAGMA user_version of what this code writes */
+enum { GT_STORE_VERSION = 6 }; /* PRAGMA user_version of what this code writes */
 
 struct gt_store; /* opaque */
 
@@ -130,9 +130,15 @@ enum gt_status gt_store_runs_without(struct gt_store *store, const char *method,
 enum gt_status gt_store_child_runs(struct gt_store *store, const char *run, struct gt_arena *arena, const char ***ids,
                                    size_t *count, struct gt_err *err);
 
-/* A model by digest, with its units. Annotated labels win. GT_E_NOENT. */
+/*
+ * A model by digest, with its units; of several lists of them (one model can be executed in several ways), the longest.
+ * Annotated labels win. GT_E_NOENT.
+ */
 enum gt_status gt_store_get_model(struct gt_store *store, const char *digest, struct gt_arena *arena,
                                   struct gt_model_record **model, struct gt_err *err);
+/* The same with the units that the run has executed whose part that is. */
+enum gt_status gt_store_get_model_of(struct gt_store *store, const struct gt_run_model_record *part, struct gt_arena *arena,
+                                     struct gt_model_record **model, struct gt_err *err);
 
 /*
  * Models (without units) by label: a full name ("fashion/b3"), its last part ("b3"), or a digest's beginning (at least 6

@@ -12,12 +12,15 @@
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
+enum { FUSING_ON, FUSING_OFF, FUSING_BOTH }; /* words of --fusing */
+
 /* SCALING, measuring: drift above 5 % is flagged. */
 #define DRIFT_FLAG 0.05
 
-static const struct gt_column columns[] = {
+static const struct gt_column all_columns[] = {
     {"model", NULL, GT_Q_TEXT, 0},
     {"weights", NULL, GT_Q_TEXT, 0},
+    {"execution", NULL, GT_Q_TEXT, 0},
     {"correct", NULL, GT_Q_INTEGER, GT_COLUMN_DATA_ONLY},
     {"images", NULL, GT_Q_INTEGER, 0},
     {"accuracy_pct", "accuracy", GT_Q_PCT, 0},
@@ -31,11 +34,13 @@ static const struct gt_column columns[] = {
     {"run", NULL, GT_Q_TEXT, GT_COLUMN_DATA_ONLY},
 };
 
+enum { EXECUTION_COLUMN = 2 };
+
 /* What the store has of one model in this evaluation. */
 struct outcome {
     double uj, seconds, drift;
     size_t rounds; /* 0: the hooked pass */
-    const char *provenance, *basis;
+    const char *provenance, *basis, *execution;
 };
 
 static int ascending(const void *a, const void *b)
@@ -65,13 +70,21 @@ static int by_round(const void *a, const void *b)
     return (x->round > y->round) - (x->round < y->round);
 }
 
+/* Where the model is evaluated in both ways, its rounds of either are in one series. */
+static bool is_way(const struct gt_model_run *run, const struct gt_evalrun *eval, const struct gt_eval_model *model)
+{
+    const char *way = run->part.execution;
+    return !eval->both_ways || !way || strcmp(way, model->by_layer ? GT_EXECUTION_LAYERS : GT_EXECUTION_FUSED) == 0;
+}
+
 /* Keeps this evaluation's runs of the model: its rounds, else the hooked pass; sorted by round. */
-static size_t select_runs(struct gt_model_run *runs, size_t count, const struct gt_evalrun *eval, const char *hooked)
+static size_t select_runs(struct gt_model_run *runs, size_t count, const struct gt_evalrun *eval,
+                          const struct gt_eval_model *model)
 {
     size_t kept = 0;
     for (size_t i = 0; i < count; i++) {
         bool round = eval->rounds && runs[i].series && strcmp(runs[i].series, eval->series_hex) == 0;
-        if (eval->rounds ? round : strcmp(runs[i].run, hooked) == 0)
+        if ((eval->rounds ? round : strcmp(runs[i].run, model->run_hex) == 0) && is_way(&runs[i], eval, model))
             runs[kept++] = runs[i];
     }
     if (kept)
@@ -88,7 +101,7 @@ static enum gt_status find_outcome(struct gt_tracker *tracker, struct gt_store *
     enum gt_status status = gt_store_model_runs(store, model->answers.model_digest, &tracker->arena, &runs, &count, err);
     if (status != GT_OK)
         return status;
-    size_t n = select_runs(runs, count, eval, model->run_hex);
+    size_t n = select_runs(runs, count, eval, model);
     double *seconds = gt_arena_alloc(&tracker->arena, n + 1, sizeof *seconds);
     if (!seconds || n == 0)
         return seconds ? GT_OK : gt_err_set(err, GT_E_NOMEM, "out of memory");
@@ -101,6 +114,7 @@ static enum gt_status find_outcome(struct gt_tracker *tracker, struct gt_store *
     outcome->seconds = time / (double)n;
     outcome->rounds = eval->rounds ? n : 0;
     outcome->provenance = runs[0].provenance;
+    outcome->execution = runs[0].part.execution;
     outcome->basis = runs[0].unit_hooks ? GT_REPORT_HOOKED : GT_REPORT_HOOKS_OFF;
     outcome->drift = drift_of(seconds, outcome->rounds);
     return GT_OK;
@@ -128,9 +142,10 @@ static void add_model(struct gt_section *section, struct gt_section *notes, cons
                       const struct outcome *outcome)
 {
     const struct gt_answers *answers = &model->answers;
-    const struct gt_value values[COUNT(columns)] = {
+    const struct gt_value values[COUNT(all_columns)] = {
         gt_value_text(answers->model ? answers->model : model->name),
         gt_value_text(answers->weights),
+        gt_value_text(outcome->execution),
         gt_value_u64(answers->correct),
         gt_value_u64(answers->count),
         gt_value_f64(100.0 * (double)answers->correct / (double)answers->count),
@@ -145,10 +160,23 @@ static void add_model(struct gt_section *section, struct gt_section *notes, cons
     };
     gt_section_row(section, values, COUNT(values));
     if (fabs(outcome->drift) > DRIFT_FLAG)
-        gt_section_line(notes, "%s became %.1f %% %s from the earlier to the later rounds: the machine was not steady.",
-                        model->name, 100 * fabs(outcome->drift), outcome->drift > 0 ? "slower" : "faster");
+        gt_section_line(notes, "%s%s became %.1f %% %s from the earlier to the later rounds: the machine was not steady.",
+                        model->name, model->by_layer ? ", layer by layer," : "", 100 * fabs(outcome->drift),
+                        outcome->drift > 0 ? "slower" : "faster");
     if (answers->weights && strcmp(answers->weights, "random") == 0)
         gt_section_line(notes, "%s has random weights: its accuracy says nothing about the architecture.", model->name);
+}
+
+/* People are told the execution where there are two. NULL when memory is out. */
+static const struct gt_column *columns_for(struct gt_tracker *tracker, const struct gt_evalrun *eval)
+{
+    struct gt_column *own = gt_arena_alloc(&tracker->arena, COUNT(all_columns), sizeof *own);
+    if (!own)
+        return NULL;
+    memcpy(own, all_columns, sizeof all_columns);
+    if (!eval->both_ways)
+        own[EXECUTION_COLUMN].flags |= GT_COLUMN_DATA_ONLY;
+    return own;
 }
 
 static enum gt_status conclude(struct gt_tracker *tracker, const struct gt_evalrun *eval, struct gt_document *document,
@@ -156,7 +184,10 @@ static enum gt_status conclude(struct gt_tracker *tracker, const struct gt_evalr
 {
     struct gt_store *store = NULL;
     enum gt_status status = gt_storeopen(tracker, GT_STORE_WRITE, &store, err);
-    struct gt_section *section = gt_document_section(document, GT_SECTION_TABLE, "models", NULL, columns, COUNT(columns));
+    const struct gt_column *columns = columns_for(tracker, eval);
+    struct gt_section *section = gt_document_section(document, GT_SECTION_TABLE, "models", NULL, columns, COUNT(all_columns));
+    if (!columns)
+        status = gt_err_set(err, GT_E_NOMEM, "out of memory");
     struct gt_section *notes = gt_document_section(document, GT_SECTION_LINES, "notes", NULL, NULL, 0);
     for (size_t i = 0; i < eval->model_count && status == GT_OK; i++) {
         struct outcome outcome;
@@ -166,7 +197,10 @@ static enum gt_status conclude(struct gt_tracker *tracker, const struct gt_evalr
         status = store_accuracy(tracker, store, &eval->models[i], &kept, err);
         if (status == GT_OK)
             status = find_outcome(tracker, store, eval, &eval->models[i], &outcome, err);
-        if (status == GT_OK)
+        if (status == GT_OK && eval->both_ways && !eval->models[i].by_layer && !outcome.execution)
+            gt_section_line(notes, "%s: its kernels fuse nothing: there is one way alone, layer by layer.",
+                            eval->models[i].name);
+        else if (status == GT_OK)
             add_model(section, notes, &eval->models[i], &outcome);
         if (status == GT_OK && kept)
             gt_section_line(notes, "%s: the store keeps its earlier accuracy, which rests on %lld images.",
@@ -183,12 +217,17 @@ static enum gt_status settle(struct gt_tracker *tracker, struct gt_evalrun *eval
         for (size_t k = 0; k < i; k++)
             if (strcmp(models->all[i], models->all[k]) == 0) /* its rounds would count for both */
                 return gt_err_set(err, GT_E_ARG, "--model %.100s is given twice", models->all[i]);
-    eval->model_count = models->count;
-    eval->models = gt_arena_alloc(&tracker->arena, models->count, sizeof *eval->models);
+    unsigned fusing = tracker->args->values[GT_OPT_FUSING].choice;
+    size_t ways = fusing == FUSING_BOTH ? 2 : 1;
+    eval->both_ways = ways == 2;
+    eval->model_count = ways * models->count;
+    eval->models = gt_arena_alloc(&tracker->arena, eval->model_count, sizeof *eval->models);
     eval->rounds = tracker->args->values[GT_OPT_ROUNDS].integer;
-    eval->series = models->count > 1 || eval->rounds > 0;
-    for (size_t i = 0; eval->models && i < models->count; i++)
-        eval->models[i].name = models->all[i];
+    eval->series = eval->model_count > 1 || eval->rounds > 0;
+    for (size_t i = 0; eval->models && i < eval->model_count; i++) {
+        eval->models[i].name = models->all[i / ways];
+        eval->models[i].by_layer = fusing == FUSING_OFF || i % ways == 1;
+    }
     return eval->models ? GT_OK : gt_err_set(err, GT_E_NOMEM, "out of memory");
 }
 

@@ -1,4 +1,4 @@
-/* The store's views as data: v_runs, v_layers, v_family, v_gaps, column by column as SQL has them. */
+/* The store's views as data, column by column as SQL has them. */
 #include "tracker/output.h"
 #include "tracker/paths.h"
 #include "tracker/storeopen.h"
@@ -12,6 +12,7 @@ static const struct {
 } exports[] = {
     {"runs", "SELECT * FROM v_runs"},
     {"layers", "SELECT * FROM v_layers"},
+    {"members", "SELECT * FROM v_members"},
     {"family", "SELECT * FROM v_family"},
     {"counters", "SELECT * FROM v_run_counters"},
     {"unit-counters", "SELECT * FROM v_unit_counters"},
@@ -92,7 +93,7 @@ static int unknown_word(struct gt_tracker *tracker, const char *word)
     struct gt_suggestion nearest = {0};
     for (size_t i = 0; i < sizeof exports / sizeof *exports; i++)
         gt_suggest_offer(&nearest, word, exports[i].word);
-    gt_tracker_say(tracker, "'%s' is not one of runs, layers, family, counters, unit-counters, gaps%s%s%s",
+    gt_tracker_say(tracker, "'%s' is not one of runs, layers, members, family, counters, unit-counters, gaps%s%s%s",
                    gt_tracker_escape(tracker, word), nearest.best ? "; did you mean " : "", nearest.best ? nearest.best : "",
                    nearest.best ? "?" : "");
     return GT_EXIT_USAGE;

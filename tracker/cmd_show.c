@@ -1,4 +1,5 @@
 /* Everything about one run. */
+#include "reports/members.h"
 #include "tracker/output.h"
 #include "tracker/storeopen.h"
 
@@ -256,11 +257,12 @@ static void add_attributions(struct showing *s)
     }
 }
 
-static const struct gt_model_record *model_of(struct showing *s, const char *digest)
+/* With the units that this run has executed. */
+static const struct gt_model_record *model_of(struct showing *s, const struct gt_run_model_record *part)
 {
     struct gt_model_record *model;
     struct gt_err err = {0};
-    return gt_store_get_model(s->store, digest, &s->tracker->arena, &model, &err) == GT_OK ? model : NULL;
+    return gt_store_get_model_of(s->store, part, &s->tracker->arena, &model, &err) == GT_OK ? model : NULL;
 }
 
 static void add_models(struct showing *s)
@@ -278,6 +280,7 @@ static void add_models(struct showing *s)
         {"calls", NULL, GT_Q_INTEGER, 0},
         {"threads", NULL, GT_Q_INTEGER, 0},
         {"batch", NULL, GT_Q_INTEGER, 0},
+        {"execution", NULL, GT_Q_TEXT, 0},
         {"precision", NULL, GT_Q_TEXT, GT_COLUMN_DATA_ONLY},
         {"runtime", NULL, GT_Q_TEXT, GT_COLUMN_DATA_ONLY},
         {"runtime_version", NULL, GT_Q_TEXT, GT_COLUMN_DATA_ONLY},
@@ -290,7 +293,7 @@ static void add_models(struct showing *s)
         gt_document_section(s->document, GT_SECTION_TABLE, "models", "models", columns, COUNT(columns));
     for (size_t i = 0; i < s->run->model_count; i++) {
         const struct gt_run_model_record *part = &s->run->models[i];
-        const struct gt_model_record *model = model_of(s, part->model);
+        const struct gt_model_record *model = model_of(s, part);
         const struct gt_value values[COUNT(columns)] = {
             gt_value_text(model ? model->name : NULL),
             gt_value_text(model ? model->family : NULL),
@@ -304,6 +307,7 @@ static void add_models(struct showing *s)
             gt_output_known(part->calls),
             gt_output_known(part->threads),
             gt_output_known(part->batch),
+            gt_value_text(part->execution),
             gt_value_text(part->precision),
             gt_value_text(part->runtime),
             gt_value_text(part->runtime_version),
@@ -381,23 +385,52 @@ static int by_share(const void *a, const void *b)
     return x->share != y->share ? (x->share < y->share) - (x->share > y->share) : (x->index > y->index) - (x->index < y->index);
 }
 
+/* The units of one part, costliest first. NULL when memory is out. */
+static const struct gt_unit_energy_record *sorted_units(struct showing *s, const struct gt_run_model_record *part)
+{
+    struct gt_unit_energy_record *rows = gt_arena_alloc(&s->tracker->arena, part->unit_count + 1, sizeof *rows);
+    if (rows && part->unit_count > 0) {
+        memcpy(rows, part->units, part->unit_count * sizeof *rows);
+        qsort(rows, part->unit_count, sizeof *rows, by_share);
+    }
+    return rows;
+}
+
+/* Of the layers shown, those of each model, in the same order. */
+static size_t collect_members(struct showing *s, const struct gt_model_record *model, const struct gt_unit_energy_record *rows,
+                              size_t count, struct gt_report_members *out)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct gt_unit_record *unit = unit_of(model, rows[i].index);
+        const struct gt_report_member *members = unit ? gt_report_members_of(unit, &s->tracker->arena) : NULL;
+        if (members)
+            out[n++] = (struct gt_report_members){model->name, unit->index, unit->name, members, unit->member_count};
+    }
+    return n;
+}
+
 /* Costliest first; text shows the first few of each model unless --all. */
 static void add_layers(struct showing *s)
 {
     bool all = s->tracker->format != GT_FORMAT_TEXT || gt_tracker_given(s->tracker, GT_OPT_ALL);
     struct gt_section *section = gt_document_section(s->document, GT_SECTION_TABLE, "layers", "layers, costliest first",
                                                      layer_columns, COUNT(layer_columns));
-    for (size_t i = 0; i < s->run->model_count; i++) {
+    size_t room = 0, count = 0;
+    for (size_t i = 0; i < s->run->model_count; i++)
+        room += s->run->models[i].unit_count;
+    struct gt_report_members *members = gt_arena_alloc(&s->tracker->arena, room + 1, sizeof *members);
+    for (size_t i = 0; members && i < s->run->model_count; i++) {
         const struct gt_run_model_record *part = &s->run->models[i];
-        const struct gt_model_record *model = model_of(s, part->model);
-        struct gt_unit_energy_record *rows = gt_arena_alloc(&s->tracker->arena, part->unit_count + 1, sizeof *rows);
-        if (!rows || part->unit_count == 0)
-            continue;
-        memcpy(rows, part->units, part->unit_count * sizeof *rows);
-        qsort(rows, part->unit_count, sizeof *rows, by_share);
-        for (size_t k = 0; k < part->unit_count && (all || k < LAYERS_SHOWN); k++)
+        const struct gt_model_record *model = model_of(s, part);
+        const struct gt_unit_energy_record *rows = sorted_units(s, part);
+        size_t shown = all || part->unit_count < LAYERS_SHOWN ? part->unit_count : LAYERS_SHOWN;
+        for (size_t k = 0; rows && k < shown; k++)
             add_layer(section, model, &rows[k]);
+        count += rows ? collect_members(s, model, rows, shown, members + count) : 0;
     }
+    if (members)
+        gt_report_members_section(s->document, &s->tracker->arena, members, count, count);
 }
 
 /* What a domain used, with what its gaps are taken to hold; earlier versions kept what its readings show alone. */
@@ -467,7 +500,7 @@ static const char *counted_name(struct showing *s, const struct gt_unit_counter_
 {
     const struct gt_model_record *model = NULL;
     if (c->part >= 0 && (size_t)c->part < s->run->model_count)
-        model = model_of(s, s->run->models[c->part].model);
+        model = model_of(s, &s->run->models[c->part]);
     const struct gt_unit_record *unit = unit_of(model, c->index);
     *model_name = model ? model->name : NULL;
     return unit ? unit->name : NULL;

@@ -138,6 +138,9 @@ static bool evaluate_model(struct evaluating *e, struct gt_eval_model *model, si
     pass_on(&a, e->tracker, GT_OPT_LIMIT, "--limit");
     pass_on(&a, e->tracker, GT_OPT_THREADS, "--threads");
     pass_on(&a, e->tracker, GT_OPT_BATCH, "--batch");
+    pass_on(&a, e->tracker, GT_OPT_PRECISION, "--precision");
+    if (model->by_layer)
+        add(&a, "--no-fuse", NULL);
     add(&a, "--predictions", file);
     progress(e, model->name, i + 1, e->eval->model_count);
     if (!run_job(e, &a, notes, NULL, &result, &ok))
@@ -169,6 +172,9 @@ static bool bench_model(struct evaluating *e, const struct gt_eval_model *model,
     add(&a, "--seconds", gt_tracker_text(e->tracker, GT_OPT_SECONDS, "1"));
     pass_on(&a, e->tracker, GT_OPT_THREADS, "--threads");
     pass_on(&a, e->tracker, GT_OPT_BATCH, "--batch");
+    pass_on(&a, e->tracker, GT_OPT_PRECISION, "--precision");
+    if (model->by_layer)
+        add(&a, "--no-fuse", NULL);
     return run_job(e, &a, notes, extra, &result, &ok);
 }
 

@@ -14,6 +14,7 @@
 /* One model of the evaluation. */
 struct gt_eval_model {
     const char *name;         /* as given */
+    bool by_layer;            /* executed layer by layer */
     bool answered;            /* the hooked pass gave answers */
     char run_hex[GT_RUN_HEX]; /* of the hooked pass */
     struct gt_answers answers;
@@ -23,7 +24,8 @@ struct gt_evalrun {
     struct gt_eval_model *models; /* from the arena */
     size_t model_count;
     uint64_t rounds;
-    bool series; /* several runs under one parent */
+    bool both_ways; /* each model is there twice: fused, and layer by layer */
+    bool series;    /* several runs under one parent */
     char series_hex[GT_RUN_HEX];
     int failures;    /* jobs that failed */
     int wait_status; /* of the job that a signal ended; 0: none */

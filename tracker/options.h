@@ -51,6 +51,9 @@ enum gt_option_kind {
     X(STD, "std", 0, TEXT, "R,G,B", "", 0, 0, "standard deviation of the channels, 0 to 1 (gtcnn(1))")                         \
     X(THREADS, "threads", 't', COUNT, "N", "", 1, 1024, "threads of the runtime (default: 1)")                                 \
     X(BATCH, "batch", 'b', COUNT, "N", "", 1, 65536, "images per batch (default: the model's own, or 1)")                      \
+    X(PRECISION, "precision", 0, TEXT, "PRECISION", "", 0, 0, "of the runtime: fp32 (default) or bf16 (gtcnn(1))")             \
+    X(FUSING, "fusing", 0, CHOICE, "WHICH", "on|off|both", 0, 0,                                                               \
+      "on (layers are fused, the default), off (layer by layer) or both, in the same rounds: what fusing saves")               \
     X(ENERGY_SOURCE, "energy-source", 0, TEXT, "SOURCE", "", 0, 0,                                                             \
       "where joules come from: auto, or a source that `greentrack doctor` lists, as perf, papi:rapl, hwmon:NAME or "           \
       "external:FILE (default: GREENTRACK_ENERGY_SOURCE, or auto)")                                                            \

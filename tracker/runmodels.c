@@ -1,6 +1,7 @@
 #include "tracker/runmodels.h"
 
 #include "core/text.h"
+#include "sqlite/units.h"
 #include "tracker/partsum.h"
 
 #include <math.h>
@@ -54,10 +55,18 @@ static int64_t number_if(bool known, uint64_t value)
 
 /* --- parts ------------------------------------------------------------------------------------------------------------ */
 
-static struct part *find_part(struct joining *j, const char *digest)
+static bool same(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+/* The part of that model which was executed in the same way, others are not averaged with it; `way` NULL: in any. */
+static struct part *find_part(struct joining *j, const char *digest, const struct gt_run_model_record *way)
 {
     for (struct part *part = j->parts; part; part = part->next)
-        if (strcmp(part->model.digest, digest) == 0)
+        if (strcmp(part->model.digest, digest) == 0 &&
+            (!way || (same(part->run.precision, way->precision) && same(part->run.runtime_version, way->runtime_version) &&
+                      same(part->run.execution, way->execution))))
             return part;
     return NULL;
 }
@@ -116,7 +125,20 @@ static size_t units_of(const struct gt_trace_info *info, const struct gt_trace_m
     return room;
 }
 
-static void describe_part(struct part *part, const struct gt_trace_info *info, const struct gt_trace_model *model)
+/* How the model is executed, as its part of the run says it. */
+static struct gt_run_model_record way_of(const struct gt_trace_info *info, const struct gt_trace_model *model)
+{
+    return (struct gt_run_model_record){.precision = model->precision ? model->precision : info->precision,
+                                        .runtime = model->runtime ? model->runtime : info->runtime,
+                                        .runtime_version =
+                                            model->runtime_version ? model->runtime_version : info->runtime_version,
+                                        .execution = !model->has_fused ? NULL
+                                                     : model->fused    ? GT_EXECUTION_FUSED
+                                                                       : GT_EXECUTION_LAYERS};
+}
+
+static void describe_part(struct part *part, const struct gt_trace_info *info, const struct gt_trace_model *model,
+                          const struct gt_run_model_record *way)
 {
     part->model.name = model->name;
     part->model.family = model->family;
@@ -124,9 +146,10 @@ static void describe_part(struct part *part, const struct gt_trace_info *info, c
     part->model.phi = model->phi;
     part->model.macs = number_if(model->has_macs, model->macs);
     part->model.params = number_if(model->has_params, model->params);
-    part->run.precision = model->precision ? model->precision : info->precision;
-    part->run.runtime = model->runtime ? model->runtime : info->runtime;
-    part->run.runtime_version = model->runtime_version ? model->runtime_version : info->runtime_version;
+    part->run.precision = way->precision;
+    part->run.runtime = way->runtime;
+    part->run.runtime_version = way->runtime_version;
+    part->run.execution = way->execution;
     uint64_t threads = model->threads ? model->threads : info->threads, batch = model->batch ? model->batch : info->batch;
     part->run.threads = number_if(threads > 0, threads);
     part->run.batch = number_if(batch > 0, batch);
@@ -138,7 +161,8 @@ static void describe_part(struct part *part, const struct gt_trace_info *info, c
 static struct part *part_of_model(struct joining *j, const struct gt_trace_info *info, const struct gt_trace_model *model)
 {
     const char *digest = model_digest(j, model);
-    struct part *part = digest ? find_part(j, digest) : NULL;
+    const struct gt_run_model_record way = way_of(info, model);
+    struct part *part = digest ? find_part(j, digest, &way) : NULL;
     if (part) {
         part->mixed = part->mixed || (model->threads && part->run.threads != number_if(true, model->threads)) ||
                       (model->batch && part->run.batch != number_if(true, model->batch));
@@ -146,7 +170,7 @@ static struct part *part_of_model(struct joining *j, const struct gt_trace_info 
     }
     part = digest ? add_part(j, digest, units_of(info, model)) : NULL;
     if (part)
-        describe_part(part, info, model);
+        describe_part(part, info, model, &way);
     return part;
 }
 
@@ -154,8 +178,11 @@ static const struct gt_member_record *members_of(struct joining *j, const struct
 {
     struct gt_member_record *rows = take(j, unit->member_count, sizeof *rows);
     for (size_t i = 0; rows && i < unit->member_count; i++)
-        rows[i] = (struct gt_member_record){unit->members[i].name, unit->members[i].op, number_if(true, unit->members[i].macs),
-                                            number_if(true, unit->members[i].params)};
+        rows[i] = (struct gt_member_record){.name = unit->members[i].name,
+                                            .op = unit->members[i].op,
+                                            .macs = number_if(true, unit->members[i].macs),
+                                            .params = number_if(true, unit->members[i].params),
+                                            .bytes = number_if(unit->members[i].has_bytes, unit->members[i].bytes)};
     return rows;
 }
 
@@ -212,7 +239,7 @@ static struct part *foreign_part(struct joining *j, const struct gt_trace_info *
     struct labels labels = labels_of(j->input, info);
     const char *name = labels.model ? labels.model : program_name(info);
     const char *digest = label_digest(j, name, labels.family, labels.phi);
-    struct part *part = digest ? find_part(j, digest) : NULL;
+    struct part *part = digest ? find_part(j, digest, NULL) : NULL;
     if (part || !digest)
         return part;
     part = add_part(j, digest, REGIONS);
@@ -243,20 +270,22 @@ static uint32_t region_of(struct joining *j, struct part *part, const struct gt_
     return (uint32_t)part->model.unit_count++;
 }
 
-/* Labels win over what a runtime says, where there is no doubt which model they mean. */
+/* Labels win over what a runtime says, where there is no doubt which model they mean; it may be executed in several ways. */
 static void apply_labels(struct joining *j)
 {
-    struct part *part = j->parts;
-    if (j->count != 1 || part->foreign)
-        return;
     const struct gt_runfold_input *traces = j->input->traces;
+    for (struct part *part = j->parts; part; part = part->next)
+        if (part->foreign || strcmp(part->model.digest, j->parts->model.digest) != 0)
+            return;
     struct labels labels = labels_of(j->input, traces->process_count ? traces->processes[0].info : NULL);
-    if (labels.model)
-        part->model.name = labels.model;
-    if (labels.family)
-        part->model.family = labels.family;
-    if (!isnan(phi_of(labels.phi)))
-        part->model.phi = phi_of(labels.phi);
+    for (struct part *part = j->parts; part; part = part->next) {
+        if (labels.model)
+            part->model.name = labels.model;
+        if (labels.family)
+            part->model.family = labels.family;
+        if (!isnan(phi_of(labels.phi)))
+            part->model.phi = phi_of(labels.phi);
+    }
 }
 
 /* --- places ------------------------------------------------------------------------------------------------------------- */
@@ -347,6 +376,9 @@ static void finish_units(struct joining *j, struct part *part, bool energy_known
     part->model.units = part->units;
     part->run.units = rows;
     part->run.unit_count = count;
+    char *division = take(j, GT_STORE_DIVISION, 1);
+    if (division && !part->foreign)
+        part->model.division = part->run.division = gt_store_division(&part->model, division);
 }
 
 /* Items that a program reported itself have no boundaries: the whole run is divided by them. */

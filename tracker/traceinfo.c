@@ -120,7 +120,7 @@ static enum gt_status read_model(struct pass *p, const struct gt_trace_view *rec
     info->models = rows;
     struct gt_trace_model *model = &rows[info->model_count++];
     struct gt_trace_field field;
-    uint64_t slot;
+    uint64_t slot, fused = 0;
     *model = (struct gt_trace_model){.phi = NAN};
     gt_trace_find_u64(record, GT_KEY_MODEL_ID, &model->id);
     model->name = text_of(p, record, GT_KEY_NAME);
@@ -135,6 +135,8 @@ static enum gt_status read_model(struct pass *p, const struct gt_trace_view *rec
         memcpy(model->digest, field.value, sizeof model->digest);
     model->has_macs = gt_trace_find_u64(record, GT_KEY_MACS, &model->macs);
     model->has_params = gt_trace_find_u64(record, GT_KEY_PARAMS, &model->params);
+    model->says_fused = model->has_fused = gt_trace_find_u64(record, GT_KEY_FUSED, &fused);
+    model->fused = fused != 0;
     gt_trace_find_u64(record, GT_KEY_BATCH, &model->batch);
     gt_trace_find_u64(record, GT_KEY_THREADS, &model->threads);
     if (gt_trace_find_u64(record, GT_KEY_UNIT_SLOT, &slot) && slot < GT_FOLD_SLOT_OTHER) {
@@ -167,11 +169,35 @@ static enum gt_status read_members(struct pass *p, const struct gt_trace_view *r
             gt_trace_field_u64(&field, &member->macs);
         } else if (member && field.key == GT_KEY_MEMBER_PARAMS) {
             gt_trace_field_u64(&field, &member->params);
+        } else if (member && field.key == GT_KEY_MEMBER_BYTES) {
+            member->has_bytes = gt_trace_field_u64(&field, &member->bytes);
         }
     }
     unit->members = members;
     unit->member_count = count;
     return GT_OK;
+}
+
+/* A unit with several members that multiply is a group of layers. */
+static bool is_group(const struct gt_trace_unit *unit)
+{
+    size_t products = 0;
+    for (size_t i = 0; i < unit->member_count; i++)
+        products += unit->members[i].macs > 0;
+    return products > 1;
+}
+
+/* Of a model whose runtime does not say how it is executed. Units follow their model, so that it is one of the last. */
+static void saw_members(struct gt_trace_info *info, const struct gt_trace_unit *unit)
+{
+    for (size_t i = unit->has_model && unit->member_count ? info->model_count : 0; i > 0; i--) {
+        struct gt_trace_model *model = &info->models[i - 1];
+        if (model->id != unit->model_id)
+            continue;
+        model->has_fused = true;
+        model->fused = model->says_fused ? model->fused : model->fused || is_group(unit);
+        return;
+    }
 }
 
 static enum gt_status read_unit(struct pass *p, const struct gt_trace_view *record)
@@ -198,7 +224,10 @@ static enum gt_status read_unit(struct pass *p, const struct gt_trace_view *reco
     unit->has_macs = gt_trace_find_u64(record, GT_KEY_MACS, &unit->macs);
     unit->has_params = gt_trace_find_u64(record, GT_KEY_PARAMS, &unit->params);
     saw_slot(info, unit->slot);
-    return read_members(p, record, unit);
+    enum gt_status status = read_members(p, record, unit);
+    if (status == GT_OK)
+        saw_members(info, unit);
+    return status;
 }
 
 static void domain_field(const struct gt_trace_field *field, struct gt_domain *domain)

@@ -26,7 +26,8 @@ enum {
 
 struct gt_trace_member {
     const char *name, *op;
-    uint64_t macs, params;
+    uint64_t macs, params, bytes;
+    bool has_bytes; /* earlier plugins did not say */
 };
 
 struct gt_trace_unit {
@@ -44,6 +45,7 @@ struct gt_trace_model {
     const char *name, *family, *weights, *precision, *runtime, *runtime_version; /* NULL: not said */
     double phi;                                                                  /* NaN: not said */
     bool has_digest, has_macs, has_params;
+    bool says_fused, has_fused, fused; /* units may be groups of layers: the runtime says so or not, else its units show it */
     uint8_t digest[32];
     uint64_t macs, params;
     uint64_t batch, threads; /* 0: not said */

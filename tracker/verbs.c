@@ -40,6 +40,8 @@ static const struct gt_verb_option eval_options[] = {
     {GT_OPT_STD},
     {GT_OPT_THREADS},
     {GT_OPT_BATCH},
+    {GT_OPT_PRECISION},
+    {GT_OPT_FUSING},
     {GT_OPT_ENERGY_SOURCE},
     {GT_OPT_IDLE_W},
     {GT_OPT_REQUIRE_MEASURED},
@@ -211,8 +213,8 @@ const struct gt_verb gt_verbs[] = {
     {"calibrate", "measure this host's idle power", "", 0, 0, GT_VERB_INGESTS, gt_cmd_calibrate, calibrate_options,
      "Measures the idle power of this host and stores it, so that the idle share of every later run is known. The machine must "
      "be idle, and it must have an energy counter. A meter that says nothing for ten seconds ends it."},
-    {"export", "write runs, layers, families, event counters or gaps as data", "runs|layers|family|counters|unit-counters|gaps",
-     1, 1, GT_VERB_INGESTS, gt_cmd_export, export_options,
+    {"export", "write runs, layers, members, families, counters or gaps as data",
+     "runs|layers|members|family|counters|unit-counters|gaps", 1, 1, GT_VERB_INGESTS, gt_cmd_export, export_options,
      "Writes one of the store's views as JSON or CSV. With --output the file appears whole or not at all."},
     {"prune", "delete old runs", "", 0, 0, GT_VERB_INGESTS, gt_cmd_prune, prune_options,
      "Deletes runs with everything that belongs to them alone. At least one of --older-than and --keep is needed; with both, a "

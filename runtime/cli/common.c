@@ -11,8 +11,8 @@ struct gtcnn_options gtcnn_cli_model_options(const struct gtcnn_cli *cli)
         .struct_bytes = sizeof(struct gtcnn_options),
         .batch = (uint32_t)cli->args.batch,
         .threads = (uint32_t)cli->args.threads,
-        .flags = cli->args.no_fuse ? GTCNN_BY_LAYER : 0,
-        .precision = cli->args.precision,
+        .flags = (cli->args.no_fuse ? GTCNN_BY_LAYER : 0u) |
+                 (cli->args.precision && cli->args.precision[0] == 'b' ? GTCNN_BF16 : 0u),
     };
 }
 

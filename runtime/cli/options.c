@@ -14,7 +14,7 @@
 
 const struct gtcnn_cli_option GTCNN_CLI_OPTIONS[] = {
     {"model", "NAME|FILE", GTCNN_CLI_LIST, AT(models), MODEL_VERBS, MODEL_VERBS, GTCNN_CLI_BENCH, 0, 0, NULL,
-     "built-in model (fashion/b0 to b3, efficientnet/b0 to b7) or ONNX file"},
+     "built-in model (fashion/b0 to b3, efficientnet/b0 to b7, efficientnet-lite/lite0 to lite4) or ONNX file"},
     {"data", "DIR", GTCNN_CLI_TEXT, AT(data), GTCNN_CLI_EVAL, 0, 0, 0, 0, NULL,
      "folder with IDX files, plain or gzip'd, or with a folder of JPEG and PNG files for each class (default: Debian's "
      "dataset-fashion-mnist)"},
@@ -54,10 +54,10 @@ const struct gtcnn_cli_option GTCNN_CLI_OPTIONS[] = {
      "images per inference call (default: the file's own, 1 where that is dynamic)"},
     {"threads", "T", GTCNN_CLI_COUNT, AT(threads), RUNNING_VERBS | GTCNN_CLI_TRAIN, 0, 0, 1, 1024, NULL,
      "threads to compute with (default 1)"},
-    {"precision", "fp32|bf16", GTCNN_CLI_TEXT, AT(precision), MODEL_VERBS & ~GTCNN_CLI_EXPORT, 0, 0, 0, 0, "fp32|bf16",
-     "of weights and maps; sums are fp32. bf16 needs a processor that has AVX-512 BF16"},
     {"layers", NULL, GTCNN_CLI_FLAG, AT(layers), GTCNN_CLI_BENCH, 0, 0, 0, 0, NULL,
      "what each unit takes, and how near that is to what the machine can do, which is measured, too"},
+    {"precision", "fp32|bf16", GTCNN_CLI_TEXT, AT(precision), MODEL_VERBS & ~GTCNN_CLI_EXPORT, 0, 0, 0, 0, "fp32|bf16",
+     "of weights and of what layers hand to each other (default fp32); bf16 needs a processor with AVX512_BF16"},
     {"no-fuse", NULL, GTCNN_CLI_FLAG, AT(no_fuse), MODEL_VERBS & ~GTCNN_CLI_EXPORT, 0, 0, 0, 0, NULL,
      "execute layer by layer: no unit of more than one convolution or matrix product"},
     {"data", "DIR", GTCNN_CLI_TEXT, AT(data), GTCNN_CLI_TRAIN, 0, 0, 0, 0, NULL,

@@ -23,11 +23,10 @@ struct gtcnn_cli_list {
 /* What the command line says. Strings are borrowed from argv or static. */
 struct gtcnn_cli_args {
     struct gtcnn_cli_list models, dumps;
-    const char *data, *split, *predictions, *input, *output, *format;
+    const char *data, *split, *precision, *predictions, *input, *output, *format;
     const char *classes, *crop, *interpolation, *mean, *std;
     uint64_t limit, batch, threads, resize; /* 0: not given */
     double seconds, timeout;
-    const char *precision;
     const char *versus; /* of bench: peers, parted by commas; NULL: none */
     uint64_t rounds;
     uint64_t seed, epochs, warmup, patience, held_out, shift; /* of train; defaults filled in */

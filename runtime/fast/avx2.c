@@ -4,6 +4,7 @@
 
 #define NAME "fp32 AVX2"
 #define MACS_PER_US 45000
+#define DATATYPE "f32"
 #define ISA "avx2"
 #define TABLE gtcnn_kernels_avx2
 #include "runtime/fast/table.h"

@@ -4,6 +4,7 @@
 
 #define NAME "fp32 AVX-512"
 #define MACS_PER_US 50000
+#define DATATYPE "f32"
 #define ISA "avx512"
 #define TABLE gtcnn_kernels_avx512
 #include "runtime/fast/table.h"

@@ -5,6 +5,7 @@
 
 #define NAME "bf16 AVX-512"
 #define MACS_PER_US 90000
+#define DATATYPE "bf16"
 #define ISA "avx512"
 #define TABLE gtcnn_kernels_avx512_bf16
 #include "runtime/fast/table.h"

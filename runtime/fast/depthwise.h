@@ -8,25 +8,7 @@
 #ifndef GTCNN_FAST_DEPTHWISE_H
 #define GTCNN_FAST_DEPTHWISE_H
 
-#include <stddef.h>
-
-/* The rows at hand: row r of the map stands in slot r % slots, if it is one of h. */
-struct depthwise_map {
-    const float *ring, *zeros;
-    int64_t h, slots, row_step; /* floats from slot to slot */
-};
-
-struct depthwise {
-    const struct depthwise_map *map;
-    int64_t top, slot; /* the window's first row, and its slot: `top` where all h rows have one, else 0 ... slots - 1 */
-    int64_t offset;    /* floats from a row's begin to the first output's leftmost column */
-    int64_t x_step;    /* floats from column to column */
-    const float *w;
-    int64_t w_step; /* floats from tap to tap */
-    vec bias;
-    float *tile; /* out: [outputs][VL] */
-    int64_t kernel[2], stride, dilation[2];
-};
+#include "runtime/fast/variants.h"
 
 /* Row kh of the window. Rings have a slot for each row of it. */
 VEC_INLINE const float *depthwise_row(const struct depthwise *d, int64_t kh)
@@ -36,22 +18,24 @@ VEC_INLINE const float *depthwise_row(const struct depthwise *d, int64_t kh)
     return (row < 0 || row >= d->map->h ? d->map->zeros : d->map->ring + slot * d->map->row_step) + d->offset;
 }
 
-typedef void depthwise_fn(const struct depthwise *d);
-
 VEC_INLINE void depthwise_tile(const struct depthwise *d, const int kernel, const int stride, const int outputs)
 {
     vec sum[COLUMNS];
     const float *w = d->w;
-    UNROLL for (int o = 0; o < outputs; o++) sum[o] = d->bias;
+    UNROLL
+    for (int o = 0; o < outputs; o++)
+        sum[o] = vec_load(d->bias);
     for (int kh = 0; kh < kernel; kh++) {
         const float *x = depthwise_row(d, kh);
         vec tap[5];
-        UNROLL for (int kw = 0; kw < kernel; kw++) tap[kw] = vec_load(w + kw * d->w_step);
-        UNROLL for (int column = 0; column < (outputs - 1) * stride + kernel; column++)
-        {
+        UNROLL
+        for (int kw = 0; kw < kernel; kw++)
+            tap[kw] = vec_load(w + kw * d->w_step);
+        UNROLL
+        for (int column = 0; column < (outputs - 1) * stride + kernel; column++) {
             vec value = vec_load(x + column * d->x_step);
-            UNROLL for (int kw = 0; kw < kernel; kw++)
-            {
+            UNROLL
+            for (int kw = 0; kw < kernel; kw++) {
                 int o = (column - kw) / stride;
                 if (column >= kw && (column - kw) % stride == 0 && o < outputs)
                     sum[o] = vec_fma(value, tap[kw], sum[o]);
@@ -59,7 +43,9 @@ VEC_INLINE void depthwise_tile(const struct depthwise *d, const int kernel, cons
         }
         w += kernel * d->w_step;
     }
-    UNROLL for (int o = 0; o < outputs; o++) vec_store(d->tile + o * VL, sum[o]);
+    UNROLL
+    for (int o = 0; o < outputs; o++)
+        vec_store(d->tile + o * VL, sum[o]);
 }
 
 #define DEFINE(K, S, T)                                                                                                        \
@@ -94,7 +80,7 @@ static depthwise_fn *const *depthwise_of(const int64_t kernel[2], const int64_t 
 static void depthwise_any(const struct depthwise *d, int64_t outputs)
 {
     for (int64_t o = 0; o < outputs; o++)
-        vec_store(d->tile + o * VL, d->bias);
+        vec_store(d->tile + o * VL, vec_load(d->bias));
     const float *w = d->w;
     for (int64_t kh = 0; kh < d->kernel[0]; kh++) {
         const float *x = depthwise_row(d, kh);

@@ -13,37 +13,9 @@
 #define GTCNN_FAST_GEMM_H
 
 #include "runtime/fast/element.h"
-
-#include <stddef.h>
+#include "runtime/fast/variants.h"
 
 enum { PANELS_MOST = 8 };
-
-/*
- * What is read of each pixel: `lines` times `taps` runs of k words, so many bytes apart: the rows and columns of a window over
- * the map; one of each for a pointwise product. Weights follow in that order.
- */
-struct gemm_window {
-    int64_t lines, taps, k;
-    size_t line_bytes, tap_bytes;
-};
-
-struct gemm {
-    const char *a;
-    size_t a_bytes;
-    const struct gemm_window *window;
-    const float *b;
-    size_t b_bytes;
-    const float *bias; /* a vector per panel */
-    float *tile;       /* out: [rows], tile_step floats apart, of [panels][VL] */
-    int64_t tile_step;
-    /*
-     * What will be read next, fetched into the second-level cache meanwhile, a line of each per step of k: input and weights of
-     * a layer come from farther away the first time.
-     */
-    const void *ahead[2];
-};
-
-typedef void gemm_fn(const struct gemm *g);
 
 /* Row i of the seven behind `base`, in bytes; i is constant. */
 VEC_INLINE vec gemm_broadcast(const char *base, size_t one, size_t three, size_t five, int i)
@@ -64,10 +36,12 @@ VEC_INLINE void gemm_tile(const struct gemm *g, const int rows, const int panels
     const char *b = (const char *)g->b;
     const char *ahead_a = g->ahead[0], *ahead_b = g->ahead[1];
     size_t one = g->a_bytes, three = 3 * one, five = 5 * one, next = g->b_bytes;
-    UNROLL for (int p = 0; p < panels; p++)
-    {
+    UNROLL
+    for (int p = 0; p < panels; p++) {
         vec bias = vec_load(g->bias + p * VL);
-        UNROLL for (int r = 0; r < rows; r++) sum[r][p] = bias;
+        UNROLL
+        for (int r = 0; r < rows; r++)
+            sum[r][p] = bias;
     }
     const struct gemm_window *window = g->window;
     for (int64_t line = 0; line < window->lines; line++)
@@ -78,11 +52,15 @@ VEC_INLINE void gemm_tile(const struct gemm *g, const int rows, const int panels
                 /* Or the compiler keeps a pointer for each row, more than there are registers. */
                 __asm__("" : "+r"(low), "+r"(high), "+r"(one), "+r"(three), "+r"(five));
                 vec w[3];
-                UNROLL for (int p = 0; p < panels; p++) w[p] = vec_load((const float *)(const void *)(b + (size_t)p * next));
-                UNROLL for (int r = 0; r < rows; r++)
-                {
+                UNROLL
+                for (int p = 0; p < panels; p++)
+                    w[p] = vec_load((const float *)(const void *)(b + (size_t)p * next));
+                UNROLL
+                for (int r = 0; r < rows; r++) {
                     vec x = gemm_broadcast(r < 7 ? low : high, one, three, five, r % 7);
-                    UNROLL for (int p = 0; p < panels; p++) sum[r][p] = vec_dot(x, w[p], sum[r][p]);
+                    UNROLL
+                    for (int p = 0; p < panels; p++)
+                        sum[r][p] = vec_dot(x, w[p], sum[r][p]);
                 }
                 _mm_prefetch(ahead_a, _MM_HINT_T1);
                 _mm_prefetch(ahead_b, _MM_HINT_T1);
@@ -93,7 +71,10 @@ VEC_INLINE void gemm_tile(const struct gemm *g, const int rows, const int panels
                 b += VL * sizeof(float);
             }
         }
-    UNROLL for (int r = 0; r < rows; r++) UNROLL for (int p = 0; p < panels; p++)
+    UNROLL
+    for (int r = 0; r < rows; r++)
+        UNROLL
+    for (int p = 0; p < panels; p++)
         vec_store(g->tile + r * g->tile_step + p * VL, sum[r][p]);
 }
 
@@ -105,18 +86,23 @@ VEC_INLINE void gemm_row(const struct gemm *g, const int panels)
 {
     vec sum[PANELS_MOST];
     const char *b = (const char *)g->b;
-    UNROLL for (int p = 0; p < panels; p++) sum[p] = vec_load(g->bias + p * VL);
+    UNROLL
+    for (int p = 0; p < panels; p++)
+        sum[p] = vec_load(g->bias + p * VL);
     const struct gemm_window *window = g->window;
     for (int64_t line = 0; line < window->lines; line++)
         for (int64_t tap = 0; tap < window->taps; tap++) {
             const char *a = g->a + (size_t)line * window->line_bytes + (size_t)tap * window->tap_bytes;
             for (int64_t k = 0; k < window->k; k++, b += VL * sizeof(float)) {
                 vec x = gemm_broadcast(a + (size_t)k * sizeof(float), 0, 0, 0, 0);
-                UNROLL for (int p = 0; p < panels; p++) sum[p] =
-                    vec_dot(x, vec_load((const float *)(const void *)(b + (size_t)p * g->b_bytes)), sum[p]);
+                UNROLL
+                for (int p = 0; p < panels; p++)
+                    sum[p] = vec_dot(x, vec_load((const float *)(const void *)(b + (size_t)p * g->b_bytes)), sum[p]);
             }
         }
-    UNROLL for (int p = 0; p < panels; p++) vec_store(g->tile + p * VL, sum[p]);
+    UNROLL
+    for (int p = 0; p < panels; p++)
+        vec_store(g->tile + p * VL, sum[p]);
 }
 
 #define DEFINE(R, P)                                                                                                           \
@@ -133,15 +119,12 @@ GEMM_TILES_3(DEFINE)
     {                                                                                                                          \
         gemm_row(g, P);                                                                                                        \
     }
-DEFINE(1)
-DEFINE(2)
-DEFINE(3)
-DEFINE(4)
-DEFINE(5) DEFINE(6) DEFINE(7) DEFINE(8)
+#define GEMM_ROWS(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8)
+GEMM_ROWS(DEFINE)
 #undef DEFINE
 
 #define ENTRY(R, P) gemm_##R##x##P,
-    static gemm_fn *const gemm_1[] = {NULL, gemm_1x1, GEMM_TILES_1(ENTRY)};
+static gemm_fn *const gemm_1[] = {NULL, gemm_1x1, GEMM_TILES_1(ENTRY)};
 static gemm_fn *const gemm_2[] = {NULL, gemm_1x2, GEMM_TILES_2(ENTRY)};
 static gemm_fn *const gemm_3[] = {NULL, gemm_1x3, GEMM_TILES_3(ENTRY)};
 #undef ENTRY
@@ -152,8 +135,8 @@ ENTRY(6)
 ENTRY(7)
 ENTRY(8)
 #undef ENTRY
-    /* By panels, then rows; and the most rows. */
-    static gemm_fn *const *const gemm_of[] = {NULL, gemm_1, gemm_2, gemm_3, gemm_4, gemm_5, gemm_6, gemm_7, gemm_8};
+/* By panels, then rows; and the most rows. */
+static gemm_fn *const *const gemm_of[] = {NULL, gemm_1, gemm_2, gemm_3, gemm_4, gemm_5, gemm_6, gemm_7, gemm_8};
 static const int gemm_rows[] = {0, ROWS_1, ROWS_2, ROWS_3, 1, 1, 1, 1, 1};
 
 #endif

@@ -167,12 +167,14 @@ static void strip_row(const struct strip *s, int64_t oh, int v, struct outlet *o
     const struct depthwise_map map = {s->ring, s->zeros, d->h, s->m->slots, s->m->width * BLOCK};
     struct depthwise call = {.map = &map,
                              .top = top,
-                             .slot = map.slots == d->h ? top : slot < 0 ? slot + map.slots : slot,
+                             .slot = map.slots == d->h ? top
+                                     : slot < 0        ? slot + map.slots
+                                                       : slot,
                              .offset = v * VL,
                              .x_step = BLOCK,
                              .w = d->weights + channel,
                              .w_step = d->groups,
-                             .bias = vec_load(d->bias + channel),
+                             .bias = d->bias + channel,
                              .kernel = {d->kernel[0], d->kernel[1]},
                              .stride = d->stride[1],
                              .dilation = {d->dilation[0], d->dilation[1]}};

@@ -39,7 +39,9 @@ static vec mean_sum(const float *x, int64_t pixels, int64_t step, int64_t n)
     vec sum[4] = {vec_set(0), vec_set(0), vec_set(0), vec_set(0)};
     int64_t p = 0;
     for (; p + 4 <= pixels; p += 4)
-        UNROLL for (int c = 0; c < 4; c++) sum[c] = vec_add(sum[c], vec_load_first(x + (p + c) * step, n));
+        UNROLL
+    for (int c = 0; c < 4; c++)
+        sum[c] = vec_add(sum[c], vec_load_first(x + (p + c) * step, n));
     for (; p < pixels; p++)
         sum[0] = vec_add(sum[0], vec_load_first(x + p * step, n));
     return vec_add(vec_add(sum[0], sum[1]), vec_add(sum[2], sum[3]));

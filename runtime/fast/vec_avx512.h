@@ -187,7 +187,9 @@ VEC_INLINE vec vec_silu(vec x)
     vec f = _mm512_sub_ps(u, _mm512_sub_ps(t, step));
     __m512i piece = _mm512_castps_si512(t);
     vec r = vec_silu_coefficient(4, piece);
-    UNROLL for (int degree = 3; degree >= 0; degree--) r = vec_fma(r, f, vec_silu_coefficient(degree, piece));
+    UNROLL
+    for (int degree = 3; degree >= 0; degree--)
+        r = vec_fma(r, f, vec_silu_coefficient(degree, piece));
     return _mm512_sub_ps(vec_at_least(vec_set(0), x), r);
 }
 

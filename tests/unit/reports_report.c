@@ -4,7 +4,9 @@
  * UPDATE=1 writes the goldens (tests/golden/report-*) anew: read the diff.
  */
 #include "reports/report.h"
+#include "reports/members.h"
 #include "sqlite/store.h"
+#include "sqlite/units.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -54,7 +56,11 @@ struct world {
     struct gt_arena arena;
     struct gt_err err;
     const char *weights, *provenance;
-    bool uncalibrated; /* idle power is not known, and the unattributed part is not above 5 % of the job's */
+    const char *execution, *series; /* how the next runs are executed; NULL: "fused", the one series */
+    int64_t threads;                /* of the next runs; 0: 2 */
+    const char *kind;               /* of bounds; NULL: "range" */
+    int others;                     /* runs with one of these three */
+    bool uncalibrated;              /* idle power is not known, and the unattributed part is not above 5 % of the job's */
 };
 
 static void ok(struct world *w, enum gt_status status)
@@ -63,21 +69,39 @@ static void ok(struct world *w, enum gt_status status)
         fail_msg("%s: %s", gt_status_message(status), w->err.text);
 }
 
-static const struct gt_member_record stem_members[] = {
-    {"stem/conv", "Conv", 1764, 72}, {"stem/bn", "BatchNormalization", 0, 16}, {"stem/act", "Sigmoid", 0, 0}};
-static const struct gt_member_record pool_members[] = {{"pool", "GlobalAveragePool", 0, 0}};
-static const struct gt_member_record head_members[] = {{evil, "Gemm", 640, 650}};
+static const struct gt_member_record pool_members[] = {{"pool", "GlobalAveragePool", 0, 0, 7000}};
+static const struct gt_member_record head_members[] = {{evil, "Gemm", 640, 650, 3200}};
 
-static void model_record(struct gt_model_record *out, struct gt_unit_record *units, const struct world *w, int size)
+enum { STEM = 5 };
+
+/* Of four MACs of the fused stem, three are the convolution's; of its bytes, half are those of neither convolution. */
+static void stem_members(struct gt_member_record *out, int64_t scale)
+{
+    static const struct gt_member_record members[STEM] = {{"stem/conv", "Conv", 132300, 60, 30000},
+                                                          {"stem/bn", "BatchNormalization", 0, 8, 20000},
+                                                          {"stem/act", "Sigmoid", 0, 0, 20000},
+                                                          {"stem/dw", "Conv", 44100, 12, 20000},
+                                                          {"stem/dw_bn", "BatchNormalization", 0, 8, 10000}};
+    for (int i = 0; i < STEM; i++) {
+        out[i] = members[i];
+        out[i].macs *= scale;
+        out[i].params *= scale;
+        out[i].bytes *= scale;
+    }
+}
+
+static void model_record(struct gt_model_record *out, struct gt_unit_record *units, struct gt_member_record *stem,
+                         const struct world *w, int size)
 {
     int64_t scale = INT64_C(1) << size;
+    stem_members(stem, scale);
     units[0] = (struct gt_unit_record){.index = 0,
                                        .name = "stem/conv",
                                        .op = "Conv",
                                        .macs = 176400 * scale,
                                        .params = 88 * scale,
-                                       .member_count = 3,
-                                       .members = stem_members};
+                                       .member_count = STEM,
+                                       .members = stem};
     units[1] = (struct gt_unit_record){.index = 1,
                                        .name = "pool",
                                        .op = "GlobalAveragePool",
@@ -108,7 +132,7 @@ static struct gt_attribution_record attribution(const struct world *w, int64_t t
 {
     struct gt_attribution_record out = {.method = "time",
                                         .version = 1,
-                                        .kind = "range",
+                                        .kind = w->kind ? w->kind : "range",
                                         .provenance = w->provenance,
                                         .window_ns = 1000000000,
                                         .covered_ns = 1000000000,
@@ -129,14 +153,20 @@ static struct gt_attribution_record attribution(const struct world *w, int64_t t
 
 static const char *run_id(struct world *w, int size, int round)
 {
-    return gt_arena_printf(&w->arena, "%08d%08d00000000000000aa", size + 1, round + 1);
+    bool other = w->execution || w->series || w->threads; /* than those of the others with that size and round */
+    return gt_arena_printf(&w->arena, "%08d%08d%06d%08daa", size + 1, round + 1, other ? ++w->others : 0, 0);
 }
 
 static void put_run(struct world *w, int size, int round, double uj)
 {
     struct gt_unit_record units[UNITS];
+    struct gt_member_record stem[STEM];
     struct gt_model_record model;
-    model_record(&model, units, w, size);
+    char division[GT_STORE_DIVISION];
+    model_record(&model, units, stem, w, size);
+    if (w->execution) /* a list of units of its own: the convolution and what belongs to it are the first */
+        units[0].member_count = 3;
+    model.division = gt_store_division(&model, division);
     bool hooked = round < 0;
     const struct gt_unit_energy_record taken[UNITS] = {{.index = 0,
                                                         .calls = 800,
@@ -163,7 +193,9 @@ static void put_run(struct world *w, int size, int round, double uj)
                                              .precision = "fp32",
                                              .runtime = "libgtcnn",
                                              .runtime_version = "0.1.0 gcc",
-                                             .threads = 2,
+                                             .execution = w->execution ? w->execution : GT_EXECUTION_FUSED,
+                                             .division = division,
+                                             .threads = w->threads ? w->threads : 2,
                                              .batch = 10,
                                              .inferences = IMAGES,
                                              .calls = IMAGES / 10,
@@ -178,7 +210,9 @@ static void put_run(struct world *w, int size, int round, double uj)
     struct gt_run_record run = {.id = run_id(w, size, round),
                                 .role = hooked ? "process" : "round",
                                 .state = "closed",
-                                .series = hooked ? NULL : "ffffffffffffffffffffffffffffffff",
+                                .series = hooked      ? NULL
+                                          : w->series ? w->series
+                                                      : "ffffffffffffffffffffffffffffffff",
                                 .command = "gtcnn",
                                 .exit_status = 0,
                                 .exit_signal = GT_UNKNOWN,
@@ -255,6 +289,20 @@ static void fill(struct world *w)
             put_run(w, size, round, uj * (1 + 0.01 * (round - 1)));
         put_accuracy(w, size, right[size]);
     }
+}
+
+static void put_rounds(struct world *w, int size, double uj)
+{
+    for (int round = 0; round < ROUNDS; round++)
+        put_run(w, size, round, uj * (1 + 0.01 * (round - 1)));
+}
+
+static void by_layer(struct world *w, int size, double uj)
+{
+    w->execution = GT_EXECUTION_LAYERS;
+    put_run(w, size, -1, uj);
+    put_rounds(w, size, uj);
+    w->execution = NULL;
 }
 
 static int world_open(void **state)
@@ -345,6 +393,7 @@ static void test_goldens(void **state)
     struct world *w = *state;
     struct gt_report report;
     fill(w);
+    by_layer(w, 3, 1000);
     build(w, "b3", &report);
     all_goldens(w, &report, formats);
 }
@@ -469,6 +518,129 @@ static void test_unknown_and_ambiguous_family(void **state)
     assert_int_equal(gt_report_build(w->store, &query, &w->arena, &report, &w->err), GT_E_NOENT);
 }
 
+static bool near(double value, double wanted)
+{
+    return fabs(value - wanted) < 1e-6 * fabs(wanted);
+}
+
+/* Rounds of both in one series: each round's difference counts, and what drifts in both alike does not widen it. */
+static void test_what_fusing_saves(void **state)
+{
+    struct world *w = *state;
+    struct gt_report r;
+    fill(w);
+    by_layer(w, 3, 1000);
+    build(w, "toy/b3", &r);
+    const struct gt_report_fusing *f = &r.fusing;
+    assert_true(r.energy.rounds == ROUNDS && near(r.energy.uj, 800)); /* the others are not among them */
+    assert_string_equal(r.execution, GT_EXECUTION_FUSED);
+    assert_true(f->compared && f->same_series && f->paired);
+    assert_true(near(f->fused.uj, 800) && near(f->layers.uj, 1000) && f->layers.rounds == ROUNDS);
+    assert_true(near(f->saved_uj, 200) && near(f->saved_share, 0.2) && near(f->saved_s, 200e-6) && near(f->saved_s_share, 0.2));
+    assert_true(near(f->saved_lo_uj, 100) && near(f->saved_hi_uj, 400)); /* the range's common factor */
+    /* rounds: 198, 200, 202; t(0.975, 2) = 4.302653, sd 2, of three */
+    assert_true(near(f->saved_stat_lo_uj, 200 - 4.302652730 * 2 / sqrt(3)));
+    assert_true(near(f->saved_hi_s, (200 + 4.302652730 * 2 / sqrt(3)) * 1e-6));
+    assert_non_null(f->layers_run);
+    char *text = rendered(w, &r, "text", NULL);
+    assert_non_null(strstr(text, "What fusing saves, of one inference"));
+    assert_non_null(strstr(text, "20.0 % of the joules, 20.0 % of the time"));
+    assert_non_null(strstr(text, gt_arena_printf(&w->arena, "layer by layer: greentrack show %.12s.", f->layers_run)));
+    free(text);
+}
+
+/* In another series, without a table's common factor: the two are independent. */
+static void test_fusing_in_two_series(void **state)
+{
+    struct world *w = *state;
+    struct gt_report r;
+    w->provenance = "measured";
+    fill(w);
+    w->series = "eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee";
+    by_layer(w, 3, 816);
+    w->series = NULL;
+    build(w, "toy/b3", &r);
+    const struct gt_report_fusing *f = &r.fusing;
+    assert_true(f->compared && !f->same_series && !f->paired);
+    double half = 4.302652730 * hypot(8, 8.16) / sqrt(3);
+    assert_true(near(f->saved_uj, 16) && near(f->saved_lo_uj, 16 - half) && near(f->saved_stat_hi_uj, 16 + half));
+    char *text = rendered(w, &r, "text", NULL);
+    assert_non_null(strstr(text, "not told apart from none"));
+    assert_non_null(strstr(text, "did not take turns"));
+    free(text);
+}
+
+/* One hooked run of each, with intervals of their own: skew stays on its side. */
+static void test_fusing_of_single_runs(void **state)
+{
+    struct world *w = *state;
+    struct gt_report r;
+    w->provenance = "measured";
+    w->kind = "ci95";
+    put_run(w, 3, -1, 800);
+    w->execution = GT_EXECUTION_LAYERS;
+    put_run(w, 3, -1, 1000);
+    w->execution = NULL;
+    build(w, "toy/b3", &r);
+    const struct gt_report_fusing *f = &r.fusing;
+    assert_true(f->compared && !f->paired && f->fused.rounds == 0 && isnan(f->saved_stat_lo_uj) && isnan(f->saved_lo_s));
+    assert_true(near(f->saved_uj, 200) && near(f->saved_lo_uj, 200 - hypot(500, 800)));
+    assert_true(near(f->saved_hi_uj, 200 + hypot(1000, 400)));
+    char *text = rendered(w, &r, "text", NULL);
+    assert_non_null(strstr(text, "rests on fewer than two rounds of each"));
+    free(text);
+}
+
+/* One line says which command would make what is missing; runs that differ in something else do not count. */
+static void test_fusing_that_nobody_compared(void **state)
+{
+    static const char command[] = "greentrack eval --model toy/b3 --fusing both --rounds 10 --threads 2 --batch 10";
+    struct world *w = *state;
+    struct gt_report r;
+    fill(w);
+    w->threads = 1;
+    by_layer(w, 3, 1000);
+    w->threads = 0;
+    w->execution = GT_EXECUTION_LAYERS;
+    put_run(w, 3, -1, 1000); /* its layers are to be had, but it had its hooks on */
+    w->execution = NULL;
+    build(w, "toy/b3", &r);
+    assert_true(r.fusing.known && !r.fusing.compared && isnan(r.fusing.saved_uj) && isnan(r.fusing.saved_s));
+    assert_string_equal(r.fusing.command, command);
+    assert_non_null(r.fusing.layers_run);
+    char *text = rendered(w, &r, "text", NULL), *json = rendered(w, &r, "json", NULL);
+    assert_non_null(strstr(text, "no run layer by layer compares with these. Both ways, in turns: greentrack eval"));
+    json_t *root = json_loads(json, 0, NULL), *fusing = json_object_get(root, "fusing");
+    assert_true(json_is_false(json_object_get(fusing, "compared")) && json_is_null(json_object_get(fusing, "saved_uj")));
+    assert_string_equal(json_string_value(json_object_get(fusing, "command")), command);
+    json_decref(root);
+    free(json);
+    free(text);
+    /* runs of b0 layer by layer alone: they are its figures, and out of b3's group */
+    w->execution = GT_EXECUTION_LAYERS;
+    put_rounds(w, PUBLISHED, 100);
+    w->execution = NULL;
+    put_rounds(w, PUBLISHED + 1, 200);
+    build(w, "efficientnet/b4", &r);
+    assert_int_equal(r.row_count, 1);
+    assert_string_equal(r.left_out[0].reason, "run in another comparison group: execution is layer by layer there, fused here");
+}
+
+/* A figure for a program that runs no units of a known kind is not "not fused". */
+static void test_fusing_is_no_question_elsewhere(void **state)
+{
+    struct world *w = *state;
+    struct gt_report r;
+    fill(w);
+    build_family(w, "toy", GT_REPORT_ACCURACY_OWN, &r);
+    assert_false(r.fusing.known);
+    char *json = rendered(w, &r, "json", NULL);
+    json_t *root = json_loads(json, 0, NULL);
+    assert_true(json_is_null(json_object_get(root, "fusing")) && json_is_null(json_object_get(root, "members")));
+    json_decref(root);
+    free(json);
+}
+
 static void test_reads_back_what_was_stored(void **state)
 {
     struct world *w = *state;
@@ -478,8 +650,10 @@ static void test_reads_back_what_was_stored(void **state)
     assert_int_equal(r.row_count, SIZES);
     assert_int_equal(r.layer_count, UNITS);
     assert_string_equal(r.layers[0].name, "stem/conv");
-    assert_int_equal(r.layers[0].member_count, 3);
-    assert_string_equal(r.layers[0].members[1], "stem/bn");
+    assert_int_equal(r.layers[0].member_count, STEM);
+    assert_string_equal(r.layers[0].members[1].name, "stem/bn");
+    assert_true(r.layers[0].members[3].macs_share == 0.25 && r.layers[0].members[3].bytes_share == 0.2);
+    assert_string_equal(r.execution, GT_EXECUTION_FUSED);
     assert_int_equal(r.energy.rounds, ROUNDS);
     assert_true(fabs(r.energy.uj - 800) < 1e-9);
     assert_string_equal(r.energy.kind, "range");
@@ -579,7 +753,7 @@ static void collect_numbers(json_t *value, double *out, size_t *n)
 /* Whether `shown` is the rounded form of `value` under some scale of the text (SI, percent, seconds). */
 static bool matches(double shown, double value)
 {
-    static const double scales[] = {1, 100, 1e3, 1e6, 1e9, 1e-3, 1e-6, 1e-9, 1e12};
+    static const double scales[] = {1, 100, 1e3, 1e6, 1e9, 1e-3, 1e-6, 1e-9, 1e12, 1.0 / 1024};
     for (size_t i = 0; i < COUNT(scales); i++)
         if (fabs(fabs(value) * scales[i] - shown) <= 0.0051 * fmax(shown, 1))
             return true;
@@ -595,6 +769,24 @@ static bool in_json(const char *token, const char *json, const double *numbers, 
     return level || strstr(json, token); /* "threads 2" stands in a string */
 }
 
+/* What the text sums up in one line: the members of the first unit that have no MACs. */
+static void collect_others(json_t *members, double *out, size_t *n)
+{
+    json_t *row;
+    size_t i;
+    double bytes = 0, share = 0, count = 0;
+    json_array_foreach(members, i, row) if (json_integer_value(json_object_get(row, "index")) == 0 &&
+                                            json_integer_value(json_object_get(row, "macs")) == 0)
+    {
+        bytes += json_number_value(json_object_get(row, "bytes"));
+        share += json_number_value(json_object_get(row, "counted_bytes_share"));
+        count++;
+    }
+    out[(*n)++] = bytes;
+    out[(*n)++] = share;
+    out[(*n)++] = count;
+}
+
 static void test_json_has_every_figure_of_the_text(void **state)
 {
     struct world *w = *state;
@@ -603,11 +795,13 @@ static void test_json_has_every_figure_of_the_text(void **state)
     double numbers[4096];
     size_t n = 0, checked = 0;
     fill(w);
+    by_layer(w, 3, 1000);
     build(w, "b3", &report);
     char *text = rendered(w, &report, "text", &all), *json = rendered(w, &report, "json", NULL), *rest = NULL;
     json_t *root = json_loads(json, 0, NULL);
     assert_non_null(root);
     collect_numbers(root, numbers, &n);
+    collect_others(json_object_get(root, "members"), numbers, &n);
     for (char *word = strtok_r(text, " \n(),;:+-", &rest); word; word = strtok_r(NULL, " \n(),;:+-", &rest)) {
         size_t digits = strspn(word, "0123456789.");
         if (digits == 0 || word[digits])
@@ -689,6 +883,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_published_stay_out, world_open, world_close),
         cmocka_unit_test_setup_teardown(test_family_alone, world_open, world_close),
         cmocka_unit_test_setup_teardown(test_unknown_and_ambiguous_family, world_open, world_close),
+        cmocka_unit_test_setup_teardown(test_what_fusing_saves, world_open, world_close),
+        cmocka_unit_test_setup_teardown(test_fusing_in_two_series, world_open, world_close),
+        cmocka_unit_test_setup_teardown(test_fusing_of_single_runs, world_open, world_close),
+        cmocka_unit_test_setup_teardown(test_fusing_that_nobody_compared, world_open, world_close),
+        cmocka_unit_test_setup_teardown(test_fusing_is_no_question_elsewhere, world_open, world_close),
         cmocka_unit_test_setup_teardown(test_reads_back_what_was_stored, world_open, world_close),
         cmocka_unit_test_setup_teardown(test_unobserved_layers_are_not_zero, world_open, world_close),
         cmocka_unit_test_setup_teardown(test_unknown_parts_are_not_zero, world_open, world_close),

@@ -415,6 +415,7 @@ static inline float *direct_run(const struct gtcnn_graph *g, const bool *keep, c
     return output;
 }
 
+/* For bfloat16 a sanity bound over small graphs, in whose sums much may cancel; runtime_kernels.c has the one of its bits. */
 #define DIRECT_BF16 0.05
 
 /* ‖y - wanted‖∞ / ‖wanted‖∞ must be at most `bound`. */

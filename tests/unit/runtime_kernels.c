@@ -190,6 +190,62 @@ static void activations(void **state)
     }
 }
 
+/*
+ * bfloat16 has 8 significant bits: a factor is off by 2^-9 of itself at most, a product by 2^-8 (and 2^-18), so a sum by that
+ * much of the sum of all |x w|, whatever cancels in it.
+ */
+static void assert_within_bits(const struct gtcnn_graph *g, const float *y, const double *wanted, const double *magnitude)
+{
+    for (int64_t i = 0; i < direct_count(&g->tensors[g->output].shape); i++) {
+        double bound = magnitude[i] * (0x1p-7 + 0x1p-15);
+        if (!(fabs(y[i] - wanted[i]) <= bound))
+            fail_msg("element %lld: error %g, the bound is %g", (long long)i, fabs(y[i] - wanted[i]), bound);
+    }
+}
+
+/* Makes all values of the graph and of its input positive. */
+static void take_magnitudes(struct gtcnn_graph *g, float *input)
+{
+    for (uint32_t t = 0; t < g->tensor_count; t++)
+        for (int64_t i = 0; g->tensors[t].data && i < direct_count(&g->tensors[t].shape); i++)
+            ((float *)g->tensors[t].data)[i] = fabsf(((const float *)g->tensors[t].data)[i]);
+    for (int64_t i = 0; i < direct_count(&g->tensors[g->input].shape); i++)
+        input[i] = fabsf(input[i]);
+}
+
+static void bfloat16_keeps_its_bits(void **state)
+{
+    (void)state;
+    struct gtcnn_plan_options options = {.threads = 1};
+    struct gtcnn_err err = {0};
+    if (gtcnn_isa_choose("bf16", &options.kernels, &err)) {
+        print_message("skipped: %s\n", err.text);
+        skip();
+    }
+    for (int i = 0; i < ROUNDS; i++) {
+        struct gtcnn_graph *g = gtcnn_graph_new();
+        int kernel = direct_pick(1, 4), in = direct_pick(1, 60), out = direct_pick(1, 40);
+        struct gtcnn_shape xs = direct_shape4(direct_pick(1, 2), in, side(kernel), side(kernel));
+        struct gtcnn_shape ws = direct_shape4(out, in, kernel, kernel), bs = {1, {out}};
+        int inputs[3] = {direct_input(g, &xs), direct_constant(g, &ws, false), direct_constant(g, &bs, false)};
+        struct gtcnn_attr *attr;
+        direct_node(g, GTCNN_OP_CONV, inputs, 3, &attr);
+        set_window(attr, kernel, kernel, true);
+        direct_infer(g, 0, "bfloat16");
+        float *input = direct_noise(direct_count(&g->tensors[g->input].shape));
+        double **wanted = direct_compute(g, input);
+        float *y = direct_run(g, NULL, &options, input, NULL);
+        take_magnitudes(g, input);
+        double **magnitude = direct_compute(g, input);
+        assert_within_bits(g, y, wanted[g->output], magnitude[g->output]);
+        direct_free(g, wanted);
+        direct_free(g, magnitude);
+        free(input);
+        free(y);
+        gtcnn_graph_free(g);
+    }
+}
+
 /* Runs one node on `input`; what it gives must be NaN at the indices of the bits that are set in `nan`, and nowhere else. */
 static void one_with_nan(struct gtcnn_graph *g, const float *input, uint32_t nan, const char *what)
 {
@@ -375,6 +431,7 @@ int main(void)
         cmocka_unit_test(grouped_convolutions),
         cmocka_unit_test(depthwise_convolutions),
         cmocka_unit_test(windows_beyond_the_map),
+        cmocka_unit_test(bfloat16_keeps_its_bits),
         cmocka_unit_test(pointwise_convolutions),
         cmocka_unit_test(pools),
         cmocka_unit_test(means),

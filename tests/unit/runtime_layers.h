@@ -5,17 +5,22 @@
 #include "tests/unit/runtime_direct.h"
 
 /* A plan of the graph (shapes inferred with `batch`), its fusion to be looked at. */
-static inline struct gtcnn_plan *layers_plan(struct gtcnn_graph *g, const bool *keep)
+static inline struct gtcnn_plan *layers_plan_by(struct gtcnn_graph *g, const bool *keep, const struct gtcnn_kernels *kernels)
 {
     struct gtcnn_err err = {0};
     bool none[256] = {0};
+    struct gtcnn_plan_options options = {.kernels = kernels, .threads = 1};
     struct gtcnn_plan *plan = NULL;
     assert_true(g->tensor_count <= sizeof none);
-    if (gtcnn_graph_infer_shapes(g, 0, &err) ||
-        gtcnn_plan_new(g, keep ? keep : none, &(struct gtcnn_plan_options){.kernels = &gtcnn_kernels_ref, .threads = 1}, &plan,
-                       &err))
+    if (gtcnn_graph_infer_shapes(g, 0, &err) || gtcnn_plan_new(g, keep ? keep : none, &options, &plan, &err))
         fail_msg("%s", err.text);
     return plan;
+}
+
+/* By the reference's kernels. */
+static inline struct gtcnn_plan *layers_plan(struct gtcnn_graph *g, const bool *keep)
+{
+    return layers_plan_by(g, keep, &gtcnn_kernels_ref);
 }
 
 /* A unit has the name of its principal layer. */

@@ -1,5 +1,6 @@
 /* The store: what goes in comes out, what is unknown stays unknown, and files that are no store are left alone. */
 #include "sqlite/db.h"
+#include "sqlite/units.h"
 #include "tests/unit/sqlite_record.h"
 
 static void a_new_store_is_private_and_ours(void **state)
@@ -313,6 +314,65 @@ static void a_run_comes_back_as_it_went_in(void **state)
     assert_int_equal(model->units[0].member_count, 2);
     same_text(model->units[0].members[1].name, HOSTILE);
     assert_int_equal(model->units[0].members[1].params, GT_UNKNOWN);
+    assert_sound(&p);
+    place_close(&p);
+}
+
+/* The same file, executed in groups and layer by layer: what either run took is read by the names of its own units. */
+static void units_of_two_ways_of_execution_stand_side_by_side(void **state)
+{
+    (void)state;
+    static const struct gt_member_record both[] = {{"expand", "Conv", 300, 30, 4000}, {"dw", "Conv", 100, 9, 1000}};
+    const struct gt_unit_record group[] = {
+        {.index = 0, .name = "expand", .op = "Conv", .macs = 400, .member_count = 2, .members = both}};
+    const struct gt_unit_record layers[] = {
+        {.index = 0, .name = "expand", .op = "Conv", .macs = 300, .member_count = 1, .members = both},
+        {.index = 1, .name = "dw", .op = "Conv", .macs = 100, .member_count = 1, .members = both + 1}};
+    const struct gt_unit_energy_record taken[] = {{.index = 0, .calls = 2, .ns = 10}, {.index = 1, .calls = 2, .ns = 30}};
+    struct gt_model_record models[] = {{.digest = MODEL_A, .name = "m", .phi = NAN, .unit_count = 1, .units = group},
+                                       {.digest = MODEL_A, .name = "m", .phi = NAN, .unit_count = 2, .units = layers}};
+    char divisions[2][GT_STORE_DIVISION], id[33], again[GT_STORE_DIVISION];
+    struct gt_run_model_record parts[] = {record_parts[0], record_parts[0]};
+    struct gt_run_record run = record_run(id, 1, "closed"), *got = NULL;
+    struct gt_model_record *model = NULL;
+    struct place p;
+    place_open(&p);
+    for (int i = 0; i < 2; i++) {
+        models[i].division = parts[i].division = gt_store_division(&models[i], divisions[i]);
+        parts[i].execution = i ? GT_EXECUTION_LAYERS : GT_EXECUTION_FUSED;
+        parts[i].units = taken;
+        parts[i].unit_count = (size_t)i + 1;
+    }
+    assert_string_not_equal(divisions[0], divisions[1]);
+    same_text(gt_store_division(&models[0], again), divisions[0]);
+    assert_null(gt_store_division(&(struct gt_model_record){.unit_count = 1, .units = &record_units[1]}, again)); /* a region */
+    run.models = parts;
+    run.model_count = 2;
+    run.slot_count = run.unit_counter_count = 0;
+    OK(&p, gt_store_put_run(p.store, &run, models, 2, &p.err));
+    OK(&p, gt_store_put_run(p.store, &run, models, 2, &p.err)); /* once more: nothing doubles */
+    OK(&p, gt_store_get_run(p.store, id, &p.arena, &got, &p.err));
+    assert_int_equal(got->model_count, 2);
+    OK(&p, gt_store_get_model_of(p.store, &got->models[0], &p.arena, &model, &p.err));
+    assert_int_equal(model->unit_count, 1);
+    assert_int_equal(model->units[0].member_count, 2);
+    assert_int_equal(model->units[0].members[1].bytes, 1000);
+    same_text(got->models[1].execution, GT_EXECUTION_LAYERS);
+    OK(&p, gt_store_get_model_of(p.store, &got->models[1], &p.arena, &model, &p.err));
+    assert_int_equal(model->unit_count, 2);
+    same_text(model->units[1].members[0].name, "dw");
+    OK(&p, gt_store_get_model(p.store, MODEL_A, &p.arena, &model, &p.err));
+    assert_int_equal(model->unit_count, 2);
+    assert_int_equal(ask(&p, "SELECT count(*) FROM v_layers"), 3);
+    assert_int_equal(ask(&p, "SELECT count(*) FROM v_layers WHERE execution = 'fused' AND members = 'expand + dw'"), 1);
+    assert_int_equal(ask(&p, "SELECT 100 * counted_macs_share FROM v_members WHERE execution = 'fused' AND name = 'dw'"), 25);
+    assert_int_equal(ask(&p, "SELECT 100 * counted_bytes_share FROM v_members WHERE execution = 'fused' AND name = 'dw'"), 20);
+    assert_int_equal(ask(&p, "SELECT count(*) FROM v_members WHERE counted_macs_share = 1 AND execution <> 'fused'"), 2);
+    /* seen again, the run knows one list alone: the other is nobody's */
+    run.model_count = 1;
+    OK(&p, gt_store_put_run(p.store, &run, models, 1, &p.err));
+    assert_int_equal(ask(&p, "SELECT count(*) FROM units"), 1);
+    assert_int_equal(ask(&p, "SELECT count(*) FROM members"), 2);
     assert_sound(&p);
     place_close(&p);
 }
@@ -998,7 +1058,8 @@ static void version_1_is_brought_up_to_date(void **state)
     sql(p.path, dump);
     sql(p.path,
         "DELETE FROM accuracies; INSERT INTO accuracies(model, provenance) SELECT digest, 'measured' FROM models LIMIT 1;"
-        "INSERT INTO accuracies(model, provenance) SELECT digest, 'user' FROM models LIMIT 1");
+        "INSERT INTO accuracies(model, provenance) SELECT digest, 'user' FROM models LIMIT 1;"
+        "UPDATE members SET macs = 1 WHERE unit = 0");
     assert_int_equal(gt_store_open(p.path, GT_STORE_READ, &p.store, &p.err), GT_E_VERSION);
     OK(&p, gt_store_open(p.path, GT_STORE_WRITE, &p.store, &p.err));
     assert_int_equal(ask(&p, "SELECT count(*) FROM runs"), 4);
@@ -1011,6 +1072,11 @@ static void version_1_is_brought_up_to_date(void **state)
     assert_int_equal(ask(&p, "SELECT count(*) FROM run_models WHERE counted = 'observed'"), 3);
     assert_int_equal(ask(&p, "SELECT inferences FROM run_models WHERE counted = 'annotated'"), 5);
     assert_int_equal(ask(&p, "SELECT count(*) FROM v_layers WHERE uj_per_call >= 0"), 33);
+    assert_int_equal(ask(&p, "SELECT count(*) FROM v_layers WHERE name IS NOT NULL AND members IS NOT NULL"), 33);
+    /* unit 0 was given several members that multiply above; of the foreign model nothing is known */
+    assert_int_equal(ask(&p, "SELECT count(*) FROM v_layers WHERE execution = 'fused'"), 33);
+    assert_int_equal(ask(&p, "SELECT count(*) FROM run_models WHERE execution IS NULL"), 1);
+    assert_int_equal(ask(&p, "SELECT count(*) FROM members WHERE division <> '' OR bytes IS NOT NULL"), 0);
     assert_int_equal(ask(&p, "SELECT count(*) FROM v_runs WHERE job_uj > 0 AND run_total_uj IS NULL"), 4);
     assert_int_equal(ask(&p, "SELECT count(*) FROM accuracies WHERE provenance = 'measured'"
                              " AND preprocessing = 'resize=area mean=0.286 std=0.353'"),
@@ -1113,6 +1179,7 @@ int main(void)
         cmocka_unit_test(works_with_a_rollback_journal),
         cmocka_unit_test(a_run_comes_back_as_it_went_in),
         cmocka_unit_test(traces_are_kept_packed),
+        cmocka_unit_test(units_of_two_ways_of_execution_stand_side_by_side),
         cmocka_unit_test(a_live_run_is_replaced_and_a_final_one_stays),
         cmocka_unit_test(attributions_stand_beside_each_other),
         cmocka_unit_test(a_new_look_replaces_what_it_derives),

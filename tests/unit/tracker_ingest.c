@@ -194,6 +194,85 @@ static size_t traces_left(void)
 /* --- tests ------------------------------------------------------------------------------------------------------------------
  */
 
+/* One file as its runtime executes it: in a group of two layers (which says nothing of fusing), or layer by layer. */
+static void net_in_units(struct trace *t, bool fused)
+{
+    static const char *const names[] = {"expand", "dw"};
+    uint8_t digest[32] = {9, 9};
+    gt_trace_write_begin(&t->writer, GT_TRACE_MODEL);
+    gt_trace_write_u64(&t->writer, GT_KEY_MODEL_ID, 1);
+    gt_trace_write_u64(&t->writer, GT_KEY_UNIT_SLOT, 0);
+    gt_trace_write_string(&t->writer, GT_KEY_NAME, "net/b2");
+    gt_trace_write_bytes(&t->writer, GT_KEY_DIGEST, digest, sizeof digest);
+    if (!fused)
+        gt_trace_write_u64(&t->writer, GT_KEY_FUSED, 0);
+    gt_trace_write_commit(&t->writer);
+    for (unsigned i = 0; i < (fused ? 1 : 2); i++) {
+        gt_trace_write_begin(&t->writer, GT_TRACE_UNIT);
+        gt_trace_write_u64(&t->writer, GT_KEY_MODEL_ID, 1);
+        gt_trace_write_u64(&t->writer, GT_KEY_UNIT_SLOT, i);
+        gt_trace_write_u64(&t->writer, GT_KEY_UNIT_INDEX, i);
+        gt_trace_write_string(&t->writer, GT_KEY_NAME, names[i]);
+        for (unsigned m = i; m < (fused ? 2 : i + 1); m++) {
+            gt_trace_write_string(&t->writer, GT_KEY_MEMBER_NAME, names[m]);
+            gt_trace_write_string(&t->writer, GT_KEY_MEMBER_OP, "Conv");
+            gt_trace_write_u64(&t->writer, GT_KEY_MEMBER_MACS, 300 - 200 * m);
+            if (fused)
+                gt_trace_write_u64(&t->writer, GT_KEY_MEMBER_BYTES, 4000 - 3000 * m);
+        }
+        gt_trace_write_commit(&t->writer);
+    }
+}
+
+/* What one run took in groups and what it took layer by layer are two figures, each with the names of its own units. */
+static void one_file_executed_in_two_ways_is_two_parts(void **state)
+{
+    static struct trace run, fused, layers;
+    struct gt_arena arena = {0};
+    struct gt_store *store;
+    struct gt_model_record *model = NULL;
+    struct gt_err err = {0};
+    (void)state;
+    create(&run, GT_TRACE_ROLE_RUN, NULL, NULL);
+    describe(&run, true);
+    samples(&run, 0, 200);
+    create(&fused, GT_TRACE_ROLE_PROCESS, run.header.run_id, NULL);
+    net_in_units(&fused, true);
+    inference(&fused, 20);
+    finish(&fused, 40);
+    create(&layers, GT_TRACE_ROLE_PROCESS, run.header.run_id, NULL);
+    net_in_units(&layers, false);
+    inference(&layers, 60);
+    inference(&layers, 80);
+    finish(&layers, 100);
+    finish(&run, 200);
+    ingest();
+    assert_string_equal(said, "");
+    struct gt_run_record *record = stored(run.header.run_id, &arena);
+    assert_non_null(record);
+    assert_int_equal(record->model_count, 2);
+    bool first = strcmp(record->models[0].execution, GT_EXECUTION_FUSED) == 0;
+    const struct gt_run_model_record *whole = &record->models[first ? 0 : 1], *single = &record->models[first ? 1 : 0];
+    assert_string_equal(whole->execution, GT_EXECUTION_FUSED);
+    assert_string_equal(single->execution, GT_EXECUTION_LAYERS);
+    assert_string_equal(whole->model, single->model);
+    assert_int_equal(whole->inferences, 2);
+    assert_int_equal(single->inferences, 4);
+    assert_int_equal(gt_store_open(store_path, GT_STORE_READ, &store, &err), GT_OK);
+    assert_int_equal(gt_store_get_model_of(store, whole, &arena, &model, &err), GT_OK);
+    assert_int_equal(model->unit_count, 1);
+    assert_int_equal(model->units[0].member_count, 2);
+    assert_string_equal(model->units[0].members[1].name, "dw");
+    assert_int_equal(model->units[0].members[1].macs, 100);
+    assert_int_equal(model->units[0].members[1].bytes, 1000);
+    assert_int_equal(gt_store_get_model_of(store, single, &arena, &model, &err), GT_OK);
+    assert_int_equal(model->unit_count, 2);
+    assert_string_equal(model->units[1].name, "dw");
+    assert_int_equal(model->units[1].members[0].bytes, GT_UNKNOWN); /* an earlier plugin's trace */
+    gt_store_close(store);
+    gt_arena_free(&arena);
+}
+
 static void stores_a_run_with_known_totals(void **state)
 {
     static struct trace run, one, two;
@@ -652,6 +731,7 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(one_file_executed_in_two_ways_is_two_parts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(stores_a_run_with_known_totals, set_up, tear_down),
         cmocka_unit_test_setup_teardown(counts_the_sample_after_the_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(warns_of_counters_that_move_alike, set_up, tear_down),
