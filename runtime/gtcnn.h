@@ -108,8 +108,8 @@ struct gtcnn_model_info {
     const char *version, *build; /* of the library: "0.1.0", compiler and kernels */
     /* From version 2 on: */
     const char *isa;            /* of the kernels: "avx512", "avx2", "c" (plain C); the environment's GTCNN_ISA chooses */
-    const uint64_t *unit_bytes; /* per unit: what one call of it reads and writes in memory's fp32, each once: constants, and
-                                   for the whole batch what its members do not hand to each other */
+    const uint64_t *unit_bytes; /* per unit: what one call of it reads and writes, each once: constants, and for the whole
+                                   batch what its members do not hand to each other */
     uint32_t fused;             /* 1: blocks are executed as units of several products where they can be; 0: layer by layer */
     uint32_t reserved;          /* 0 */
 };
@@ -178,15 +178,17 @@ struct gtcnn_peaks {
     uint32_t struct_bytes; /* sizeof(struct gtcnn_peaks), set by the caller */
     uint32_t threads;
     const char *isa;         /* of the multiply-adds; static */
-    double macs_per_second;  /* fp32 multiply-adds, all threads together; each is two floating-point operations */
+    double macs_per_second;  /* multiply-adds, all threads together; each is two floating-point operations */
     double bytes_per_second; /* reading memory that no cache holds, likewise */
 };
 
 /*
- * Measures both, best of a fifth of a second, with the instruction set that models opened now would take and so many threads of
- * its own. Takes up to 512 MiB meanwhile. From version 2 on. GTCNN_E_ARG (threads, GTCNN_ISA), GTCNN_E_NOMEM.
+ * Measures both, best of a fifth of a second, with the instruction set, precision and number of threads (its own ones) that a
+ * model opened with these options now would take; options NULL: all defaults. Takes up to 512 MiB meanwhile. From version 2 on.
+ * GTCNN_E_ARG (threads, precision, GTCNN_ISA), GTCNN_E_NOMEM.
  */
-GTCNN_API enum gtcnn_status gtcnn_measure_peaks(uint32_t threads, struct gtcnn_peaks *peaks, struct gtcnn_err *err);
+GTCNN_API enum gtcnn_status gtcnn_measure_peaks(const struct gtcnn_options *options, struct gtcnn_peaks *peaks,
+                                                struct gtcnn_err *err);
 
 /* Names of the built-in models, one after the other; NULL behind the last. */
 GTCNN_API const char *gtcnn_builtin_name(size_t index);

@@ -90,14 +90,20 @@ static enum gtcnn_status start_pool(struct gtcnn_model *model, uint32_t threads,
     return model->pool ? GTCNN_OK : gtcnn_err_set(err, GTCNN_E_NOMEM, "cannot start %u threads: %s", threads, strerror(errno));
 }
 
+void gtcnn_options_take(struct gtcnn_options *chosen, const struct gtcnn_options *options)
+{
+    *chosen = (struct gtcnn_options){.struct_bytes = sizeof *chosen};
+    if (options)
+        memcpy(chosen, options, options->struct_bytes < sizeof *chosen ? options->struct_bytes : sizeof *chosen);
+}
+
 enum gtcnn_status gtcnn_model_open(const char *name_or_path, const struct gtcnn_options *options, struct gtcnn_model **out,
                                    struct gtcnn_err *err)
 {
-    struct gtcnn_options chosen = {.struct_bytes = sizeof chosen};
+    struct gtcnn_options chosen;
     if (!name_or_path || !*name_or_path || !out)
         return gtcnn_err_set(err, GTCNN_E_ARG, "no model was named");
-    if (options) /* an older caller's struct is shorter: what it lacks keeps its default */
-        memcpy(&chosen, options, options->struct_bytes < sizeof chosen ? options->struct_bytes : sizeof chosen);
+    gtcnn_options_take(&chosen, options);
     if (chosen.flags & ~(uint32_t)(GTCNN_BY_LAYER | GTCNN_BF16))
         return gtcnn_err_set(err, GTCNN_E_ARG, "flags 0x%x: the library knows GTCNN_BY_LAYER and GTCNN_BF16", chosen.flags);
     struct gtcnn_model *model = calloc(1, sizeof *model);

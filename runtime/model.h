@@ -21,6 +21,9 @@ struct gtcnn_model {
     bool used;                          /* an inference has been made */
 };
 
+/* The caller's options; of an older caller's struct, which is shorter, what it lacks keeps its default. NULL: all defaults. */
+void gtcnn_options_take(struct gtcnn_options *chosen, const struct gtcnn_options *options);
+
 /* What gtcnn_infer hands to gtcnn_unit_execute as its context. */
 struct gtcnn_execution {
     const struct gtcnn_plan *plan;

@@ -3,6 +3,7 @@
  * the other. Best of many short measurements, since whatever disturbs one makes it slower.
  */
 #include "runtime/isa.h"
+#include "runtime/model.h"
 #include "runtime/pool.h"
 
 #include <errno.h>
@@ -93,18 +94,39 @@ __attribute__((target("avx512f"))) static void multiply_add_avx512(const void *a
 #undef MULTIPLY_ADD
     *result = sum[0] * 0x1p-10f;
 }
+
+/* A multiply-add of pairs. Its terms are the bits of pairs of bfloat16. */
+__attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16"))) static void multiply_add_pairs(const void *argument,
+                                                                                               uint32_t part, uint32_t parts)
+{
+    (void)parts;
+    float *result = &((const struct task *)argument)->results[part * CACHE_LINE], start = *result;
+    typedef __m512 V;
+    const V one = _mm512_set1_ps(1);
+    const __m512bh half = (__m512bh)_mm512_set1_epi32(0x3f003f00), tiny = (__m512bh)_mm512_set1_epi32(0x33003300);
+    V sum = _mm512_setzero_ps();
+#define MULTIPLY_ADD(x, a, b) _mm512_dpbf16_ps(x, a, tiny)
+    EACH_SUM(DECLARE)
+    for (int i = 0; i < ROUNDS; i++) {
+        EACH_SUM(STEP)
+    }
+    EACH_SUM(ADD)
+#undef MULTIPLY_ADD
+    *result = sum[0] * 0x1p-10f;
+}
 #endif
 
 static const struct {
-    const char *isa;
-    uint64_t lanes;
+    const char *precision, *isa;
+    uint64_t lanes; /* multiply-adds of an instruction */
     gtcnn_task_fn *multiply_add;
 } peaks_of[] = {
 #if defined(__x86_64__)
-    {"avx512", 16, multiply_add_avx512},
-    {"avx2", 8, multiply_add_avx2},
+    {"bf16", "avx512", 32, multiply_add_pairs},
+    {"fp32", "avx512", 16, multiply_add_avx512},
+    {"fp32", "avx2", 8, multiply_add_avx2},
 #endif
-    {"c", 4, multiply_add_c},
+    {"fp32", "c", 4, multiply_add_c},
 };
 
 enum { ISAS = sizeof peaks_of / sizeof *peaks_of };
@@ -155,7 +177,8 @@ static uint64_t bytes_to_read(void)
     return wanted < least ? least : wanted > most ? most : wanted;
 }
 
-static enum gtcnn_status measure(const char *isa, struct gtcnn_pool *pool, struct gtcnn_peaks *peaks, struct gtcnn_err *err)
+static enum gtcnn_status measure(const struct gtcnn_kernels *kernels, struct gtcnn_pool *pool, struct gtcnn_peaks *peaks,
+                                 struct gtcnn_err *err)
 {
     uint64_t bytes = bytes_to_read(), threads = gtcnn_pool_threads(pool);
     struct task task = {.results = calloc(threads * CACHE_LINE, sizeof(float)), .vectors = bytes / sizeof(vec4)};
@@ -167,7 +190,8 @@ static enum gtcnn_status measure(const char *isa, struct gtcnn_pool *pool, struc
     memset(memory, 0x3f, bytes);
     task.from = memory;
     uint32_t i = 0;
-    while (i + 1 < ISAS && strcmp(peaks_of[i].isa, isa) != 0)
+    while (i + 1 < ISAS &&
+           (strcmp(peaks_of[i].isa, kernels->isa) != 0 || strcmp(peaks_of[i].precision, kernels->precision) != 0))
         i++;
     peaks->isa = peaks_of[i].isa;
     peaks->threads = (uint32_t)threads;
@@ -179,19 +203,22 @@ static enum gtcnn_status measure(const char *isa, struct gtcnn_pool *pool, struc
     return GTCNN_OK;
 }
 
-enum gtcnn_status gtcnn_measure_peaks(uint32_t threads, struct gtcnn_peaks *peaks, struct gtcnn_err *err)
+enum gtcnn_status gtcnn_measure_peaks(const struct gtcnn_options *options, struct gtcnn_peaks *peaks, struct gtcnn_err *err)
 {
     const struct gtcnn_kernels *kernels;
-    enum gtcnn_status status = gtcnn_isa_choose("fp32", &kernels, err);
+    struct gtcnn_options chosen;
+    gtcnn_options_take(&chosen, options);
+    enum gtcnn_status status = gtcnn_isa_choose(chosen.flags & GTCNN_BF16 ? "bf16" : "fp32", &kernels, err);
     if (status)
         return status;
-    if (threads == 0 || threads > GTCNN_POOL_MAX)
-        return gtcnn_err_set(err, GTCNN_E_ARG, "%u threads: 1 to %d are supported", threads, GTCNN_POOL_MAX);
+    uint32_t threads = chosen.threads ? chosen.threads : 1;
+    if (threads > GTCNN_POOL_MAX)
+        return gtcnn_err_set(err, GTCNN_E_ARG, "%u threads: at most %d are supported", threads, GTCNN_POOL_MAX);
     struct gtcnn_pool *pool = gtcnn_pool_new(threads);
     if (!pool)
         return gtcnn_err_set(err, GTCNN_E_NOMEM, "cannot start %u threads: %s", threads, strerror(errno));
     struct gtcnn_peaks found = {.struct_bytes = peaks->struct_bytes};
-    status = measure(kernels->isa, pool, &found, err);
+    status = measure(kernels, pool, &found, err);
     if (!status) /* an older caller's struct is shorter */
         memcpy(peaks, &found, peaks->struct_bytes < sizeof found ? peaks->struct_bytes : sizeof found);
     gtcnn_pool_free(pool);

@@ -39,7 +39,17 @@ static void free_tables(struct tables *t)
 static uint64_t bytes_of(const struct gtcnn_plan *plan, int tensor)
 {
     int64_t n = tensor < 0 ? 0 : gtcnn_shape_count(&plan->graph->tensors[tensor].shape);
-    return n < 0 ? 0 : (uint64_t)n * sizeof(float);
+    return n <= 0 ? 0 : (uint64_t)n * (plan->arrays[tensor].narrow ? sizeof(uint16_t) : sizeof(float));
+}
+
+/* The weights of a product, but for depthwise ones', are half as long in kernels that are narrow. */
+static bool is_narrow_constant(const struct gtcnn_plan *plan, const struct gtcnn_node *node, uint32_t input)
+{
+    const struct gtcnn_tensor *weights = &plan->graph->tensors[node->inputs[input]];
+    if (!plan->kernels->narrow || input != 1 || !weights->data)
+        return false;
+    return node->op == GTCNN_OP_GEMM || node->op == GTCNN_OP_MATMUL ||
+           (node->op == GTCNN_OP_CONV && (node->attr.group == 1 || weights->shape.dim[1] > 1));
 }
 
 /* Does a member compute the tensor, or has an input before input `end` of member `last` been it? */
@@ -67,7 +77,7 @@ static uint64_t count_unit_bytes(const struct gtcnn_plan *plan, const struct gtc
         for (uint32_t k = 0; k < inputs; k++) {
             int tensor = node->inputs[k] < 0 ? -1 : plan->fusion.alias[node->inputs[k]];
             if (tensor >= 0 && !is_counted(plan, group, tensor, i, k))
-                n += bytes_of(plan, tensor);
+                n += bytes_of(plan, tensor) / (is_narrow_constant(plan, node, k) ? 2 : 1);
         }
     }
     return n;

@@ -72,10 +72,11 @@ static enum gtcnn_status take_medians(struct roofline *r, struct gtcnn_err *err)
 }
 
 /* Peaks are those before or after, whichever are higher: a disturbed machine is slower, never faster. */
-static enum gtcnn_status take_peaks(struct roofline *r, struct gtcnn_err *err)
+static enum gtcnn_status take_peaks(const struct gtcnn_cli *cli, struct roofline *r, struct gtcnn_err *err)
 {
     struct gtcnn_peaks peaks = {.struct_bytes = sizeof peaks};
-    enum gtcnn_status status = gtcnn_measure_peaks(r->subject.info->threads, &peaks, err);
+    struct gtcnn_options options = gtcnn_cli_model_options(cli);
+    enum gtcnn_status status = gtcnn_measure_peaks(&options, &peaks, err);
     if (status)
         return status;
     if (r->peaks.macs_per_second > peaks.macs_per_second)
@@ -86,13 +87,14 @@ static enum gtcnn_status take_peaks(struct roofline *r, struct gtcnn_err *err)
     return GTCNN_OK;
 }
 
-static enum gtcnn_status measure(struct roofline *r, double seconds, struct gtcnn_err *err)
+static enum gtcnn_status measure(const struct gtcnn_cli *cli, struct roofline *r, struct gtcnn_err *err)
 {
+    double seconds = cli->args.seconds;
     r->times = (struct times){.every = 1};
     r->times.ns = calloc(KEPT * ((size_t)r->subject.info->unit_count + 1), sizeof *r->times.ns);
     if (!r->times.ns)
         return gtcnn_cli_fail(err, GTCNN_E_NOMEM, "out of memory");
-    enum gtcnn_status status = take_peaks(r, err);
+    enum gtcnn_status status = take_peaks(cli, r, err);
     if (!status)
         status = gtcnn_subject_run(&r->subject, 1, 0.1 * seconds * 1e9, NULL, err);
     uint64_t begin = gtcnn_cli_now_ns();
@@ -100,7 +102,7 @@ static enum gtcnn_status measure(struct roofline *r, double seconds, struct gtcn
         status = status ? status : time_once(r, err);
     while (!status && (double)(gtcnn_cli_now_ns() - begin) < seconds * 1e9);
     if (!status)
-        status = take_peaks(r, err);
+        status = take_peaks(cli, r, err);
     return status ? status : take_medians(r, err);
 }
 
@@ -143,8 +145,9 @@ static void print_text(FILE *f, const struct roofline *r)
     fprintf(f, "kernels   %s, %s\n", m->isa, m->fused ? "blocks fused" : "layer by layer");
     fprintf(f, "measured  batch %u, threads %u, %" PRIu64 " inferences, median %.4g ms\n", m->batch, m->threads, r->times.calls,
             r->median_ns[m->unit_count] / 1e6);
-    fprintf(f, "peaks     %.1f GFLOP/s multiplying and adding by %s, %.1f GB/s reading memory; measured before and after\n\n",
-            2e-9 * r->peaks.macs_per_second, r->peaks.isa, 1e-9 * r->peaks.bytes_per_second);
+    fprintf(
+        f, "peaks     %.1f GFLOP/s multiplying and adding in %s by %s, %.1f GB/s reading memory; measured before and after\n\n",
+        2e-9 * r->peaks.macs_per_second, m->precision, r->peaks.isa, 1e-9 * r->peaks.bytes_per_second);
     fprintf(f, "%5s  %-24s %-18s %6s %10s %8s %12s %11s %9s %8s %8s %8s\n", "unit", "layer", "operator", "layers", "median us",
             "share", "MACs", "bytes", "GFLOP/s", "of peak", "GB/s", "of peak");
     for (uint32_t u = 0; u < m->unit_count; u++) {
@@ -192,7 +195,7 @@ enum gtcnn_status gtcnn_bench_layers(struct gtcnn_cli *cli, uint32_t index, stru
     enum gtcnn_status status = gtcnn_subject_open(cli, cli->args.models.item[index], &r.subject, err);
     if (status)
         return status;
-    status = measure(&r, cli->args.seconds, err);
+    status = measure(cli, &r, err);
     if (!status && cli->args.format[0] == 'j')
         print_json(cli->out, &r);
     else if (!status)

@@ -5,16 +5,21 @@
 #include <string.h>
 #include <time.h>
 
-enum gtcnn_status gtcnn_cli_open(const struct gtcnn_cli *cli, const char *name, struct gtcnn_model **model,
-                                 struct gtcnn_err *err)
+struct gtcnn_options gtcnn_cli_model_options(const struct gtcnn_cli *cli)
 {
-    struct gtcnn_options options = {
-        .struct_bytes = sizeof options,
+    return (struct gtcnn_options){
+        .struct_bytes = sizeof(struct gtcnn_options),
         .batch = (uint32_t)cli->args.batch,
         .threads = (uint32_t)cli->args.threads,
         .flags = (cli->args.no_fuse ? GTCNN_BY_LAYER : 0u) |
                  (cli->args.precision && cli->args.precision[0] == 'b' ? GTCNN_BF16 : 0u),
     };
+}
+
+enum gtcnn_status gtcnn_cli_open(const struct gtcnn_cli *cli, const char *name, struct gtcnn_model **model,
+                                 struct gtcnn_err *err)
+{
+    struct gtcnn_options options = gtcnn_cli_model_options(cli);
     enum gtcnn_status status = gtcnn_model_open(name, &options, model, err);
     if (status || gtcnn_model_info(*model)->api_version >= GTCNN_API_VERSION)
         return status;

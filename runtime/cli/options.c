@@ -45,7 +45,7 @@ const struct gtcnn_cli_option GTCNN_CLI_OPTIONS[] = {
     {"seconds", "S", GTCNN_CLI_REAL, AT(seconds), GTCNN_CLI_BENCH, 0, 0, 0.001, 1e6, NULL,
      "how long to measure each model, after a warm-up; with --vs each contender in each round (default 1)"},
     {"vs", "LIST", GTCNN_CLI_TEXT, AT(versus), GTCNN_CLI_BENCH, 0, 0, 0, 0, NULL,
-     "compare with ort, openvino, ncnn, onednn, or our own kernels avx2 or c; several are parted by commas"},
+     "compare with ort, openvino, ncnn, onednn, or our own kernels avx2, c or bf16; several are parted by commas"},
     {"rounds", "R", GTCNN_CLI_COUNT, AT(rounds), GTCNN_CLI_BENCH, 0, 0, 1, 100, NULL,
      "with --vs: how often all are measured in turn (default 7)"},
     {"timeout", "S", GTCNN_CLI_REAL, AT(timeout), GTCNN_CLI_BENCH, 0, 0, 0.1, 1e6, NULL,

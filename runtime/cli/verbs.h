@@ -16,7 +16,10 @@ enum gtcnn_status gtcnn_cli_export(struct gtcnn_cli *cli, struct gtcnn_err *err)
 enum gtcnn_status gtcnn_cli_train(struct gtcnn_cli *cli, struct gtcnn_err *err);
 enum gtcnn_status gtcnn_cli_help(struct gtcnn_cli *cli, struct gtcnn_err *err);
 
-/* Opens a model with the command line's batch and threads; *model is owned by the caller. */
+/* The command line's batch, threads, precision and flags; strings are borrowed from it. */
+struct gtcnn_options gtcnn_cli_model_options(const struct gtcnn_cli *cli);
+
+/* Opens a model with those; *model is owned by the caller. */
 enum gtcnn_status gtcnn_cli_open(const struct gtcnn_cli *cli, const char *name, struct gtcnn_model **model,
                                  struct gtcnn_err *err);
 

@@ -17,10 +17,17 @@
 /* What --vs may name, and the contenders that it stands for. */
 static const struct {
     const char *name, *contender;
-    const char *isa; /* not NULL: this runtime with other kernels */
+    const char *isa, *precision; /* of this runtime with other kernels; NULL: as it comes */
+    bool ours;
 } choices[] = {
-    {"ort", "ort", NULL},       {"openvino", "openvino-f32", NULL}, {"openvino", "openvino", NULL}, {"ncnn", "ncnn", NULL},
-    {"onednn", "onednn", NULL}, {"avx2", "gtcnn-avx2", "avx2"},     {"c", "gtcnn-c", "c"},
+    {"ort", "ort"},
+    {"openvino", "openvino-f32"},
+    {"openvino", "openvino"},
+    {"ncnn", "ncnn"},
+    {"onednn", "onednn"},
+    {"avx2", "gtcnn-avx2", "avx2", NULL, true},
+    {"c", "gtcnn-c", "c", NULL, true},
+    {"bf16", "gtcnn-bf16", NULL, "bf16", true},
 };
 
 enum { CHOICES = sizeof choices / sizeof *choices };
@@ -46,11 +53,12 @@ static enum gtcnn_status add_contenders(struct gtcnn_versus *v, const char *name
             twice |= strcmp(v->contender[c].name, choices[i].contender) == 0;
         if (!twice)
             v->contender[v->count++] =
-                (struct gtcnn_contender){.name = choices[i].contender, .ours = choices[i].isa, .error = NAN};
+                (struct gtcnn_contender){.name = choices[i].contender, .ours = choices[i].ours, .error = NAN};
     }
     if (known)
         return GTCNN_OK;
-    return gtcnn_cli_fail(err, GTCNN_E_ARG, "--vs %.*s: wants some of ort, openvino, ncnn, onednn, avx2, c, parted by commas",
+    return gtcnn_cli_fail(err, GTCNN_E_ARG,
+                          "--vs %.*s: wants some of ort, openvino, ncnn, onednn, avx2, c, bf16, parted by commas",
                           (int)(n < 40 ? n : 40), name);
 }
 
@@ -61,14 +69,6 @@ static enum gtcnn_status list_contenders(struct gtcnn_versus *v, struct gtcnn_er
     for (const char *p = v->cli->args.versus; p && !status; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL)
         status = add_contenders(v, p, strcspn(p, ","), err);
     return status;
-}
-
-static const char *isa_of(const char *contender)
-{
-    for (int i = 0; i < CHOICES; i++)
-        if (strcmp(choices[i].contender, contender) == 0)
-            return choices[i].isa;
-    return NULL;
 }
 
 /* $GREENTRACK_PEERS, else `peers` beside the command. */
@@ -96,7 +96,10 @@ static void set_state(struct gtcnn_contender *c, enum gtcnn_status status, const
 
 static enum gtcnn_status start_ours(struct gtcnn_versus *v, struct gtcnn_contender *c, const char *log, struct gtcnn_err *err)
 {
-    struct gtcnn_worker worker = {v->cli, isa_of(c->name)};
+    struct gtcnn_worker worker = {.cli = v->cli};
+    for (int i = 0; i < CHOICES; i++)
+        if (strcmp(choices[i].contender, c->name) == 0)
+            worker = (struct gtcnn_worker){v->cli, choices[i].isa, choices[i].precision};
     struct gtcnn_peer_program program = {.serve = gtcnn_worker_serve, .context = &worker, .cpus = &v->cpus, .log = log};
     return gtcnn_peer_start(&c->peer, &program, err);
 }
@@ -214,7 +217,7 @@ static void cross_check(struct gtcnn_versus *v, struct gtcnn_contender *c)
 {
     size_t n, m;
     float *ours = read_output(v, &v->contender[0], &n), *theirs = read_output(v, c, &m);
-    bool fp32 = strcmp(c->precision, "fp32") == 0;
+    bool fp32 = strcmp(c->precision, "fp32") == 0 && strcmp(v->contender[0].precision, "fp32") == 0;
     c->error = ours && theirs && n == m && n > 0 ? distance(theirs, ours, n) : INFINITY;
     if (c->error > (fp32 ? SAME_FP32 : SAME_OTHER)) {
         c->state = GTCNN_VERSUS_DIFFERS;

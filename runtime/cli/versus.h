@@ -47,14 +47,16 @@ struct gtcnn_versus {
 
 enum gtcnn_status gtcnn_bench_versus(struct gtcnn_cli *cli, struct gtcnn_err *err);
 
-/* How a contender compares with the first one, over the rounds: the median, least and largest of its time by ours. */
+/* How a contender compares with another one, over the rounds: the median, least and largest of its time by the other's. */
 struct gtcnn_ratio {
     double median, least, most;
 };
-struct gtcnn_ratio gtcnn_versus_ratio(const struct gtcnn_versus *v, const struct gtcnn_contender *c);
-/* Likewise of the fastest peer of our precision in each round; *fastest is the one of the least median. False: there is none.
- */
-bool gtcnn_versus_fastest(const struct gtcnn_versus *v, struct gtcnn_ratio *ratio, const struct gtcnn_contender **fastest);
+struct gtcnn_ratio gtcnn_versus_ratio(const struct gtcnn_versus *v, const struct gtcnn_contender *c,
+                                      const struct gtcnn_contender *us);
+/* Likewise of the fastest peer of `us`'s precision in each round; *fastest is the one of the least median. False: there is
+ * none. */
+bool gtcnn_versus_fastest(const struct gtcnn_versus *v, const struct gtcnn_contender *us, struct gtcnn_ratio *ratio,
+                          const struct gtcnn_contender **fastest);
 double gtcnn_versus_load_ns(const struct gtcnn_contender *c);
 double gtcnn_versus_median_ns(const struct gtcnn_versus *v, const struct gtcnn_contender *c);
 

@@ -34,20 +34,22 @@ double gtcnn_versus_load_ns(const struct gtcnn_contender *c)
     return summarise(c->load_ns, GTCNN_VERSUS_LOADS).median;
 }
 
-struct gtcnn_ratio gtcnn_versus_ratio(const struct gtcnn_versus *v, const struct gtcnn_contender *c)
+struct gtcnn_ratio gtcnn_versus_ratio(const struct gtcnn_versus *v, const struct gtcnn_contender *c,
+                                      const struct gtcnn_contender *us)
 {
     double ratio[GTCNN_VERSUS_ROUNDS];
     for (uint32_t r = 0; r < v->rounds; r++)
-        ratio[r] = c->round_ns[r] / v->contender[0].round_ns[r];
+        ratio[r] = c->round_ns[r] / us->round_ns[r];
     return summarise(ratio, v->rounds);
 }
 
-static bool is_rival(const struct gtcnn_versus *v, const struct gtcnn_contender *c)
+static bool is_rival(const struct gtcnn_contender *c, const struct gtcnn_contender *us)
 {
-    return !c->ours && c->state == GTCNN_VERSUS_OK && strcmp(c->precision, v->contender[0].precision) == 0;
+    return !c->ours && c->state == GTCNN_VERSUS_OK && strcmp(c->precision, us->precision) == 0;
 }
 
-bool gtcnn_versus_fastest(const struct gtcnn_versus *v, struct gtcnn_ratio *ratio, const struct gtcnn_contender **fastest)
+bool gtcnn_versus_fastest(const struct gtcnn_versus *v, const struct gtcnn_contender *us, struct gtcnn_ratio *ratio,
+                          const struct gtcnn_contender **fastest)
 {
     double best[GTCNN_VERSUS_ROUNDS];
     *fastest = NULL;
@@ -55,12 +57,12 @@ bool gtcnn_versus_fastest(const struct gtcnn_versus *v, struct gtcnn_ratio *rati
         best[r] = INFINITY;
     for (uint32_t i = 0; i < v->count; i++) {
         const struct gtcnn_contender *c = &v->contender[i];
-        if (!is_rival(v, c))
+        if (!is_rival(c, us))
             continue;
         if (!*fastest || gtcnn_versus_median_ns(v, c) < gtcnn_versus_median_ns(v, *fastest))
             *fastest = c;
         for (uint32_t r = 0; r < v->rounds; r++)
-            best[r] = fmin(best[r], c->round_ns[r] / v->contender[0].round_ns[r]);
+            best[r] = fmin(best[r], c->round_ns[r] / us->round_ns[r]);
     }
     *ratio = summarise(best, v->rounds);
     return *fastest != NULL;
@@ -96,7 +98,7 @@ static void print_row(FILE *f, const struct gtcnn_versus *v, const struct gtcnn_
     char version[40], precision[24], error[24] = "-";
     if (!was_timed(c))
         return;
-    struct gtcnn_ratio r = gtcnn_versus_ratio(v, c);
+    struct gtcnn_ratio r = gtcnn_versus_ratio(v, c, v->contender);
     if (c != v->contender)
         snprintf(error, sizeof error, "%.1e", c->error);
     fprintf(f, "%-13s %-14s %-9s %9.4g %9.4g %8.3f  %6.3f to %6.3f %9s %9.4g %9.1f\n", c->name,
@@ -106,24 +108,23 @@ static void print_row(FILE *f, const struct gtcnn_versus *v, const struct gtcnn_
             own_bytes(c) / (1 << 20));
 }
 
-/* Of the peers of our precision: who loads fastest, who is leanest. */
-static void print_verdict(FILE *f, const struct gtcnn_versus *v)
+/* Of the peers of one of our precisions: who loads fastest, who is leanest. */
+static void print_verdict(FILE *f, const struct gtcnn_versus *v, const struct gtcnn_contender *us)
 {
-    const struct gtcnn_contender *us = v->contender, *fastest, *loader = NULL, *leanest = NULL;
+    const struct gtcnn_contender *fastest, *loader = NULL, *leanest = NULL;
     struct gtcnn_ratio r;
-    if (!gtcnn_versus_fastest(v, &r, &fastest))
+    if (!gtcnn_versus_fastest(v, us, &r, &fastest))
         return;
     for (uint32_t i = 0; i < v->count; i++) {
         const struct gtcnn_contender *c = &v->contender[i];
-        if (is_rival(v, c) && (!loader || gtcnn_versus_load_ns(c) < gtcnn_versus_load_ns(loader)))
+        if (is_rival(c, us) && (!loader || gtcnn_versus_load_ns(c) < gtcnn_versus_load_ns(loader)))
             loader = c;
-        if (is_rival(v, c) && (!leanest || own_bytes(c) < own_bytes(leanest)))
+        if (is_rival(c, us) && (!leanest || own_bytes(c) < own_bytes(leanest)))
             leanest = c;
     }
-    fprintf(f,
-            "The fastest of %s in each round takes %.3f times as long as gtcnn (%.3f to %.3f); over all rounds that is %s.\n",
-            us->precision, r.median, r.least, r.most, fastest->name);
-    fprintf(f, "From file to first answer gtcnn takes %.2f of %s's time; of %s's memory it takes %.2f.\n",
+    fprintf(f, "The fastest of %s in each round takes %.3f times as long as %s (%.3f to %.3f); over all rounds that is %s.\n",
+            us->precision, r.median, us->name, r.least, r.most, fastest->name);
+    fprintf(f, "From file to first answer %s takes %.2f of %s's time; of %s's memory it takes %.2f.\n", us->name,
             gtcnn_versus_load_ns(us) / gtcnn_versus_load_ns(loader), loader->name, leanest->name,
             own_bytes(us) / own_bytes(leanest));
 }
@@ -150,7 +151,9 @@ static void print_text(FILE *f, const struct gtcnn_versus *v)
         else if (!c->ours)
             fprintf(f, "%s says of its precision: %s\n", c->name, gtcnn_escape(text, sizeof text, c->note, SIZE_MAX));
     }
-    print_verdict(f, v);
+    for (uint32_t i = 0; i < v->count; i++)
+        if (v->contender[i].ours && was_timed(&v->contender[i]))
+            print_verdict(f, v, &v->contender[i]);
     fputs(
         "Times are of one image; load is from the file, cached, to the first answer, without starting the process;\n"
         "the median of three processes.\n"
@@ -176,7 +179,7 @@ enum { COLUMNS = sizeof columns / sizeof *columns };
 
 static void figures(const struct gtcnn_versus *v, const struct gtcnn_contender *c, double *out)
 {
-    struct gtcnn_ratio r = gtcnn_versus_ratio(v, c);
+    struct gtcnn_ratio r = gtcnn_versus_ratio(v, c, v->contender);
     double all[COLUMNS] = {gtcnn_versus_median_ns(v, c) / 1e6 / v->batch,
                            c->min_ns / 1e6 / v->batch,
                            r.median,

@@ -152,19 +152,23 @@ static char *cut(struct server *s, char *line)
 int gtcnn_worker_serve(void *context, FILE *in, FILE *out)
 {
     const struct gtcnn_worker *worker = context;
-    struct server s = {.cli = worker->cli, .out = out};
+    struct gtcnn_cli cli = *worker->cli;
+    struct server s = {.cli = &cli, .out = out};
     char line[GTCNN_PEER_LINE];
     if (worker->isa)
         setenv("GTCNN_ISA", worker->isa, 1);
+    if (worker->precision)
+        cli.args.precision = worker->precision;
     fprintf(out, "ok\t%d\t%s\n", GTCNN_PEER_PROTOCOL, GT_VERSION);
     while (fflush(out) == 0 && fgets(line, sizeof line, in)) {
         struct gtcnn_err err = {0};
         const char *name = cut(&s, line);
         if (strcmp(name, "quit") == 0)
             break;
-        if (answer(&s, name, &err) !=
-            GTCNN_OK) /* a text of the library has neither tabs nor ends of lines: names are escaped */
-            fprintf(out, "error\t%s\n", err.text);
+        enum gtcnn_status status = answer(&s, name, &err);
+        bool lacks = status == GTCNN_E_ARG && strstr(err.text, "this processor has no"); /* such kernels */
+        if (status) /* a text of the library has neither tabs nor ends of lines: names are escaped */
+            fprintf(out, "%s\t%s\n", lacks ? "absent" : "error", err.text);
     }
     gtcnn_subject_close(&s.subject);
     return ferror(out) ? 1 : 0;

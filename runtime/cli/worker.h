@@ -7,6 +7,7 @@
 struct gtcnn_worker {
     const struct gtcnn_cli *cli; /* its batch, threads and flags count; borrowed */
     const char *isa;             /* GTCNN_ISA for this worker; NULL: as it is */
+    const char *precision;       /* NULL: the command line's */
 };
 
 /*

@@ -5,6 +5,7 @@ import gzip
 import importlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -180,6 +181,31 @@ def check_exports_by_onnx(onnx):
                 report("fail", "check " + file, str(error).splitlines()[0])
 
 
+# --- bench --vs ------------------------------------------------------------------------------------------------------------
+
+
+def check_bench():
+    """contrib/peers/peer.py with this Python: what is installed must load, answer as we do, and say what it used."""
+    for model, batch in (("fashion/b0", "1"), ("fashion/b0", "4"), ("efficientnet/b0", "1")):
+        name = "bench --vs %s batch %s" % (model, batch)
+        if not wanted_here(name):
+            continue
+        peers = os.path.join(FOLDER, "peers")
+        os.makedirs(os.path.join(peers, "bin"), exist_ok=True)
+        shutil.copy("contrib/peers/peer.py", peers)
+        with open(os.path.join(peers, "bin", "python"), "w") as file:
+            file.write("#!/bin/sh\nexec '%s' \"$@\"\n" % sys.executable)
+        os.chmod(os.path.join(peers, "bin", "python"), 0o755)
+        command = [GTCNN, "bench", "--model", model, "--batch", batch, "--vs", "ort,openvino,ncnn,onednn", "--rounds", "1", "--seconds", "0.01", "--format", "json"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, env=dict(os.environ, GREENTRACK_PEERS=peers))
+        if not done.stdout:
+            report("fail", name, done.stderr.strip())
+            continue
+        for c in json.loads(done.stdout)[0]["contenders"][1:]:
+            kind = {"ok": "pass", "absent": "skip"}.get(c["state"], "fail")
+            report(kind, "%s %s" % (name, c["name"]), c["reason"] or "%s, error %.1e" % (c["precision"], c["error"]))
+
+
 # --- ONNX's own tests ------------------------------------------------------------------------------------------------------
 
 OPERATORS = set(
@@ -335,6 +361,7 @@ def main():
     if onnxruntime:
         check_exports(onnxruntime)
         check_shipped(onnxruntime)
+    check_bench()
     if onnx:
         check_exports_by_onnx(onnx)
         check_node_tests(onnx)

@@ -101,6 +101,34 @@ static void by_layer_is_told_and_computes_the_same(void **state)
     gtcnn_model_close(layers);
 }
 
+/* Where the processor has it: in less memory, not far off, and told. Elsewhere it is refused, never replaced. */
+static void fewer_bits_come_only_when_asked_for(void **state)
+{
+    (void)state;
+    struct gtcnn_options options = {.struct_bytes = sizeof options, .flags = GTCNN_BF16};
+    struct gtcnn_model *narrow = NULL, *plain = open_flags(0);
+    struct gtcnn_err err = {0};
+    assert_string_equal(gtcnn_model_info(plain)->precision, "fp32");
+    enum gtcnn_status status = gtcnn_model_open(MODEL, &options, &narrow, &err);
+    if (status) {
+        assert_int_equal(status, GTCNN_E_ARG);
+        assert_non_null(strstr(err.text, "bf16"));
+    } else {
+        struct gtcnn_peaks peaks = {.struct_bytes = sizeof peaks};
+        float got[CLASSES], wanted[CLASSES];
+        assert_string_equal(gtcnn_model_info(narrow)->precision, "bf16");
+        assert_true(sum_unit_bytes(gtcnn_model_info(narrow)) < sum_unit_bytes(gtcnn_model_info(plain)));
+        assert_int_equal(gtcnn_measure_peaks(&options, &peaks, &err), GTCNN_OK);
+        assert_true(peaks.macs_per_second > 1e6 && peaks.macs_per_second < 1e13);
+        infer(narrow, got);
+        infer(plain, wanted);
+        for (int i = 0; i < CLASSES; i++)
+            assert_true(got[i] - wanted[i] < 1 && wanted[i] - got[i] < 1);
+    }
+    gtcnn_model_close(narrow);
+    gtcnn_model_close(plain);
+}
+
 /* A plain convolution's are exact: input, weights, bias and output. */
 static void bytes_of_a_unit_are_those_of_its_ends(void **state)
 {
@@ -144,7 +172,8 @@ static void peaks_are_those_of_a_machine(void **state)
     for (uint32_t threads = 1; threads <= 2; threads++) {
         struct gtcnn_peaks peaks = {.struct_bytes = sizeof peaks};
         struct gtcnn_model *model = open_flags(0);
-        assert_int_equal(gtcnn_measure_peaks(threads, &peaks, &err), GTCNN_OK);
+        struct gtcnn_options options = {.struct_bytes = sizeof options, .threads = threads};
+        assert_int_equal(gtcnn_measure_peaks(&options, &peaks, &err), GTCNN_OK);
         assert_int_equal(peaks.struct_bytes, sizeof peaks);
         assert_int_equal(peaks.threads, threads);
         assert_string_equal(peaks.isa, gtcnn_model_info(model)->isa);
@@ -153,16 +182,22 @@ static void peaks_are_those_of_a_machine(void **state)
         gtcnn_model_close(model);
     }
     struct gtcnn_peaks peaks = {.struct_bytes = sizeof peaks};
-    assert_int_equal(gtcnn_measure_peaks(0, &peaks, &err), GTCNN_E_ARG);
-    assert_int_equal(gtcnn_measure_peaks(UINT32_MAX, &peaks, &err), GTCNN_E_ARG);
+    struct gtcnn_options options = {.struct_bytes = sizeof options, .threads = UINT32_MAX};
+    assert_int_equal(gtcnn_measure_peaks(&options, &peaks, &err), GTCNN_E_ARG);
+    assert_int_equal(gtcnn_measure_peaks(NULL, &peaks, &err), GTCNN_OK);
+    assert_int_equal(peaks.threads, 1);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(options_of_an_older_caller_have_no_flags), cmocka_unit_test(unknown_flags_are_refused),
-        cmocka_unit_test(by_layer_is_told_and_computes_the_same),   cmocka_unit_test(bytes_of_a_unit_are_those_of_its_ends),
-        cmocka_unit_test(the_environment_chooses_kernels),          cmocka_unit_test(peaks_are_those_of_a_machine),
+        cmocka_unit_test(options_of_an_older_caller_have_no_flags),
+        cmocka_unit_test(unknown_flags_are_refused),
+        cmocka_unit_test(fewer_bits_come_only_when_asked_for),
+        cmocka_unit_test(by_layer_is_told_and_computes_the_same),
+        cmocka_unit_test(bytes_of_a_unit_are_those_of_its_ends),
+        cmocka_unit_test(the_environment_chooses_kernels),
+        cmocka_unit_test(peaks_are_those_of_a_machine),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
