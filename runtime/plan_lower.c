@@ -395,7 +395,7 @@ static enum gtcnn_status lower_projection(struct lowering *l)
     bool gated = l->group->gate >= 0, residual = l->group->residual >= 0;
     struct gtcnn_array x, gate, added = {.at = {.buffer = -1}};
     struct gtcnn_ref weights = {.buffer = -1};
-    struct gtcnn_conv args;
+    struct gtcnn_conv args = {0};
     struct gtcnn_packing packing;
     enum gtcnn_status status = stage_array(l, gated ? array_of(l, l->group->gated) : input(l, 0), &x);
     if (!status && residual)
