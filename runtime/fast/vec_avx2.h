@@ -10,7 +10,11 @@
 
 #define VEC_INLINE static inline __attribute__((always_inline))
 /* Before a loop whose bounds are constants once its function is inlined: arrays that it goes through become registers. */
+#ifdef __clang__
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
 #define UNROLL _Pragma("GCC unroll 32")
+#endif
 
 typedef __m256 vec;
 
