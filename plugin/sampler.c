@@ -13,7 +13,7 @@
 #define COUNTS_NS UINT64_C(10000000000)
 /*
  * Beside a faster clock for the energy, CPU time (read from /proc/stat, and wanted on slots of 100 ms) and the question whether
- * the host has gone keep the default pace: together they take 20 us.
+ * the host has gone are for the first wake-up that comes so much after the last such one: together they take 20 us.
  */
 #define SLOW_NS UINT64_C(25000000)
 

@@ -150,7 +150,10 @@ GTCNN_API const struct gtcnn_model_info *gtcnn_model_info(const struct gtcnn_mod
  */
 GTCNN_API enum gtcnn_status gtcnn_infer(struct gtcnn_model *model, const float *input, float *output, uint32_t items);
 
-/* The same, and the nanoseconds that each unit took: `unit_ns` has room for info->unit_count of them. */
+/*
+ * The same, and the nanoseconds that each unit took: `unit_ns` has room for info->unit_count of them. A profiler that
+ * interposes gtcnn_infer does not see this call, only its units.
+ */
 GTCNN_API enum gtcnn_status gtcnn_infer_timed(struct gtcnn_model *model, const float *input, float *output, uint32_t items,
                                               uint64_t *unit_ns);
 

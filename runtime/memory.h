@@ -25,7 +25,7 @@
 
 struct gtcnn_memory {
     void *at;      /* 64-byte aligned; NULL: nothing */
-    size_t bytes;  /* as asked for, rounded up to a cache line */
+    size_t bytes;  /* at least what was asked for */
     size_t mapped; /* of these, by mmap(2): all, or 0 */
 };
 

@@ -66,10 +66,9 @@ static enum gtcnn_status check_digest(struct gtcnn_model *model, struct gtcnn_er
 static enum gtcnn_status make_plan(struct gtcnn_model *model, struct gtcnn_err *err)
 {
     struct gtcnn_plan *plan = NULL;
-    struct gtcnn_plan_options options = {.threads = model->info.threads, .by_layer = model->by_layer};
-    enum gtcnn_status status = gtcnn_isa_choose(model->bf16 ? "bf16" : "fp32", &options.kernels, err);
-    if (!status)
-        status = gtcnn_plan_new(model->graph, model->keep, &options, &plan, err);
+    struct gtcnn_plan_options options = {
+        .kernels = model->kernels, .threads = model->info.threads, .by_layer = model->by_layer};
+    enum gtcnn_status status = gtcnn_plan_new(model->graph, model->keep, &options, &plan, err);
     if (!status)
         status = check_digest(model, err);
     if (!status)
@@ -110,10 +109,11 @@ enum gtcnn_status gtcnn_model_open(const char *name_or_path, const struct gtcnn_
     if (!model)
         return gtcnn_err_set(err, GTCNN_E_NOMEM, "out of memory");
     model->by_layer = chosen.flags & GTCNN_BY_LAYER;
-    model->bf16 = chosen.flags & GTCNN_BF16;
     model->info =
         (struct gtcnn_model_info){.struct_bytes = sizeof model->info, .api_version = GTCNN_API_VERSION, .uid = next_uid()};
-    enum gtcnn_status status = load_graph(model, name_or_path, err);
+    enum gtcnn_status status = gtcnn_isa_choose(chosen.flags & GTCNN_BF16 ? "bf16" : "fp32", &model->kernels, err);
+    if (!status)
+        status = load_graph(model, name_or_path, err);
     if (!status) {
         memcpy(model->info.digest, model->graph->digest, sizeof model->info.digest);
         status = gtcnn_graph_infer_shapes(model->graph, chosen.batch, err);
@@ -211,11 +211,20 @@ enum gtcnn_status gtcnn_model_tensor(const struct gtcnn_model *model, const char
     const struct gtcnn_array *array = &model->plan->arrays[model->plan->fusion.alias[tensor]];
     const float *from = gtcnn_plan_data(model->plan, &array->at);
     int64_t stride[GTCNN_MAX_RANK], n = gtcnn_shape_count(&array->shape);
-    float *copy = from ? malloc((size_t)(n > 0 ? n : 1) * sizeof *copy) : NULL;
+    float *copy = malloc((size_t)(n > 0 ? n : 1) * sizeof *copy);
     if (!copy)
         return gtcnn_err_set(err, GTCNN_E_NOMEM, "out of memory");
     gtcnn_layout_row_major(&array->shape, stride);
-    gtcnn_layout_copy(&array->shape, copy, stride, from, array->stride);
+    if (from)
+        gtcnn_layout_copy(&array->shape, copy, stride, from, array->stride);
+    else { /* weights that stay in the file */
+        enum gtcnn_status status =
+            gtcnn_store_load(model->graph->store, &model->graph->tensors[model->plan->fusion.alias[tensor]], copy, err);
+        if (status) {
+            free(copy);
+            return status;
+        }
+    }
     *data = copy;
     *shape = array->shape;
     return GTCNN_OK;

@@ -6,13 +6,13 @@
 
 struct gtcnn_model {
     struct gtcnn_model_info info;
-    struct gtcnn_graph *graph; /* owned */
-    struct gtcnn_plan *plan;   /* owned */
-    struct gtcnn_pool *pool;   /* owned */
-    char *path;                /* owned; NULL for a built-in model */
-    char *build;               /* owned; what info.build shows */
-    bool by_layer;             /* nothing but one product in a unit */
-    bool bf16;
+    struct gtcnn_graph *graph;           /* owned */
+    struct gtcnn_plan *plan;             /* owned */
+    struct gtcnn_pool *pool;             /* owned */
+    char *path;                          /* owned; NULL for a built-in model */
+    char *build;                         /* owned; what info.build shows */
+    bool by_layer;                       /* nothing but one product in a unit */
+    const struct gtcnn_kernels *kernels; /* chosen when it was opened */
     struct gtcnn_layer *layers;
     struct gtcnn_unit *units;
     uint64_t *unit_bytes;

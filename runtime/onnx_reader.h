@@ -11,7 +11,8 @@
 
 #include "onnx.pb-c.h"
 
-/* An external file is opened once, and stays open until the digest is taken. */
+/* An external file is opened once, and stays open until the digest is taken, or as long as the graph where weights stay in it.
+ */
 enum { GTCNN_ONNX_MAX_FILES = 256 };
 
 struct gtcnn_onnx_file {

@@ -156,6 +156,12 @@ static int64_t place_buffers(struct gtcnn_plan *plan, struct gtcnn_buffer **orde
     return total;
 }
 
+/* Floats of memory that the machine has. */
+static int64_t machine_floats(void)
+{
+    return (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE) / (int64_t)sizeof(float);
+}
+
 static enum gtcnn_status allocate_scratch(struct gtcnn_plan *plan, struct gtcnn_err *err)
 {
     struct gtcnn_buffer **order = calloc(plan->buffer_count + 1, sizeof *order);
@@ -163,8 +169,7 @@ static enum gtcnn_status allocate_scratch(struct gtcnn_plan *plan, struct gtcnn_
         return gtcnn_err_set(err, GTCNN_E_NOMEM, "out of memory while planning the model");
     int64_t elements = place_buffers(plan, order);
     free(order);
-    int64_t machine = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE) / (int64_t)sizeof(float);
-    if (elements < 0 || elements > machine)
+    if (elements < 0 || elements > machine_floats())
         return gtcnn_err_set(err, GTCNN_E_LIMIT, "the activations take more memory than this machine has; use a smaller batch");
     size_t bytes = (size_t)elements * sizeof(float) + 64;
     if (!gtcnn_memory_new(&plan->scratch, bytes))
@@ -277,6 +282,8 @@ static enum gtcnn_status allocate_workspace(struct gtcnn_plan *plan, uint32_t th
         scratch->step = (floats + ALIGN - 1) / ALIGN * ALIGN;
         most = scratch->step > most ? scratch->step : most;
     }
+    if (most > machine_floats() / threads)
+        return gtcnn_err_set(err, GTCNN_E_LIMIT, "a layer's window takes more memory than this machine has");
     size_t bytes = (size_t)most * threads * sizeof(float) + 64;
     if (!gtcnn_memory_new(&plan->workspace, bytes))
         return gtcnn_err_set(err, GTCNN_E_NOMEM, "no memory for %zu bytes of workspace", bytes);

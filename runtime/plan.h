@@ -44,7 +44,8 @@ struct gtcnn_call {
     } args;
     struct gtcnn_ref y, x[3]; /* a convolution's: input, residual, weights where they are computed */
     struct gtcnn_ref sums;    /* of a depthwise convolution's bands */
-    uint32_t parts;           /* into how many it is cut where there are as many threads; by its shapes alone (plan_split.c) */
+    uint32_t
+        parts; /* into how many it is cut where there are as many threads; by its shapes and the kernels alone (plan_split.c) */
 };
 
 struct gtcnn_step {

@@ -312,7 +312,10 @@ static enum gtcnn_status lower_depthwise(struct lowering *l)
         status = describe_conv(l, &x.shape, &l->out.shape, &args, &packing);
     if (!status)
         status = add_conv(l, &x, &args, &packing);
-    return status ? status : add_pool(l, &last_call(l)->args.conv);
+    if (status)
+        return status;
+    args = last_call(l)->args.conv; /* a copy: another call may move them all */
+    return add_pool(l, &args);
 }
 
 /* Squeeze and excitation: two products, the first one's output being read by the second alone. */

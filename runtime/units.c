@@ -46,7 +46,7 @@ static uint64_t bytes_of(const struct gtcnn_plan *plan, int tensor)
 static bool is_narrow_constant(const struct gtcnn_plan *plan, const struct gtcnn_node *node, uint32_t input)
 {
     const struct gtcnn_tensor *weights = &plan->graph->tensors[node->inputs[input]];
-    if (!plan->kernels->narrow || input != 1 || !weights->data)
+    if (!plan->kernels->narrow || input != 1 || !gtcnn_tensor_is_constant(weights))
         return false;
     return node->op == GTCNN_OP_GEMM || node->op == GTCNN_OP_MATMUL ||
            (node->op == GTCNN_OP_CONV && (node->attr.group == 1 || weights->shape.dim[1] > 1));

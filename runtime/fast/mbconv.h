@@ -31,7 +31,7 @@ static struct mbconv mbconv_of(const struct gtcnn_conv *expand, const struct gtc
     int64_t read = (d->ow - 1) * d->stride[1] + (d->kernel[1] - 1) * d->dilation[1] + 1, stored = d->pad[1] + d->w;
     m.span = (d->kernel[0] - 1) * d->dilation[0] + 1;
     m.width = read > stored ? read : stored;
-    m.slots = d->h * m.width * BLOCK <= RING_WHOLE ? d->h : m.span < d->h ? m.span : d->h;
+    m.slots = window_times(d->h, m.width) * BLOCK <= RING_WHOLE ? d->h : m.span < d->h ? m.span : d->h;
     return m;
 }
 
@@ -45,7 +45,7 @@ static int64_t f32_depthwise_bands(const struct gtcnn_conv *d)
 static int64_t f32_depthwise_scratch(const struct gtcnn_conv *expand, const struct gtcnn_conv *depthwise)
 {
     struct mbconv m = mbconv_of(expand, depthwise);
-    int64_t ring = (m.slots + 1) * m.width * BLOCK;
+    int64_t ring = window_times(m.slots + 1, m.width) * BLOCK;
     bool slab = expand && !window_is_pixel(expand);
     return ring + (slab ? window_slab(expand, m.slots == depthwise->h ? depthwise->h : 1) : 0);
 }

@@ -108,10 +108,10 @@ VEC_INLINE vec vec_sigmoid(vec x)
     return _mm256_mul_ps(r, _mm256_fnmadd_ps(d, r, vec_set(2)));
 }
 
-/* x / (1 + e^-x). */
+/* x / (1 + e^-x); far below 0, where the sigmoid stays at 2^-120, what is multiplied with it stays, too. */
 VEC_INLINE vec vec_silu(vec x)
 {
-    return vec_mul(x, vec_sigmoid(x));
+    return vec_mul(vec_at_least(vec_set(-120), x), vec_sigmoid(x));
 }
 
 #endif

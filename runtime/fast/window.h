@@ -2,7 +2,8 @@
  * Windows of a dense or grouped convolution as rows of a matrix, without writing them out: some rows of the input are copied
  * with what lies outside of the map as zeros, and a pixel's window is then `kernel` lines of so many taps in that slab.
  *
- * Slab: [rows][width][in]; and room for a vector behind it, since copies end with a whole one.
+ * Slab: [rows][columns][in], in whole words where a run is one pixel; and room for a vector behind it, since copies end with a
+ * whole one.
  */
 #ifndef GTCNN_FAST_WINDOW_H
 #define GTCNN_FAST_WINDOW_H
@@ -29,16 +30,40 @@ static bool window_is_pixel(const struct gtcnn_conv *a)
            a->pad[1] == 0 && a->oh == a->h && a->ow == a->w;
 }
 
+/* a * b, or 2^45 where it is more: no machine has that, and no model that needs it is planned. */
+static int64_t window_times(int64_t a, int64_t b)
+{
+    return (double)a * (double)b < 0x1p45 ? a * b : INT64_C(1) << 45;
+}
+
+/* Elements of a pixel of the slab: whole words where a run is one pixel, so that nobody reads a neighbour's first. */
+static int64_t window_pixel(const struct gtcnn_conv *a)
+{
+    bool alone = a->kernel[1] == 1 || a->dilation[1] != 1;
+    return alone ? (a->in + PAIR - 1) / PAIR * PAIR : a->in;
+}
+
+static int64_t window_columns(const struct gtcnn_conv *a)
+{
+    return (a->ow - 1) * a->stride[1] + (a->kernel[1] - 1) * a->dilation[1] + 1;
+}
+
 /* Elements of a row of the slab. */
 static int64_t window_row(const struct gtcnn_conv *a)
 {
-    return ((a->ow - 1) * a->stride[1] + (a->kernel[1] - 1) * a->dilation[1] + 1) * a->in;
+    return window_times(window_columns(a), window_pixel(a));
+}
+
+/* Rows of the slab for so many of output. */
+static int64_t window_lines(const struct gtcnn_conv *a, int64_t rows)
+{
+    return (rows - 1) * a->stride[0] + (a->kernel[0] - 1) * a->dilation[0] + 1;
 }
 
 /* Floats of memory of the slab for so many output rows. */
 static int64_t window_slab(const struct gtcnn_conv *a, int64_t rows)
 {
-    return (((rows - 1) * a->stride[0] + (a->kernel[0] - 1) * a->dilation[0] + 1) * window_row(a) + PAIR - 1) / PAIR + VL;
+    return (window_times(window_lines(a, rows), window_row(a)) + PAIR - 1) / PAIR + VL;
 }
 
 /* Elements of the slab from `i` of the input on. */
@@ -58,21 +83,24 @@ static void window_clear(element *to, int64_t n)
 /* One row of the slab: zeros, what there is of the map (from element `i` of the input on), zeros. */
 static void window_fill(const struct gtcnn_conv *a, int64_t i, element *to)
 {
-    int64_t width = window_row(a) / a->in, left = a->pad[1], right = width - left < a->w ? width - left : a->w;
-    window_clear(to, left * a->in);
-    if (a->groups == 1 && right > 0)
-        window_copy(a, i, right * a->in, to + left * a->in);
-    for (int64_t c = 0; a->groups > 1 && c < right; c++)
-        window_copy(a, i + c * a->in * a->groups, a->in, to + (left + c) * a->in);
-    if (left + right < width)
-        window_clear(to + (left + right) * a->in, (width - left - right) * a->in);
+    int64_t columns = window_columns(a), pixel = window_pixel(a), left = a->pad[1] < columns ? a->pad[1] : columns;
+    int64_t inside = columns - left < a->w ? columns - left : a->w;
+    window_clear(to, left * pixel);
+    to += left * pixel;
+    if (a->groups == 1 && pixel == a->in)
+        window_copy(a, i, inside * a->in, to);
+    for (int64_t c = 0; (a->groups > 1 || pixel != a->in) && c < inside; c++) {
+        window_copy(a, i + c * a->in * a->groups, a->in, to + c * pixel);
+        window_clear(to + c * pixel + a->in, pixel - a->in);
+    }
+    window_clear(to + inside * pixel, (columns - left - inside) * pixel);
 }
 
 /* Output rows `first` ... `first + rows - 1` of an image, of one group. */
 static void window_make(const struct gtcnn_conv *a, int64_t image, int64_t group, int64_t first, int64_t rows, float *slab)
 {
     int64_t pixel = a->in * a->groups, step = window_row(a), top = first * a->stride[0] - a->pad[0];
-    int64_t count = (rows - 1) * a->stride[0] + (a->kernel[0] - 1) * a->dilation[0] + 1, map = image * a->h * a->w * pixel;
+    int64_t count = window_lines(a, rows), map = image * a->h * a->w * pixel;
     element *to = (element *)(void *)slab;
     for (int64_t row = top; row < top + count; row++, to += step) {
         if (row < 0 || row >= a->h)
@@ -80,7 +108,7 @@ static void window_make(const struct gtcnn_conv *a, int64_t image, int64_t group
         else
             window_fill(a, map + row * a->w * pixel + group * a->in, to);
     }
-    window_clear(to, PAIR - 1); /* an odd run's last word reaches so far, by a weight of zero */
+    window_clear(to, PAIR - 1); /* the last word of an odd run of several pixels reaches so far, by a weight of zero */
 }
 
 /* Output row `row` of those in the slab. */
@@ -92,17 +120,17 @@ static const char *window_at(const struct gtcnn_conv *a, const float *slab, int6
 /* One row's pixels as rows of a product: those that follow each other in memory, or in the slab. */
 static void window_describe(const struct gtcnn_conv *a, struct product *p)
 {
-    size_t in = (size_t)a->in * sizeof(element);
+    size_t pixel = (size_t)window_pixel(a) * sizeof(element);
     p->k = window_k(a);
     p->window = (struct gemm_window){.lines = 1, .taps = 1, .k = p->k};
-    p->a_bytes = in * (size_t)a->groups;
+    p->a_bytes = (size_t)(a->in * a->groups) * sizeof(element);
     if (window_is_pixel(a))
         return;
-    p->a_bytes = in * (size_t)a->stride[1];
+    p->a_bytes = pixel * (size_t)a->stride[1];
     p->window = (struct gemm_window){.lines = a->kernel[0],
                                      .line_bytes = (size_t)(a->dilation[0] * window_row(a)) * sizeof(element),
                                      .taps = a->dilation[1] == 1 ? 1 : a->kernel[1],
-                                     .tap_bytes = in * (size_t)a->dilation[1],
+                                     .tap_bytes = pixel * (size_t)a->dilation[1],
                                      .k = (window_run(a) + PAIR - 1) / PAIR};
 }
 

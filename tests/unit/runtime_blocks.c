@@ -55,7 +55,7 @@ static struct gtcnn_graph *random_input(int *x, int *channels)
 {
     struct gtcnn_graph *g = gtcnn_graph_new();
     *channels = direct_pick(2, 20);
-    struct gtcnn_shape shape = direct_shape4(direct_pick(1, 3), *channels, direct_pick(1, 17), direct_pick(1, 17));
+    struct gtcnn_shape shape = direct_shape4(direct_pick(1, 3), *channels, direct_pick(2, 17), direct_pick(2, 17));
     *x = direct_input(g, &shape);
     return g;
 }
@@ -163,13 +163,28 @@ static void what_does_not_fit_stays_apart(void **state)
     }
 }
 
+/* A depthwise convolution and its mean, behind so many calls that their array moves between the two. */
+static void many_calls_before_a_mean(void **state)
+{
+    (void)state;
+    for (int before = 60; before < 68; before++) {
+        struct gtcnn_graph *g = gtcnn_graph_new();
+        struct gtcnn_shape shape = direct_shape4(1, 6, 5, 4);
+        int x = direct_input(g, &shape);
+        for (int i = 0; i < before; i++)
+            x = direct_binary(g, GTCNN_OP_ADD, x, x);
+        x = convolve(g, x, 6, 6, 3, 1, 6);
+        direct_node(g, GTCNN_OP_GLOBALAVERAGEPOOL, &x, 1, NULL);
+        direct_check(g, 0, "a mean behind many calls");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(blocks_compute_what_the_graph_says),
-        cmocka_unit_test(a_block_is_three_units),
-        cmocka_unit_test(whatever_is_kept_is_there),
-        cmocka_unit_test(what_does_not_fit_stays_apart),
+        cmocka_unit_test(blocks_compute_what_the_graph_says), cmocka_unit_test(a_block_is_three_units),
+        cmocka_unit_test(whatever_is_kept_is_there),          cmocka_unit_test(what_does_not_fit_stays_apart),
+        cmocka_unit_test(many_calls_before_a_mean),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

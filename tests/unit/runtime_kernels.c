@@ -82,6 +82,79 @@ static void windows_beyond_the_map(void **state)
     }
 }
 
+/* One output that lies wholly in the padding, left of the map: strides that large are allowed. */
+static void outputs_in_the_padding(void **state)
+{
+    (void)state;
+    for (int group = 0; group < 2; group++) {
+        struct gtcnn_graph *g = gtcnn_graph_new();
+        struct gtcnn_shape xs = direct_shape4(1, 64, 1, 1), ws = direct_shape4(64, group ? 1 : 64, 3, 3);
+        int inputs[2] = {direct_input(g, &xs), direct_constant(g, &ws, false)};
+        struct gtcnn_attr *attr;
+        direct_node(g, GTCNN_OP_CONV, inputs, 2, &attr);
+        attr->kernel[0] = attr->kernel[1] = 3;
+        attr->stride[0] = 1;
+        attr->stride[1] = 100;
+        attr->group = group ? 64 : 1;
+        for (int k = 0; k < 4; k++)
+            attr->pad[k] = k % 2 ? 5 : 1;
+        direct_check(g, 0, "an output in the padding");
+    }
+}
+
+/* A window whose dilation reaches beyond any memory is refused, or computed: by no kernels is memory written that is not there.
+ */
+static void dilations_beyond_any_memory(void **state)
+{
+    (void)state;
+    const struct gtcnn_kernels *kernels;
+    for (uint32_t k = 0; (kernels = gtcnn_isa_at(k)); k++) {
+        struct gtcnn_graph *g = gtcnn_graph_new();
+        struct gtcnn_shape xs = direct_shape4(1, 4, 1, 1), ws = direct_shape4(1, 4, 3, 3);
+        int inputs[2] = {direct_input(g, &xs), direct_constant(g, &ws, false)};
+        struct gtcnn_attr *attr;
+        direct_node(g, GTCNN_OP_CONV, inputs, 2, &attr);
+        attr->kernel[0] = attr->kernel[1] = 3;
+        attr->dilation[0] = attr->dilation[1] = 1073741823;
+        for (int i = 0; i < 4; i++)
+            attr->pad[i] = 1073741823;
+        direct_infer(g, 0, "dilated");
+        struct gtcnn_plan_options options = {.kernels = kernels, .threads = 2};
+        struct gtcnn_plan *plan = NULL;
+        struct gtcnn_err err = {0};
+        bool none[8] = {0};
+        enum gtcnn_status status = gtcnn_plan_new(g, none, &options, &plan, &err);
+        assert_int_equal(status, kernels->conv_scratch ? GTCNN_E_LIMIT : GTCNN_OK);
+        gtcnn_plan_free(plan);
+        gtcnn_graph_free(g);
+    }
+}
+
+/* An image that is no numbers spoils its own answers alone, whatever stands beside it in memory. */
+static void neighbours_are_not_spoilt(void **state)
+{
+    (void)state;
+    const struct gtcnn_kernels *kernels;
+    for (uint32_t k = 0; (kernels = gtcnn_isa_at(k)); k++)
+        for (int in = 4; in < 7; in++) {
+            struct gtcnn_graph *g = gtcnn_graph_new();
+            struct gtcnn_shape xs = {2, {3, in}}, ws = {2, {in, 5}};
+            direct_node(g, GTCNN_OP_GEMM, (int[]){direct_input(g, &xs), direct_constant(g, &ws, false)}, 2, NULL);
+            direct_infer(g, 0, "Gemm");
+            float *input = direct_noise(3 * in);
+            for (int i = 0; i < in; i++)
+                input[in + i] = NAN;
+            struct gtcnn_plan_options options = {.kernels = kernels, .threads = 1};
+            float *y = direct_run(g, NULL, &options, input, NULL);
+            for (int i = 0; i < 15; i++)
+                if (!isnan(y[i]) != (i / 5 != 1))
+                    fail_msg("%s, %d inputs: output %d is %g", kernels->name, in, i, (double)y[i]);
+            free(y);
+            free(input);
+            gtcnn_graph_free(g);
+        }
+}
+
 /* 1 x 1, stride 1, no padding: small maps are flattened, large ones (above 256 pixels) not. */
 static void pointwise_convolutions(void **state)
 {
@@ -431,6 +504,9 @@ int main(void)
         cmocka_unit_test(grouped_convolutions),
         cmocka_unit_test(depthwise_convolutions),
         cmocka_unit_test(windows_beyond_the_map),
+        cmocka_unit_test(outputs_in_the_padding),
+        cmocka_unit_test(dilations_beyond_any_memory),
+        cmocka_unit_test(neighbours_are_not_spoilt),
         cmocka_unit_test(bfloat16_keeps_its_bits),
         cmocka_unit_test(pointwise_convolutions),
         cmocka_unit_test(pools),
