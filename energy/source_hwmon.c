@@ -88,7 +88,8 @@ struct channel {
 struct hwmon {
     const struct gt_os *os;
     bool started;
-    uint64_t t_ns, distance_ns; /* of the last reading, and from the one before it (0: none) */
+    uint64_t t_ns; /* of the last reading */
+    struct gt_pace pace;
     int count;
     struct channel channels[GT_SOURCE_DOMAINS];
 };
@@ -434,19 +435,22 @@ static int read_channel(const struct gt_os *os, const struct channel *channel, u
     return failed;
 }
 
-/* A sensor that claims a terawatt says nothing, like one that was not read. */
-static void integrate(struct channel *channel, uint64_t uw, uint64_t dt_ns, const struct hwmon *h)
+/* A sensor that claims a terawatt says nothing, like one that was not read. False: the time since the last reading is a hole.
+ */
+static bool integrate(struct channel *channel, uint64_t uw, uint64_t dt_ns, const struct hwmon *h)
 {
     double uj = ((double)channel->uw + (double)uw) / 2 * (double)dt_ns / 1e9 + channel->fraction;
     channel->uw = uw;
     if (!h->started)
-        return;
-    if (dt_ns > gt_pace_longest_ns(h->distance_ns, channel->limit_ns) || !(uj < 1e15)) {
+        return true;
+    bool hole = gt_pace_is_hole(&h->pace, dt_ns, channel->limit_ns);
+    if (hole || !(uj < 1e15)) {
         channel->uj--;
-        return;
+        return !hole;
     }
     channel->uj += (uint64_t)uj;
     channel->fraction = uj - (double)(uint64_t)uj;
+    return true;
 }
 
 static enum gt_status hwmon_read(struct gt_source_state *state, uint64_t *raw, uint64_t *t_ns)
@@ -461,13 +465,15 @@ static enum gt_status hwmon_read(struct gt_source_state *state, uint64_t *raw, u
     }
     uint64_t after = h->os->clock_ns(h->os->state, CLOCK_MONOTONIC);
     uint64_t now = before + (after - before) / 2, dt = now - h->t_ns;
+    bool hole = false;
     for (int i = 0; i < h->count; i++) {
         struct channel *channel = &h->channels[i];
-        if (channel->integrated)
-            integrate(channel, values[i], dt, h);
+        if (channel->integrated && !integrate(channel, values[i], dt, h))
+            hole = true;
         raw[i] = channel->integrated ? channel->uj : values[i];
     }
-    h->distance_ns = h->started ? dt : 0;
+    if (h->started)
+        gt_pace_take(&h->pace, dt, hole);
     h->started = true;
     h->t_ns = now;
     *t_ns = now;

@@ -1,7 +1,5 @@
 #include "energy/heavy/integrate.h"
 
-#include "energy/pace.h"
-
 void gt_integrate_init(struct gt_integral *integral)
 {
     *integral = (struct gt_integral){.count_uj = GT_INTEGRATE_BEGIN};
@@ -26,11 +24,13 @@ void gt_integrate_sample(struct gt_integral *integral, uint64_t t_ns, double pow
     uint64_t distance_ns = t_ns - integral->t_ns;
     if (integral->begun && t_ns <= integral->t_ns)
         return;
-    if (integral->begun && distance_ns > gt_pace_longest_ns(integral->distance_ns, least_ns))
+    bool hole = integral->begun && gt_pace_is_hole(&integral->pace, distance_ns, least_ns);
+    if (hole)
         gt_integrate_lose(integral, integral->count_uj);
     else if (integral->begun)
         gt_integrate_add(integral, integral->power_w, power_w, distance_ns);
-    integral->distance_ns = integral->begun ? distance_ns : 0;
+    if (integral->begun)
+        gt_pace_take(&integral->pace, distance_ns, hole);
     integral->begun = true;
     integral->t_ns = t_ns;
     integral->power_w = power_w;

@@ -8,6 +8,8 @@
 #ifndef GT_ENERGY_HEAVY_INTEGRATE_H
 #define GT_ENERGY_HEAVY_INTEGRATE_H
 
+#include "energy/pace.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -18,7 +20,8 @@ struct gt_integral {
     uint64_t count_uj; /* what the source reports */
     double rest_uj;    /* below one count */
     /* the last sample; of gt_integrate_sample alone */
-    uint64_t t_ns, distance_ns; /* distance: from the sample before; 0: none */
+    uint64_t t_ns;
+    struct gt_pace pace;
     double power_w;
     bool begun;
 };

@@ -3,6 +3,7 @@
  * whether the joules that come out of the fold are those that the machine used, by each way to its counters.
  */
 #include "energy/fold.h"
+#include "energy/pace.h"
 
 #include "tests/fuzz/machines.c"
 #include "tests/sim/machines.h"
@@ -799,6 +800,25 @@ static void test_integration_at_a_slow_pace(void **state)
 }
 
 /* Sensors that no table knows are not the machine, until the user says so. */
+/* Stalls that grow are holes each: none of them is the pace that the next one is measured by. */
+static void test_growing_stalls(void **state)
+{
+    (void)state;
+    struct gt_pace pace = {0};
+    static const struct {
+        double seconds;
+        bool hole;
+    } rows[] = {{0.01, false}, {0.01, false}, {1.1, true}, {3.2, true},  {9.5, true}, {0.01, false}, {1.2, true},
+                {0.01, false}, {5, true},     {5, false},  {5.2, false}, {16, true},  {5, false}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        uint64_t ns = (uint64_t)(rows[i].seconds * 1e9);
+        bool hole = gt_pace_is_hole(&pace, ns, UINT64_C(1000000000));
+        if (hole != rows[i].hole)
+            fail_msg("distance %zu, %g s: %s", i, rows[i].seconds, hole ? "a hole" : "no hole");
+        gt_pace_take(&pace, ns, hole);
+    }
+}
+
 static void test_sensors_by_name(void **state)
 {
     (void)state;
@@ -890,6 +910,7 @@ int main(void)
         TEST(test_integrated_power),
         TEST(test_integration_has_gaps),
         TEST(test_integration_at_a_slow_pace),
+        TEST(test_growing_stalls),
         TEST(test_sensors_by_name),
         TEST(test_hostile_files),
     };
