@@ -24,3 +24,16 @@ echo "exit $?: $(grep -c 'no.such.layer' err)"
 t gtcnn run --model fashion/b0 --input x.npy --output a.npy --dump a
 t gtcnn run --model fashion/b0 --input x.npy --output /dev/full
 rm err && ls
+# Weights that stay in the file until they are packed are there all the same, for who wants to see them.
+gtcnn export --model fashion/b0 --output b0.onnx >/dev/null
+npy one.npy '<' '1, 1, 14, 14' 1
+for m in fashion/b0 b0.onnx; do
+    gtcnn run --model $m --input one.npy --output y.npy --dump head.conv.weight >/dev/null && mv head.conv.weight.npy "dump-${m##*/}"
+done
+cmp dump-b0 dump-b0.onnx && echo "the same weights"
+# A unit's bytes do not depend on where the weights stand.
+for precision in fp32 bf16; do
+    gtcnn info --model fashion/b0 --precision $precision >/dev/null 2>&1 || precision=fp32 # not every processor has bf16
+    for m in fashion/b0 b0.onnx; do gtcnn info --model $m --precision $precision --format json | jq '[.units[].bytes]' >"bytes-${m##*/}"; done
+    cmp bytes-b0 bytes-b0.onnx && echo "the same bytes"
+done
